@@ -1,0 +1,92 @@
+"""tavu evaluate: what texts cost a model, held against n-gram floors."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tavu.data.sources import SourceOptions
+    from tavu.evaluation.evaluate import Evaluation
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
+    source: Annotated[list[str], typer.Argument(help="Text that the model has not seen: files, folders, globs.")],
+    text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
+    record_bytes: Annotated[int | None, typer.Option(help="For models of bytes: each so many bytes of a file are one document.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Measure a model on text that it has not seen: bits per byte (lower is better), beside what simple n-gram models reach.
+
+    Example: tavu evaluate runs/stories valid.txt
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tavu.data.sources import SourceOptions, SourceReport, read_documents
+    from tavu.evaluation.evaluate import evaluate as evaluate_model
+    from tavu.language_model import load
+    from tavu.training.machine import peak_memory_mb, pick_device
+
+    loaded = load(model, device=pick_device(device, "--device"))
+    options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad)
+    report = SourceReport()
+    documents = [document for name in source for document in read_documents(name, options, report)]
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("measuring", total=report.bytes)
+        evaluation = evaluate_model(
+            loaded.network,
+            documents,
+            train_documents=_training_text(loaded.path.parent, options),
+            progress=lambda done: bar.update(task, completed=done),
+        )
+    if as_json:
+        about = {"model": str(loaded.path), "skipped": report.skipped, "peak_memory_mb": peak_memory_mb()}
+        print(json.dumps({**evaluation.to_dict(), **about}))
+        return
+    print(_told(evaluation))
+    if report.skipped:
+        print(f"Skipped {report.skipped:,}, as: {report.reasons[0]}")
+    print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
+
+
+def _training_text(folder: Path, options: "SourceOptions") -> Iterator[bytes]:
+    """The first documents of the text that the run in a folder was trained on; nothing where that is not there any more."""
+    from tavu.data.sources import SourceReport, read_documents
+    from tavu.errors import TavuError
+    from tavu.evaluation.ngram import MAX_TRAIN_BYTES
+    from tavu.runs import old_recipe
+
+    report = SourceReport()
+    try:
+        for source in old_recipe(folder).data.sources:
+            for document in read_documents(source, options, report):
+                yield document
+                if report.bytes > MAX_TRAIN_BYTES:
+                    return
+    except TavuError:
+        return
+
+
+def _told(evaluation: "Evaluation") -> str:
+    """The evaluation as a table of plain lines."""
+    result = evaluation.result
+    lines = [
+        f"{result.bits_per_byte:.4f} bits per byte, standard error {result.standard_error:.4f}, "
+        f"over {result.num_bytes:,} bytes in {result.num_documents:,} documents. Lower is better.",
+        "",
+        "For comparison:",
+        "  8.0000  a blind guess",
+        *(f"  {bpb:.4f}  {order}-gram model of bytes" for order, bpb in evaluation.ngram_floors.items()),
+        f"  {result.bits_per_byte:.4f}  this model",
+        f"(The n-gram models learned from {evaluation.floors_from}.)",
+    ]
+    for heading, means in (("place in its patch", evaluation.by_place_in_patch), ("place in its document", evaluation.by_place_in_document)):
+        lines += ["", f"Mean bits of a byte by its {heading}:", *(f"  {place:>12}  {bits:.3f}  {'#' * round(8 * bits)}" for place, bits in means.items())]
+    return "\n".join(lines)

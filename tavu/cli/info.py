@@ -1,0 +1,52 @@
+"""tavu info: what a model is made of and what it costs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(
+    model: Annotated[Path, typer.Argument(help="A model file or run folder, or the name of a preset.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Show the tree of a model's parts: parameters, FLOPs per byte and cache of each, and how it differs from the MEGABYTE paper.
+
+    Example: tavu info runs/stories
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from tavu.model.cost import cost
+    from tavu.model_file import build_model, find_model, load_model
+    from tavu.recipe import preset_names, read_preset, to_recipe
+
+    if str(model) in preset_names() and not model.exists():
+        network, facts, size = build_model(to_recipe(read_preset(str(model))).model), {}, None
+    else:
+        network, facts = load_model(model)
+        size = find_model(model).stat().st_size
+    whole = cost(network, bytes_per_patch=facts["bytes_per_patch"]) if facts.get("bytes_per_patch") else cost(network)
+    if as_json:
+        about = {"model": str(model), "file_bytes": size, "max_seq_len": network.config.max_seq_len, "facts": facts}
+        print(json.dumps(about | whole.to_dict()))
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("part")
+    for heading in ("parameters", "FLOPs per byte", "cache bytes"):
+        table.add_column(heading, justify="right")
+    for depth, part in _walk(whole):
+        table.add_row("  " * depth + part.name, *(f"{round(x):,}" if x else "" for x in (part.num_parameters, part.flops_per_byte, part.cache_bytes)))
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"\nContext {network.config.max_seq_len:,} bytes." + (f" File {size:,} bytes." if size else ""))
+    for key, value in facts.items():
+        console.print(f"{key}: {value}", markup=False, highlight=False)
+    console.print("\n" + network.differs_from_paper, markup=False, highlight=False)
+
+
+def _walk(part, depth=0):
+    yield depth, part
+    for inner in part.parts:
+        yield from _walk(inner, depth + 1)

@@ -1,0 +1,56 @@
+"""tavu train: from one's own text to one's own model, watched as it learns."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    source: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders or globs (.txt, .jsonl, .csv, .parquet, also .gz/.zst/.xz), or tinystories, tinystories-instruct, tales."),
+    ] = None,
+    valid: Annotated[list[str] | None, typer.Option(help="Text to validate on; without it, part of SOURCE is set apart.")] = None,
+    preset: Annotated[str | None, typer.Option(help="words (default for text), megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.  [default: 10]")] = None,
+    hours: Annotated[float | None, typer.Option(help="Train for so many hours.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder.  [default: runs/<name of SOURCE>]")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder; with a larger budget after its end.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed, steps and machine give the same model.  [default: 0]")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.")] = None,
+    text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
+    as_bytes: Annotated[bool, typer.Option("--bytes", help="Take files as raw bytes: images, audio, anything.")] = False,
+    record_bytes: Annotated[int | None, typer.Option(help="With --bytes: each so many bytes of a file are one document, as 784 for 28 x 28 images.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Train a model from scratch, and watch it learn to write.
+
+    Example: tavu train stories.txt --minutes 30
+    """
+    from tavu import runs
+    from tavu.cli.training_display import show
+    from tavu.errors import TavuError
+
+    if minutes is not None and hours is not None:
+        raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {hours:g} hours. Give one.")
+    budget = {"minutes": hours * 60 if hours is not None else minutes, "steps": steps}
+    settings = list(setting or ())
+    for key, value in (("text_field", text_field), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
+        settings += [f"data.{key}={json.dumps(value)}"] if value is not None else []
+    if resume is not None:
+        if source or valid or preset or out or as_bytes or seed is not None:
+            raise TavuError("--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it.")
+        recipe, folder = runs.old_recipe(resume, settings=settings, **budget), resume
+    elif not source:
+        raise TavuError("There is nothing to train on. Name some text, as `tavu train stories.txt`, or try the built-in `tavu train tales`.")
+    else:
+        recipe = runs.new_recipe(source, valid=valid or (), preset=preset, seed=seed, as_bytes=as_bytes, settings=settings, **budget)
+        folder = runs.new_folder(out, recipe)
+    finished = show(recipe, folder, resume=resume is not None, command=["tavu", *sys.argv[1:]])
+    if as_json:
+        print(json.dumps(finished))

@@ -1,0 +1,286 @@
+"""Documents -> corpus: train and valid on disk, built once and found again by content.
+
+Building takes two passes: all documents go to one spool file, of which 16 bytes each stay in memory; then, with all of them known,
+each is dropped or copied to train or valid. How they lie on disk is documents' subject, which is valid split's.
+
+Without valid sources a hash of each document decides which it is, so that none moves when others are added.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tavu.data import split
+from tavu.data.documents import SEP, DocumentFile, write_documents
+from tavu.data.formats import MAX_DOCUMENT_BYTES
+from tavu.data.hub import HUB_FILES
+from tavu.data.sources import TALES_SEED, Located, SourceOptions, SourceReport, locate, read_documents
+from tavu.data.streams import endings
+from tavu.errors import TavuError
+
+FORMAT = 1
+"""Counts up when the same sources would be read or stored differently, so that older corpora are built anew."""
+_PROGRESS_BYTES = 1 << 20
+_LEFTOVER_SECONDS = 3600.0
+
+Progress = Callable[[int, int | None], None]
+"""Called with (bytes done, bytes in all); the second is None when it is not known."""
+
+
+@dataclass(frozen=True)
+class CorpusReport:
+    """What a corpus holds, train and valid together, and what was dropped on the way there."""
+
+    documents: int
+    bytes: int
+    duplicates: int
+    in_valid: int
+    """Train documents dropped because the sources of valid hold them too."""
+    skipped: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    folder: Path
+    train: DocumentFile
+    valid: DocumentFile
+    report: CorpusReport
+
+
+@dataclass(frozen=True)
+class _Spool:
+    """All documents as they were read, those of valid sources last. Shapes: N documents; offsets of SEPs (N + 1,), digests (N,), uint64."""
+
+    path: Path
+    offsets: np.ndarray
+    digests: np.ndarray
+    num_train: int
+
+
+def default_cache_dir() -> Path:
+    """Where tavu keeps what it can make again: $TAVU_CACHE, else $XDG_CACHE_HOME/tavu, else ~/.cache/tavu. Corpora go to its `corpora`."""
+    if chosen := os.environ.get("TAVU_CACHE"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tavu"
+
+
+def build_corpus(
+    sources: Sequence[str],
+    *,
+    valid_sources: Sequence[str] = (),
+    options: SourceOptions,
+    cache_dir: Path,
+    valid_percent: float = 5.0,
+    progress: Progress | None = None,
+) -> Corpus:
+    """The corpus of these sources, from `cache_dir` if the same content was built there before.
+
+    Without valid_sources a data set that has a validation file of its own (tinystories) is validated on that, if it is the only source.
+    Raises TavuError for what is wrong with a source, and when the disk is full.
+    """
+    if not 0 < valid_percent <= 50:
+        raise TavuError(f"valid_percent is {valid_percent}, expected more than 0 and at most 50. The usual is 5.")
+    assert sources, "a corpus of no sources"
+    notes: list[str] = []
+    if not valid_sources and all(f"{source}:valid" in HUB_FILES for source in sources):
+        valid_sources = [f"{source}:valid" for source in sources]
+        notes.append(f"valid is the data set's own: {', '.join(valid_sources)}")
+    train_places = [locate(source, options) for source in sources]
+    valid_places = [locate(source, options) for source in valid_sources]
+    files = [file for place in (*train_places, *valid_places) for file in place.files]
+    states = _states(files)
+    final = cache_dir / _content_key(train_places, valid_places, options, valid_percent)
+    if corpus := _found(final):
+        return corpus
+    report = SourceReport()
+    num_bytes = None if any(place.num_tales for place in (*train_places, *valid_places)) else sum(size for size, _ in states)
+    try:
+        with _temporary_folder(cache_dir, final.name) as folder:
+            spool = _write_spool(folder / "spool", sources, valid_sources, options, report, progress, num_bytes)
+            if _states(files) != states:
+                raise TavuError(f"{_listed(sources)} changed while being read. Run the command again.")
+            choice = _choose(spool, valid_percent, _listed(sources))
+            with spool.path.open("rb") as source:
+                write_documents(folder / "train", source, *choice.train)
+                write_documents(folder / "valid", source, *choice.valid)
+            spool.path.unlink()
+            notes += choice.notes
+            notes += [f"skipped: {reason}" for reason in report.reasons]
+            _write_meta(folder, choice, report.skipped, tuple(notes))
+            _put_in_place(folder, final)
+    except OSError as fault:
+        raise TavuError(
+            f"The corpus could not be written to {cache_dir}: {fault.strerror or fault}. While it is built it takes about twice the size "
+            "of its text: make room there, or name another folder by setting TAVU_CACHE."
+        ) from None
+    built = _found(final)
+    assert built is not None, f"{final} was built and cannot be read"
+    return built
+
+
+def _listed(sources: Sequence[str]) -> str:
+    return ", ".join(sources[:3]) + (" and others" if len(sources) > 3 else "")
+
+
+def _states(files: Sequence[Path]) -> list[tuple[int, int]]:
+    stats = [file.stat() for file in files]
+    return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+
+
+def _content_key(train: Sequence[Located], valid: Sequence[Located], options: SourceOptions, valid_percent: float) -> str:
+    """The name of a corpus: what is in its files, not what they are called or where they lie; only endings count."""
+    facts = {
+        "format": [FORMAT, MAX_DOCUMENT_BYTES, split.MAX_VALID_BYTES],
+        "options": asdict(options),
+        "valid_percent": valid_percent,
+        "train": [_content(place) for place in train],
+        "valid": [_content(place) for place in valid],
+    }
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _content(place: Located) -> list[object]:
+    if place.num_tales:
+        from tavu.data import tales
+
+        code = sorted(Path(str(tales.__file__)).parent.glob("*.py"))  # its own version: nobody can forget to count it up
+        return ["tales", place.num_tales, TALES_SEED, *(_file_digest(file) for file in code)]
+    return [(endings(file), _file_digest(file)) for file in place.files]
+
+
+def _file_digest(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as fault:
+        return f"unreadable: {fault.strerror}"  # the reading of it says so, or skips it
+
+
+def _write_spool(
+    path: Path,
+    sources: Sequence[str],
+    valid_sources: Sequence[str],
+    options: SourceOptions,
+    report: SourceReport,
+    progress: Progress | None,
+    num_file_bytes: int | None,
+) -> _Spool:
+    offsets, digests = array("Q", [0]), array("Q")
+    num_train = 0
+    told = 0
+    with path.open("wb", buffering=_PROGRESS_BYTES) as spool:
+        spool.write(SEP)
+        for index, source in enumerate((*sources, *valid_sources)):
+            for document in read_documents(source, options, report):
+                spool.write(document)
+                spool.write(SEP)
+                offsets.append(offsets[-1] + len(document) + 1)
+                digests.append(split.document_digest(document))
+                num_done = report.bytes if num_file_bytes is None else report.file_bytes_read
+                if progress and num_done >= told + _PROGRESS_BYTES:
+                    progress(num_done, num_file_bytes)
+                    told = num_done
+            if index < len(sources):
+                num_train = len(digests)
+    if progress:
+        progress(report.bytes if num_file_bytes is None else num_file_bytes, num_file_bytes)
+    return _Spool(path, np.frombuffer(offsets, dtype=np.uint64), np.frombuffer(digests, dtype=np.uint64), num_train)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Where in the spool the documents of train and valid are: (starts, lengths), int64."""
+
+    train: tuple[np.ndarray, np.ndarray]
+    valid: tuple[np.ndarray, np.ndarray]
+    duplicates: int
+    in_valid: int
+    notes: tuple[str, ...]
+
+
+def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
+    starts = spool.offsets[:-1].astype(np.int64) + 1
+    lengths = spool.offsets[1:].astype(np.int64) - starts
+    train = split.first_of_each(spool.digests[: spool.num_train])
+    valid = split.first_of_each(spool.digests[spool.num_train :]) + spool.num_train
+    duplicates = len(starts) - len(train) - len(valid)
+    if len(valid):
+        in_valid = np.isin(spool.digests[train], spool.digests[valid])
+        if in_valid.all():
+            raise TavuError(f"Every document of {sources} is among those of valid too, which leaves nothing to train on. Give other text for valid.")
+        train = train[~in_valid]
+        return _Choice((starts[train], lengths[train]), (starts[valid], lengths[valid]), duplicates, int(in_valid.sum()), ())
+    is_valid = split.valid_by_hash(spool.digests[train], lengths[train], valid_percent)
+    if is_valid is not None:
+        train, valid = train[~is_valid], train[is_valid]
+        return _Choice((starts[train], lengths[train]), (starts[valid], lengths[valid]), duplicates, 0, ())
+    starts, lengths = starts[train], lengths[train]
+    longest = int(np.argmax(lengths))
+    start, length = int(starts[longest]), int(lengths[longest])
+    if length < 2:
+        raise TavuError(f"{sources} holds one byte of text, too little to train on one part and validate on another. Give more text.")
+    with spool.path.open("rb") as source:
+        source.seek(start)
+        train_end, valid_start = split.place_to_split(source.read(length), split.num_bytes_to_cut(int(lengths.sum()), length, valid_percent))
+    lengths[longest] = train_end
+    which = "the only document" if len(lengths) == 1 else f"the longest of {len(lengths):,} documents"
+    note = f"valid is the end of {which}, {length - valid_start:,} bytes: too few documents to set whole ones apart"
+    return _Choice((starts, lengths), (np.array([start + valid_start]), np.array([length - valid_start])), duplicates, 0, (note,))
+
+
+def _write_meta(folder: Path, choice: _Choice, skipped: int, notes: tuple[str, ...]) -> None:
+    lengths = np.concatenate([choice.train[1], choice.valid[1]])
+    report = CorpusReport(len(lengths), int(lengths.sum()), choice.duplicates, choice.in_valid, skipped, notes)
+    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
+    with (folder / "meta.json").open("w", encoding="utf-8") as file:
+        json.dump({"format": FORMAT, "sizes": sizes, "report": asdict(report)}, file, indent=1, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _found(folder: Path) -> Corpus | None:
+    """The corpus in a folder, None when there is none, or not all of it."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        if any((folder / name).stat().st_size != size for name, size in meta["sizes"].items()):
+            return None
+    except (OSError, ValueError):
+        return None
+    report = CorpusReport(**{**meta["report"], "notes": tuple(meta["report"]["notes"])})
+    return Corpus(folder, DocumentFile(folder / "train"), DocumentFile(folder / "valid"), report)
+
+
+@contextmanager
+def _temporary_folder(cache_dir: Path, name: str) -> Iterator[Path]:
+    """A folder that is gone afterwards, unless it was renamed. Those that kills have left behind go too, after a while."""
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    for leftover in cache_dir.glob("*.tmp"):
+        with suppress(OSError):  # another process may be removing it too
+            if time.time() - max(path.stat().st_mtime for path in (leftover, *leftover.iterdir())) > _LEFTOVER_SECONDS:
+                shutil.rmtree(leftover)
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".tmp", dir=cache_dir))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(folder: Path, final: Path) -> None:
+    if final.exists() and not _found(final):
+        shutil.rmtree(final)
+    try:
+        folder.rename(final)
+    except OSError:
+        if not _found(final):  # else another process was building the same, and was faster
+            raise

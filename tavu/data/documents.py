@@ -1,0 +1,85 @@
+"""Documents in one memory-mapped file, and how they are written there.
+
+On disk, SEP one byte 0:  SEP d1 SEP d2 SEP ... dn SEP,  and beside it the uint64 offsets of the SEPs (.npy).
+A SEP reads as END; a byte 0 within a document stays 0, since the offsets tell which is which.
+"""
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tavu.vocabulary import END
+
+SEP = b"\0"
+_COPY_BYTES = 1 << 20
+
+
+class DocumentFile:
+    """The documents of a corpus in their order, read from disk where they are touched; `path` has no ending."""
+
+    def __init__(self, path: Path) -> None:
+        # Plain arrays over the maps: indexing a memmap itself costs several microseconds.
+        self._bytes = np.asarray(np.memmap(path.with_suffix(".bin"), dtype=np.uint8, mode="r"))
+        self.offsets = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
+        """Where the ENDs are, num_documents + 1 of them: document i stands between ENDs i and i + 1."""
+        assert self.offsets.dtype == np.uint64 and int(self.offsets[-1]) + 1 == len(self._bytes), f"{path} is not a corpus"
+
+    @property
+    def num_documents(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of text: the ENDs are not counted."""
+        return len(self._bytes) - len(self.offsets)
+
+    @property
+    def num_ids(self) -> int:
+        """Bytes and ENDs."""
+        return len(self._bytes)
+
+    def document(self, index: int) -> np.ndarray:
+        """The bytes of one document, uint8, a view."""
+        return self._bytes[int(self.offsets[index]) + 1 : int(self.offsets[index + 1])]
+
+    def ids(self, start: int, length: int) -> np.ndarray:
+        """ids (length,) int64 from position `start` of END d1 END d2 END ... dn END."""
+        assert 0 <= start <= start + length <= self.num_ids, f"{start} + {length} is not within {self.num_ids}"
+        ids = self._bytes[start : start + length].astype(np.int64)
+        # np.uint64, or numpy compares as float64 and copies all offsets to do so.
+        first, last = np.searchsorted(self.offsets, np.array([start, start + length], dtype=np.uint64))
+        ids[self.offsets[first:last].astype(np.int64) - start] = END
+        return ids
+
+
+def write_documents(path: Path, source: BinaryIO, starts: np.ndarray, lengths: np.ndarray) -> None:
+    """Copies documents, given by where they start in `source` and their lengths (int64), to where a DocumentFile reads them.
+
+    Where documents follow each other in `source`, one byte apart as here, they are copied in one go with what is between them.
+    """
+    breaks = np.flatnonzero(starts[1:] != starts[:-1] + lengths[:-1] + 1) + 1
+    firsts, lasts = np.append(0, breaks), np.append(breaks, len(starts)) - 1
+    with path.with_suffix(".bin").open("wb") as target:
+        for begin, end in zip(starts[firsts].tolist(), (starts + lengths)[lasts].tolist(), strict=True):
+            target.write(SEP)
+            _copy(source, begin, end, target)
+        target.write(SEP)
+        _to_disk(target)
+    offsets = np.zeros(len(starts) + 1, dtype=np.uint64)
+    np.cumsum(lengths + 1, out=offsets[1:])
+    with path.with_suffix(".npy").open("wb") as target:
+        np.save(target, offsets)
+        _to_disk(target)
+
+
+def _copy(source: BinaryIO, begin: int, end: int, target: BinaryIO) -> None:
+    source.seek(begin)
+    for at in range(begin, end, _COPY_BYTES):
+        target.write(source.read(min(_COPY_BYTES, end - at)))
+
+
+def _to_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

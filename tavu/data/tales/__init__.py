@@ -1,0 +1,81 @@
+"""The built-in corpus: short children's stories, told on the spot, without end, from a seed.
+
+It is what runs when nothing else is there: in tests, in the first command of the README, offline. A stand-in, and no quality claim is made on it.
+All of its text was written for this project. `tell(seed, index)` is random access: the same tale on every machine.
+
+A tale is a plot (plots_*.py) with a cast drawn from the lexicon, told through the alternatives of its template.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count as count_from
+from itertools import islice
+
+from tavu.data.tales.grammar import with_articles, with_single_spaces
+from tavu.data.tales.plot import FEATURES, Plot, draw_cast
+from tavu.data.tales.plots_animals import ANIMALS
+from tavu.data.tales.plots_courage import COURAGE
+from tavu.data.tales.plots_everyday import EVERYDAY
+from tavu.data.tales.plots_fables import FABLES
+from tavu.data.tales.plots_friends import FRIENDS
+from tavu.data.tales.plots_home import HOME
+from tavu.data.tales.plots_lost import LOST
+from tavu.data.tales.plots_making import MAKING
+from tavu.data.tales.plots_mistakes import MISTAKES
+from tavu.data.tales.plots_moments import MOMENTS
+from tavu.data.tales.plots_surprises import SURPRISES
+from tavu.data.tales.plots_weather import WEATHER
+from tavu.data.tales.template import render
+from tavu.data.tales.words import three_words
+
+PLOTS: tuple[Plot, ...] = LOST + FRIENDS + COURAGE + MAKING + FABLES + ANIMALS + WEATHER + MISTAKES + SURPRISES + HOME + EVERYDAY + MOMENTS
+
+
+@dataclass(frozen=True)
+class Tale:
+    text: str  # the story, no newline at its end
+    words: tuple[str, ...]  # a verb, a noun and an adjective, as they occur in the text
+    features: tuple[str, ...]  # those of FEATURES that are true of the text, in that order
+    summary: str  # one sentence
+
+
+def tell(seed: int, index: int) -> Tale:
+    """The tale with this number among the endless tales of this seed.
+
+    >>> tell(0, 7) == tell(0, 7), tell(0, 7) == tell(0, 8)
+    (True, False)
+    """
+    # Only random() of a string seed: of all that Random can do, this is what Python promises never to change.
+    uniform = random.Random(f"{seed}:{index}").random
+
+    def pick(n: int) -> int:
+        return int(uniform() * n)
+
+    plot = PLOTS[pick(len(PLOTS))]
+    given = draw_cast(plot, pick)
+    pieces: list[str] = []
+    marked: list[str] = []
+    render(plot.story, given, pick, pieces, marked)
+    # One tale in three is a single paragraph.
+    text = with_articles(with_single_spaces("".join(pieces), between_paragraphs=" " if pick(3) == 0 else "\n\n"))
+    text = text.replace('" "', '"\n\n"')  # a new speaker always starts a paragraph
+    summary_pieces: list[str] = []
+    render(plot.summary, given, pick, summary_pieces, [])
+    if '"' in text:
+        marked.append("Dialogue")
+    return Tale(
+        text=text,
+        words=three_words(text, pick),
+        features=tuple(feature for feature in FEATURES if feature in marked),
+        summary=with_articles(with_single_spaces("".join(summary_pieces))),
+    )
+
+
+def tell_many(seed: int, count: int | None = None) -> Iterator[Tale]:
+    """The first `count` tales of this seed, or all of them, which never ends.
+
+    >>> [tale == tell(3, i) for i, tale in enumerate(tell_many(3, 2))]
+    [True, True]
+    """
+    return (tell(seed, index) for index in islice(count_from(), count))

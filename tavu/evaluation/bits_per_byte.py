@@ -1,0 +1,104 @@
+"""What documents cost a model, in bits per byte: the one headline figure.
+
+Shapes: B rows, T positions, V ids. A document of n bytes has n + 1 counted ids, its bytes and its END; the END before it is read and not counted.
+A document longer than the context is read in windows that overlap by half, and each id is counted in the window where more of the past is seen.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tavu.errors import TavuError
+from tavu.model_file import Model
+from tavu.vocabulary import END
+
+BATCH_POSITIONS = 16384
+"""About how many ids are scored at once."""
+
+
+@dataclass(frozen=True)
+class BitsPerByte:
+    """Total bits of all documents (each with its END) over their bytes, and the standard error of that ratio over documents."""
+
+    bits_per_byte: float
+    standard_error: float
+    num_bytes: int
+    num_documents: int
+
+
+def summarize(bits: Sequence[float], num_bytes: Sequence[int]) -> BitsPerByte:
+    """The ratio of two sums over documents, and its standard error by linearization (Cochran 1977, Sampling Techniques, section 2.11).
+
+    >>> summarize([10.0, 22.0], [10, 20]).bits_per_byte
+    1.0666666666666667
+    """
+    if not len(bits) or not sum(num_bytes):
+        raise TavuError("There is nothing to measure: no document holds a byte. Name a source with some text.")
+    ratio = sum(bits) / sum(num_bytes)
+    residuals = np.asarray(bits) - ratio * np.asarray(num_bytes)
+    n = len(bits)
+    error = math.sqrt(n / (n - 1) * float(residuals @ residuals)) / sum(num_bytes) if n > 1 else math.nan
+    return BitsPerByte(ratio, error, int(sum(num_bytes)), n)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """ids[first_counted:] of one stretch of a document are counted."""
+
+    document: int
+    start: int
+    stop: int
+    first_counted: int
+
+
+def document_bits(model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """For each window of each document (uint8 arrays): its document, the first counted id, the bits of each counted id, and its place in its patch.
+
+    Windows come in an order of their own (long ones together); of one document, in order. The id numbered n of n bytes is END.
+    """
+    device = next(model.parameters()).device
+    windows = sorted(_windows([len(d) for d in documents], model.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
+    while windows:
+        longest = windows[0].stop - windows[0].start
+        rows = max(1, BATCH_POSITIONS // longest)
+        batch, windows = windows[:rows], windows[rows:]
+        ids = np.full((len(batch), longest), END)
+        for row, window in zip(ids, batch, strict=True):
+            content = documents[window.document][max(0, window.start - 1) : window.stop - 1]
+            begin = 1 if window.start == 0 else 0  # after the END that starts a document; where it stops, END is there already
+            row[begin : begin + len(content)] = content
+        ids = torch.from_numpy(ids).to(device)
+        with torch.inference_mode():
+            bits = id_bits(model(ids, dtype), ids).cpu().numpy()
+            places = model.places_in_patch(ids).cpu().numpy()
+        for window, row_bits, row_places in zip(batch, bits, places, strict=True):
+            counted = slice(window.first_counted - window.start, window.stop - window.start)
+            yield window.document, window.first_counted - 1, row_bits[counted], row_places[counted]
+
+
+def id_bits(logits: Tensor, ids: Tensor) -> Tensor:
+    """The cost of each id in bits. Shapes: logits (B, T, V), ids (B, T), result (B, T) float32."""
+    return F.cross_entropy(logits.float().transpose(1, 2), ids, reduction="none") / math.log(2)
+
+
+def bits_per_byte(model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32) -> BitsPerByte:
+    """Bits per byte over whole documents, as DESIGN defines it. Raises TavuError when there is nothing to measure."""
+    totals = np.zeros(len(documents))
+    for document, _, bits, _ in document_bits(model, documents, dtype):
+        totals[document] += bits.sum(dtype=np.float64)
+    return summarize(totals.tolist(), [len(d) for d in documents])
+
+
+def _windows(num_bytes: Sequence[int], context: int) -> Iterator[_Window]:
+    for document, n in enumerate(num_bytes):
+        length, counted = n + 2, 1  # END before it, END after it
+        while counted < length:
+            start = 0 if counted == 1 else max(0, counted - context // 2)
+            stop = min(length, start + context)
+            yield _Window(document, start, stop, counted)
+            counted = stop

@@ -1,0 +1,109 @@
+"""A whole evaluation: bits per byte, where in the text they arise, n-gram floors to hold them against, and the speed."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tavu.evaluation.bits_per_byte import BitsPerByte, document_bits, summarize
+from tavu.evaluation.ngram import ngram_floors
+from tavu.model_file import Model
+
+LAST_PLACE_IN_PATCH = 11
+"""Places in a patch from here on are told together."""
+PLACES_IN_DOCUMENT = (0, 1, 10, 100, 1000, 10_000)
+"""Where the parts of a document begin for which the cost is told."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What documents cost a model. The two dicts give the mean bits of an id by where it stands."""
+
+    result: BitsPerByte
+    by_place_in_patch: dict[str, float]
+    """By how many ids of its patch come before it."""
+    by_place_in_document: dict[str, float]
+    """By how many bytes of its document come before it."""
+    ngram_floors: dict[int, float]
+    """Bits per byte of n-gram models by their order; empty where there is no text to train them on."""
+    floors_from: str
+    """What text trained them."""
+    bytes_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        places = {"by_place_in_patch": self.by_place_in_patch, "by_place_in_document": self.by_place_in_document}
+        floors = {"ngram_floors": {str(order): bpb for order, bpb in self.ngram_floors.items()}, "floors_from": self.floors_from}
+        return {**asdict(self.result), **places, **floors, "bytes_per_second": self.bytes_per_second}
+
+
+def evaluate(
+    model: Model,
+    documents: Sequence[bytes],
+    *,
+    train_documents: Iterable[bytes] = (),
+    progress: Callable[[int], None] = lambda num_bytes: None,
+) -> Evaluation:
+    """Measure a model on whole documents.
+
+    The n-gram floors learn from train_documents; without any, each half of the documents is scored by floors that the other half trained.
+    `progress` is told how many bytes are done. Raises TavuError when there is nothing to measure.
+    """
+    arrays = [np.frombuffer(document, dtype=np.uint8) for document in documents]
+    totals = np.zeros(len(arrays))
+    in_patch, in_document = _Means(LAST_PLACE_IN_PATCH + 1), _Means(len(PLACES_IN_DOCUMENT))
+    done, begun = 0, time.perf_counter()
+    for document, first, bits, places in document_bits(model, arrays):
+        totals[document] += bits.sum(dtype=np.float64)
+        in_patch.add(np.minimum(places, LAST_PLACE_IN_PATCH), bits)
+        in_document.add(np.searchsorted(PLACES_IN_DOCUMENT, np.arange(first, first + len(bits)), side="right") - 1, bits)
+        done += len(bits)
+        progress(done)
+    seconds = time.perf_counter() - begun
+    result = summarize(totals.tolist(), [len(array) for array in arrays])
+    floors, floors_from = _floors(documents, train_documents)
+    return Evaluation(
+        result,
+        in_patch.named([str(i) for i in range(LAST_PLACE_IN_PATCH)] + [f"{LAST_PLACE_IN_PATCH}+"]),
+        in_document.named(_ranges(PLACES_IN_DOCUMENT)),
+        floors,
+        floors_from,
+        result.num_bytes / seconds,
+    )
+
+
+def _floors(documents: Sequence[bytes], train_documents: Iterable[bytes]) -> tuple[dict[int, float], str]:
+    train = list(train_documents)
+    if train:
+        return ngram_floors(train, documents), "the model's training text"
+    halves = documents[::2], documents[1::2]
+    if not halves[1]:
+        return {}, "nothing: a single document has no other half"
+    sizes = [sum(map(len, half)) for half in halves]
+    one, other = ngram_floors(halves[1], halves[0]), ngram_floors(halves[0], halves[1])
+    return {order: (one[order] * sizes[0] + other[order] * sizes[1]) / sum(sizes) for order in one}, "the other half of this text"
+
+
+class _Means:
+    """Running means of bits, one for each of a few groups."""
+
+    def __init__(self, num_groups: int):
+        self.sums, self.counts = np.zeros(num_groups), np.zeros(num_groups, dtype=np.int64)
+
+    def add(self, groups: np.ndarray, bits: np.ndarray) -> None:
+        self.sums += np.bincount(groups, weights=bits, minlength=len(self.sums))
+        self.counts += np.bincount(groups, minlength=len(self.counts))
+
+    def named(self, names: Sequence[str]) -> dict[str, float]:
+        return {name: float(total / count) for name, total, count in zip(names, self.sums, self.counts, strict=True) if count}
+
+
+def _ranges(starts: Sequence[int]) -> list[str]:
+    """Names of the ranges that begin at these places.
+
+    >>> _ranges((0, 1, 10))
+    ['0', '1-9', '10+']
+    """
+    ends = [str(start) if stop == start + 1 else f"{start:,}-{stop - 1:,}" for start, stop in zip(starts, starts[1:], strict=False)]
+    return [*ends, f"{starts[-1]:,}+"]

@@ -1,0 +1,41 @@
+"""Putting a file in place whole or not at all."""
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from tavu.errors import TavuError
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write content beside path, then rename: a reader sees the old file or the new one, and a kill leaves either.
+
+    Raises TavuError when the disk is full or the folder is not writable; the old file is then untouched.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(content)
+        _sync(beside)
+        os.replace(beside, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise TavuError(unwritable(path, error)) from None
+    finally:
+        with suppress(OSError):  # gone already, or never made
+            beside.unlink()
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """The sentence for a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path} could not be written: the disk is full. Free some space, or choose another place with --out; nothing saved before is lost."
+    return f"{path} could not be written: {error.strerror or error}. Choose another place with --out, or mend its permissions."
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,102 @@
+"""A trained model as Python programs use it; the command line uses the same."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tavu.config import SamplingConfig
+from tavu.errors import TavuError
+from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
+from tavu.generation.writing import Written, stream, write
+from tavu.model_file import Model, find_model, load_model
+from tavu.vocabulary import END, NUM_BYTES
+
+
+def load(path: str | Path, *, device: str = "cpu") -> "LanguageModel":
+    """The model of a file or run folder. Raises TavuError when there is none, or it is damaged.
+
+    >>> model = load("runs/stories")                      # doctest: +SKIP
+    >>> print(model.generate("Once upon a time"))         # doctest: +SKIP
+    """
+    network, facts = load_model(path, device)
+    return LanguageModel(network, facts, find_model(path))
+
+
+class LanguageModel:
+    """A trained model: writes text, and tells what text costs it."""
+
+    def __init__(self, network: Model, facts: dict[str, Any], path: Path):
+        self.network, self.facts, self.path = network, facts, path
+        """The torch module, what is known of its training, and its file."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it was trained on text, and so should write valid UTF-8."""
+        return self.facts.get("kind") != "bytes"
+
+    def generate(
+        self,
+        prompt: str | bytes = "",
+        *,
+        max_bytes: int = 2048,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+    ) -> str:
+        """The text that goes on from a prompt, without it, up to END, a stop string or max_bytes. Raises TavuError for a value out of range."""
+        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop), self.is_text)
+        return self.write(prompt, config)[0].text
+
+    def stream(
+        self,
+        prompt: str | bytes = "",
+        *,
+        max_bytes: int = 2048,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+    ) -> Iterator[str]:
+        """What `generate` returns, piece by piece as it is written; never half a character."""
+        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop), self.is_text)
+        return stream(self.network, _bytes(prompt), config)
+
+    def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
+        """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
+        return write(self.network, _bytes(prompt), config, count=count)
+
+    def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
+        """What a document, or several, cost this model: each with its END, divided by their bytes. Raises TavuError when there is no byte."""
+        documents = [text] if isinstance(text, (str, bytes)) else text
+        return bits_per_byte(self.network, [np.frombuffer(_bytes(document), dtype=np.uint8) for document in documents])
+
+    @torch.inference_mode()
+    def logits(self, ids: Tensor) -> Tensor:
+        """For each position the logits of its id given the ids before it in the document. Shapes: ids (B, T) int64 of bytes, result (B, T, 257).
+
+        The document's start is supplied here. Raises TavuError when ids are of another shape, not bytes, or longer than the context.
+        """
+        longest = self.network.config.max_seq_len - 1
+        if ids.ndim != 2 or ids.dtype != torch.long:
+            raise TavuError(f"ids have shape {tuple(ids.shape)} and dtype {ids.dtype}, expected (B, T) int64.")
+        if ids.size(1) > longest:
+            raise TavuError(f"ids have {ids.size(1):,} positions, expected at most {longest:,}, the model's context less its start.")
+        if ids.numel() and not (0 <= int(ids.min()) and int(ids.max()) < NUM_BYTES):
+            raise TavuError(f"ids lie from {int(ids.min())} to {int(ids.max())}, expected bytes, 0 to {NUM_BYTES - 1}.")
+        start = torch.full_like(ids[:, :1], END) if ids.size(1) else ids.new_full((ids.size(0), 1), END)
+        return self.network(torch.cat((start, ids), dim=1))[:, 1:]
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else bytes(text)

@@ -1,0 +1,188 @@
+"""Where words begin, and names (hashes) for runs of ids: how the word model cuts and reads its patches.
+
+Shapes: B rows, T positions, K patches of the longest row, O orders of n-grams.
+A patch begins at the first byte after a run of letters and one non-letter (the SpaceByte rule, Slagle 2024, arXiv 2404.14408, section 2), after an END,
+and after max_patch_size bytes of one patch. Letters are ASCII letters and digits, and every byte from 128 on, so words of any script hold together.
+All of it is causal: what is said of position t depends on ids[:, :t] alone.
+
+A run of ids has the hash sum over i of (id_i + 1) * MULTIPLIER ** i modulo 2 ** 64, i counted from its first id, so that differences of one
+cumulative sum give the hash of every run of a row at once. `read_words` does that for whole rows, `WordReader` goes on id by id; tests hold them equal.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tavu.config import WordPatchConfig
+from tavu.vocabulary import END, NUM_IDS
+
+BEGIN = NUM_IDS
+"""Stands for the id before the first one of a row."""
+
+_IS_LETTER = np.array([chr(i).isalnum() if i < 128 else i < 256 for i in range(NUM_IDS)])
+_MULTIPLIER = 0x9E3779B97F4A7C15
+_INVERSE = pow(_MULTIPLIER, -1, 1 << 64)
+_MIX = 0xBF58476D1CE4E5B9
+_PAIR = 31
+
+
+@dataclass(frozen=True)
+class Words:
+    """Which patch each position falls in, and the table rows that the model reads there.
+
+    Shapes: first (B, K), T where a row has fewer patches; patch, prefix_row (B, T); word_row, pair_row, last_id (B, K); ngram_rows (B, T, O).
+    """
+
+    patch: Tensor
+    first: Tensor
+    """Position at which each patch begins."""
+    word_row: Tensor
+    """Of the whole patch before."""
+    pair_row: Tensor
+    """Of the two patches before."""
+    last_id: Tensor
+    """The last id of the patch before, BEGIN at the start of the row."""
+    prefix_row: Tensor
+    """Of the ids of the patch before this position."""
+    ngram_rows: Tensor
+    """Of the last n ids before this position, for each order n."""
+
+
+def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
+    """The patches of ids (B, T), and what the model reads at each position and patch, from the ids before it."""
+    B, T = ids.shape
+    position = torch.arange(T, device=ids.device)
+    powers, inverses = (table[: T + 1] for table in _power_tables(_next_power_of_two(T + 1), ids.device))
+    begins = _begins(ids, config.max_patch_size)
+    patch = begins.cumsum(1) - 1
+    num_patches = int(patch[:, -1].max()) + 1
+    first = torch.full((B, num_patches), T, device=ids.device).scatter_reduce_(1, patch, position.expand(B, T), "amin")
+
+    sums = torch.zeros(B, T + 1, dtype=torch.long, device=ids.device)
+    torch.cumsum((ids + 1) * powers[:T], dim=1, out=sums[:, 1:])
+
+    def run_hash(start: Tensor, stop: Tensor) -> Tensor:
+        return (sums.gather(1, stop) - sums.gather(1, start)) * inverses[start]
+
+    before = torch.cat((torch.zeros_like(first[:, :1]), first[:, :-1]), dim=1)  # where the patch before begins
+    word = run_hash(before, first)
+    word_before = torch.cat((torch.zeros_like(word[:, :1]), word[:, :-1]), dim=1)
+    previous = torch.cat((torch.full_like(ids[:, :1], BEGIN), ids), dim=1)  # the id before each position
+    here = position.expand(B, T)
+    ngrams = [run_hash((here - order).clamp(min=0), here) + order for order in config.ngram_orders]
+    return Words(
+        patch=patch,
+        first=first,
+        word_row=_row(word, config.word_rows),
+        pair_row=_row(word * _PAIR + _mix(word_before), config.word_rows),
+        last_id=previous.gather(1, first),
+        prefix_row=_row(run_hash(first.gather(1, patch), here), config.prefix_rows),
+        ngram_rows=torch.stack([_row(ngram, config.ngram_rows) for ngram in ngrams], dim=-1) if ngrams else ids.new_empty(B, T, 0),
+    )
+
+
+def _begins(ids: Tensor, max_patch_size: int) -> Tensor:
+    """Whether a patch begins at each position, (B, T) bool."""
+    B, T = ids.shape
+    letter = torch.from_numpy(_IS_LETTER).to(ids.device)[ids]
+    begins = torch.zeros(B, T, dtype=torch.bool, device=ids.device)
+    begins[:, 0] = True
+    begins[:, 1:] = ids[:, :-1] == END
+    begins[:, 2:] |= ~letter[:, 1:-1] & letter[:, :-2]
+    position = torch.arange(T, device=ids.device)
+    word_start = torch.where(begins, position, 0).cummax(1).values
+    return (position - word_start) % max_patch_size == 0
+
+
+def _mix(x: Tensor) -> Tensor:
+    """x with every bit spread over the low ones (int64, shifts as if unsigned)."""
+    x = x ^ ((x >> 29) & ((1 << 35) - 1))
+    x = x * _signed(_MIX)
+    return x ^ ((x >> 32) & ((1 << 32) - 1))
+
+
+def _row(run_hash: Tensor, num_rows: int) -> Tensor:
+    return _mix(run_hash) & (num_rows - 1)
+
+
+def _signed(x: int) -> int:
+    return x - (1 << 64) if x >> 63 else x
+
+
+def _next_power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+@lru_cache(maxsize=8)
+def _power_tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """MULTIPLIER ** i and MULTIPLIER ** -i modulo 2 ** 64 for i in 0..length - 1, int64."""
+    tables = []
+    for base in (_MULTIPLIER, _INVERSE):
+        powers = [1]
+        for _ in range(length - 1):
+            powers.append(powers[-1] * base % (1 << 64))
+        tables.append(torch.tensor([_signed(p) for p in powers], device=device))
+    return tables[0], tables[1]
+
+
+class WordReader:
+    """What read_words says of the next position, kept up to date as each row grows by one id."""
+
+    def __init__(self, config: WordPatchConfig, rows: int):
+        self.config = config
+        self.window = max(config.ngram_orders, default=0)
+        self.powers = np.array([pow(_MULTIPLIER, i, 1 << 64) for i in range(max(self.window, config.max_patch_size) + 1)], dtype=np.uint64)
+        self.begins = np.ones(rows, dtype=bool)
+        """Whether a patch begins at the next position."""
+        self.last_id = np.full(rows, BEGIN)
+        self.after_letter = np.zeros(rows, dtype=bool)
+        self.size = np.zeros(rows, dtype=np.int64)
+        """Ids in the unfinished patch; at a beginning, 0."""
+        self.since_word = np.zeros(rows, dtype=np.int64)
+        self.prefix, self.word, self.word_before = np.zeros((3, rows), dtype=np.uint64)
+        self.recent = np.zeros((rows, self.window), dtype=np.uint64)
+        """The last ids + 1, oldest first; 0 before the row began."""
+        self.num_read = 0
+
+    def feed(self, new: np.ndarray) -> None:
+        """Go on by one id in each row, new (B,)."""
+        letter = _IS_LETTER[new]
+        values = new.astype(np.uint64) + np.uint64(1)
+        self.prefix = self.prefix + values * self.powers[self.size]
+        self.size = self.size + 1
+        if self.window:
+            self.recent = np.concatenate((self.recent[:, 1:], values[:, None]), axis=1)
+        self.begins = (new == END) | (~letter & self.after_letter) | (self.size == self.config.max_patch_size)
+        self.word_before = np.where(self.begins, self.word, self.word_before)
+        self.word = np.where(self.begins, self.prefix, self.word)
+        self.prefix = np.where(self.begins, np.uint64(0), self.prefix)
+        self.size = np.where(self.begins, 0, self.size)
+        self.after_letter, self.last_id = letter, new
+        self.num_read += 1
+
+    def patch_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """word_row, pair_row and last_id (B,) of the patch that begins at the next position."""
+        pair = self.word * np.uint64(_PAIR) + _mix_unsigned(self.word_before)
+        return self._row(self.word, self.config.word_rows), self._row(pair, self.config.word_rows), self.last_id
+
+    def byte_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """prefix_row (B,) and ngram_rows (B, O) of the next position."""
+        ngrams = []
+        for order in self.config.ngram_orders:
+            known = min(order, self.num_read)
+            run = (self.recent[:, self.window - known :] * self.powers[:known]).sum(axis=1, dtype=np.uint64)
+            ngrams.append(self._row(run + np.uint64(order), self.config.ngram_rows))
+        empty = np.empty((len(self.begins), 0), dtype=np.int64)
+        return self._row(self.prefix, self.config.prefix_rows), np.stack(ngrams, axis=1) if ngrams else empty
+
+    @staticmethod
+    def _row(run_hash: np.ndarray, num_rows: int) -> np.ndarray:
+        return (_mix_unsigned(run_hash) & np.uint64(num_rows - 1)).astype(np.int64)
+
+
+def _mix_unsigned(x: np.ndarray) -> np.ndarray:
+    x = (x ^ (x >> np.uint64(29))) * np.uint64(_MIX)
+    return x ^ (x >> np.uint64(32))

@@ -1,0 +1,109 @@
+"""One file holds a model: a .safetensors of its weights, whose metadata holds its config and training facts as JSON.
+
+Weights are stored as bfloat16, the precision they are trained in where the processor has it. Nothing is guessed from a name, nothing is pickled.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from tavu.config import FixedPatchConfig, ModelConfig
+from tavu.errors import TavuError
+from tavu.files import replace_file
+from tavu.model.megabyte import Megabyte
+from tavu.model.transformer import Transformer
+from tavu.model.words import WordModel
+from tavu.recipe import to_model_config, to_tables
+
+FORMAT = 1
+"""Raised by one when files change so that older versions of tavu would misread them."""
+MODEL_NAME = "model.safetensors"
+_KEY = "tavu"
+
+Model = Megabyte | WordModel
+
+
+def build_model(config: ModelConfig) -> Model:
+    """A fresh model, its weights drawn from torch's default generator."""
+    return Megabyte(config) if isinstance(config, FixedPatchConfig) else WordModel(config)
+
+
+def save_model(path: Path, model: Model, facts: Mapping[str, Any]) -> None:
+    """Write the model and its training facts (anything JSON holds), whole or not at all. Raises TavuError when it cannot be written."""
+    weights = {name: p.detach().to("cpu", torch.bfloat16).contiguous() for name, p in model.named_parameters()}
+    header = {"format": FORMAT, "model": to_tables(model.config), "facts": dict(facts)}
+    # not safetensors' save_file: a full disk is no OSError there, and only the owner can read what it writes
+    replace_file(path, save(weights, {_KEY: json.dumps(header, ensure_ascii=False)}))
+
+
+def find_model(path: str | Path) -> Path:
+    """The model file that a name means: the file itself, or the one in a run folder. Raises TavuError when there is none."""
+    path = Path(path)
+    if os.path.isdir(path):  # Path.is_dir would raise for a name that is too long, as a prompt in the wrong place is
+        if (path / MODEL_NAME).is_file():
+            return path / MODEL_NAME
+        raise TavuError(f"{path} holds no {MODEL_NAME}. Name a run folder or a model file, as `tavu train` leaves them under runs/.")
+    if os.path.isfile(path):
+        return path
+    runs = sorted(str(p.parent) for p in Path("runs").glob(f"*/{MODEL_NAME}"))
+    here = f" Here are: {', '.join(runs)}." if runs else " `tavu train` makes one."
+    raise TavuError(f"There is no model {str(path)!r}.{here}")
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Model, dict[str, Any]]:
+    """The model that a file or run folder holds, in float32, and its training facts.
+
+    Raises TavuError when the file is missing, damaged, another program's, of a newer format, or its weights do not fit its config.
+    """
+    file = find_model(path)
+    try:
+        with safe_open(file, framework="pt") as opened:
+            header = _header(file, opened.metadata() or {})
+            config = _config(file, header["model"])
+            with torch.device("meta"):
+                model = build_model(config)
+            names = set(opened.keys())
+            wanted = {name: p.shape for name, p in model.named_parameters()}
+            if names != set(wanted):
+                odd = sorted(names ^ set(wanted))[0]
+                raise TavuError(f"{file}: the weights do not fit its config ({odd} is {'unknown' if odd in names else 'missing'}). The file is damaged.")
+            weights = {name: opened.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, UnicodeDecodeError) as error:
+        raise TavuError(f"{file} is not a whole model file ({error}). Copy or train it again.") from None
+    for name, shape in wanted.items():
+        if weights[name].shape != shape or not weights[name].is_floating_point():
+            raise TavuError(f"{file}: {name} has shape {list(weights[name].shape)}, expected {list(shape)}. The file is damaged.")
+    model.load_state_dict({name: weight.to(device, torch.float32) for name, weight in weights.items()}, assign=True)
+    for module in model.modules():
+        if isinstance(module, Transformer):
+            module.make_rotations(device)  # the one thing that is not in the file
+    return model.eval(), header["facts"]
+
+
+def _header(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if _KEY not in metadata:
+        raise TavuError(f"{file} was not written by tavu: it has no tavu config. Train a model with `tavu train`.")
+    try:
+        header = json.loads(metadata[_KEY])
+        version = header["format"]
+        config, facts = header["model"], header["facts"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        version = config = facts = None
+    if isinstance(version, int) and version > FORMAT:
+        raise TavuError(f"{file} was written by tavu format {version}; this version reads up to {FORMAT}. Upgrade with `pip install -U tavu`.")
+    if not (version == FORMAT and isinstance(config, dict) and isinstance(facts, dict)):
+        raise TavuError(f"{file}: its tavu config cannot be read. The file is damaged; copy or train it again.")
+    return {"model": config, "facts": facts}
+
+
+def _config(file: Path, table: dict[str, Any]) -> ModelConfig:
+    try:
+        return to_model_config(table)
+    except TavuError as error:
+        raise TavuError(f"{file}: its config is not one of this version ({error}) The file is damaged; copy or train it again.") from None

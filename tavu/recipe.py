@@ -1,0 +1,156 @@
+"""Recipes as TOML: presets, overrides, and the checked configs they become. No inheritance, no interpolation."""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from tavu.config import DataConfig, FixedPatchConfig, ModelConfig, ProgressConfig, Recipe, TrainConfig, WordPatchConfig
+from tavu.errors import TavuError
+
+SECTIONS = {"data": DataConfig, "train": TrainConfig, "sample": ProgressConfig}
+PATCHINGS = {"fixed": FixedPatchConfig, "words": WordPatchConfig}
+
+Tables = dict[str, Any]
+"""A recipe as TOML has it: section name to table."""
+
+
+def preset_names() -> list[str]:
+    files = resources.files("tavu") / "presets"
+    return sorted(file.name.removesuffix(".toml") for file in files.iterdir() if file.name.endswith(".toml"))
+
+
+def read_preset(name: str) -> Tables:
+    """The tables of a preset, or of the TOML file of that name. Raises TavuError when there is neither, or it is not TOML."""
+    if name in preset_names():
+        text = (resources.files("tavu") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    elif os.path.isfile(name):  # Path.is_file would raise for a name that is too long
+        try:
+            text = Path(name).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise TavuError(f"{name} could not be read: {error.strerror}.") from None
+    else:
+        expected = f"one of {', '.join(preset_names())}, or a .toml file"
+        raise TavuError(f"There is no preset {name!r}, expected {expected}.{_near(name, preset_names())}")
+    return parse_toml(text, name)
+
+
+def parse_toml(text: str, name: str) -> Tables:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TavuError(f"{name} is not valid TOML: {error}.") from None
+
+
+def override(tables: Tables, settings: Iterable[str]) -> Tables:
+    """The tables with each `section.key=value` put in; value is TOML, or else a plain string. Raises TavuError when one is malformed."""
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        keys = path.strip().split(".")
+        if not equals or len(keys) < 2:
+            raise TavuError(f"--set {setting!r} is not of the form section.key=value, as train.steps=100.")
+        tables = _put(tables, keys, _value(text.strip()), setting)
+    return tables
+
+
+def _put(node: Any, keys: list[str], value: Any, setting: str) -> Any:
+    """A copy of node (tables and lists) with value at the end of the path of keys."""
+    key, rest = keys[0], keys[1:]
+    if isinstance(node, list):
+        if not key.isdecimal() or int(key) >= len(node):
+            raise TavuError(f"--set {setting!r}: {key} is not a place in a list of {len(node)}, expected 0 to {len(node) - 1}.")
+        return [_put(item, rest, value, setting) if i == int(key) else item for i, item in enumerate(node)] if rest else value
+    if not isinstance(node, dict):
+        raise TavuError(f"--set {setting!r}: there is nothing inside a plain value to set {key} of.")
+    return node | {key: _put(node.get(key, {}), rest, value, setting) if rest else value}
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # also what Python thinks of a number of 5000 digits, or of 5000 brackets
+        return text
+
+
+def to_recipe(tables: Tables) -> Recipe:
+    """The checked recipe. Raises TavuError that names the setting: unknown (and the nearest known), of a wrong type, or out of range."""
+    _refuse_unknown(tables, ["model", *SECTIONS], "section", "")
+    sections = {name: _read(config, tables.get(name, {}), name) for name, config in SECTIONS.items()}
+    return Recipe(model=to_model_config(tables.get("model", {})), **sections)
+
+
+def to_model_config(table: Mapping[str, Any]) -> ModelConfig:
+    """The checked model of a [model] table; errors as to_recipe."""
+    if not isinstance(table, Mapping):
+        raise TavuError(f"model is {table!r}, expected a table.")
+    patching = table.get("patching")
+    if not isinstance(patching, str) or patching not in PATCHINGS:
+        raise TavuError(f"model.patching is {patching!r}, expected one of {', '.join(PATCHINGS)}.")
+    return _read(PATCHINGS[patching], table, "model")
+
+
+def to_tables(recipe: Recipe | ModelConfig) -> Tables:
+    """The inverse of to_recipe and to_model_config. What is None is left out, or said as "none" where leaving it out would mean something else."""
+    return _plain(recipe)
+
+
+def to_toml(recipe: Recipe) -> str:
+    return tomli_w.dumps(to_tables(recipe))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        values = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return {field.name: "none" if inner is None else _plain(inner) for field, inner in values if (inner, field.default) != (None, None)}
+    if isinstance(value, (tuple, list)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _read(config: type, table: Any, where: str) -> Any:
+    """A config dataclass from its table, every value of the type that the field declares."""
+    if not isinstance(table, Mapping):
+        raise TavuError(f"{where} is {table!r}, expected a table.")
+    hints = typing.get_type_hints(config)
+    _refuse_unknown(table, list(hints), "setting", f"{where}.")
+    missing = [f.name for f in dataclasses.fields(config) if f.default is dataclasses.MISSING and f.name not in table]
+    if missing:
+        raise TavuError(f"{where}.{missing[0]} is missing.")
+    return config(**{key: _convert(hints[key], value, f"{where}.{key}") for key, value in table.items()})
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:  # X | None: TOML has no None, so None is what an empty string or "none" says
+        return None if value in (None, "", "none") else _convert(arguments[0], value, where)
+    if origin is tuple:
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_convert(arguments[0], item, f"{where}.{i}") for i, item in enumerate(items))
+    if dataclasses.is_dataclass(hint):
+        return _read(hint, value, where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        kind = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[hint]
+        raise TavuError(f"{where} is {value!r}, expected {kind}.")
+    return value
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: list[str], kind: str, prefix: str) -> None:
+    for key in table:
+        if key not in known:
+            expected = "" if difflib.get_close_matches(key, known) else f" Known: {', '.join(known)}."
+            raise TavuError(f"There is no {kind} {prefix}{key}.{_near(key, known, prefix)}{expected}")
+
+
+def _near(name: str, known: list[str], prefix: str = "") -> str:
+    matches = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {prefix}{matches[0]}?" if matches else ""

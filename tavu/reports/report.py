@@ -1,0 +1,110 @@
+"""report.html: one page on one run that needs nothing but itself, and the two files' way into the run folder."""
+
+import html
+import time
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from tavu.errors import TavuError
+from tavu.reports.curve import curve_svg
+from tavu.reports.facts import facts, key_figures
+from tavu.reports.plots import write_progress_png
+from tavu.files import replace_file
+from tavu.reports.run_folder import RunRecord, read_run
+from tavu.reports.timeline import timeline
+from tavu.reports.wording import bpb, duration, ending, meaning, showable
+
+RELOAD_SECONDS = 20
+SILENT_SECONDS = 15 * 60
+"""A run without an ending whose metrics have not grown for this long is no longer training."""
+
+# The policy lets the page load nothing and run nothing, whatever a model wrote into it.
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+$reload<title>$title</title>
+<style>
+$style</style>
+</head>
+<body>
+<header>
+<p class="kind">tavu run</p>
+<h1>$name</h1>
+<p class="state $state_kind">$state</p>
+<div class="result"><p class="score">$score</p><p class="meaning">$meaning</p></div>
+$figures
+</header>
+<main>
+$curve
+$timeline
+$facts
+</main>
+</body>
+</html>
+""")
+
+
+def write_report(folder: Path) -> None:
+    """Makes progress.png and report.html in the run folder anew, each whole or not at all.
+
+    Raises TavuError as `read_run` does, and when the folder cannot be written to.
+    """
+    record = read_run(folder)
+    try:
+        write_progress_png(record, record.folder / "progress.png")
+        replace_file(record.folder / "report.html", report_page(record, now=time.time()).encode())
+    except OSError as error:
+        raise TavuError(f"{folder}: the report cannot be written ({error.strerror or error}). "
+                        f"Make room or make the folder writable, then run `tavu report {folder}`.") from None
+
+
+def report_page(record: RunRecord, *, now: float) -> str:
+    """The whole page as HTML; `now` (seconds since 1970) tells a run that trains from one that was killed."""
+    result = record.result
+    score = f"{bpb(result.val_bpb, result.standard_error)} <small>bits per byte</small>" if result else "<small>no result yet</small>"
+    state_kind, state = _state(record, now)
+    return _PAGE.substitute(
+        reload=f'<meta http-equiv="refresh" content="{RELOAD_SECONDS}">\n' if state_kind == "training" else "",
+        title=("training… " if state_kind == "training" else "") + html.escape(showable(record.name))
+        + (f": {bpb(result.val_bpb)} bits per byte" if result else ""),
+        style=files("tavu.reports").joinpath("report.css").read_text(encoding="utf-8"),
+        name=html.escape(showable(record.name)),
+        state_kind=state_kind,
+        state=html.escape(state),
+        score=score,
+        meaning=html.escape(meaning(record)),
+        figures=key_figures(record),
+        curve=_curve(record),
+        timeline=timeline(record),
+        facts=facts(record),
+    )
+
+
+def _state(record: RunRecord, now: float) -> tuple[str, str]:
+    if record.outcome:
+        return "done", ending(record.outcome.stopped)
+    when = time.strftime("%H:%M on %Y-%m-%d", time.localtime(record.last_written))
+    if now - record.last_written > SILENT_SECONDS:
+        return "silent", f"Stopped before its end: nothing was measured since {when}."
+    return "training", f"Training… {duration(record.latest.seconds)} so far, at {when}. This page renews itself."
+
+
+def _curve(record: RunRecord) -> str:
+    """Both curves; the two radio buttons choose which one shows, by style alone."""
+    notes = "".join(f"<li><b>{duration(note.seconds)}</b> {html.escape(showable(note.text))}</li>" for note in record.notes)
+    milestone = '<span class="key milestone">a milestone: follow it to its text</span>' if record.samples else ""
+    return (
+        '<section id="curve"><h2>The curve</h2>'
+        '<input type="radio" name="against" id="against-seconds" checked><label for="against-seconds">against time</label>'
+        '<input type="radio" name="against" id="against-bytes"><label for="against-bytes">against bytes read</label>'
+        f'<figure class="against-seconds">{curve_svg(record, "seconds")}</figure>'
+        f'<figure class="against-bytes">{curve_svg(record, "bytes_seen")}</figure>'
+        '<p class="legend"><span class="key valid">unseen text (validation, ± one standard error)</span> '
+        f'<span class="key train">text it trains on</span> {milestone}</p>'
+        + (f'<ul class="notes">{notes}</ul>' if notes else "") + "</section>"
+    )

@@ -1,0 +1,257 @@
+"""Reading a run folder: all that one training left behind, as one frozen value.
+
+A folder in the middle of its training reads too: samples, environment or recipe may not be there yet, and the last line of a
+`.jsonl` may be cut in half by a kill. What the run means, and how it looks, is left to the page and the picture.
+"""
+
+import json
+import math
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tavu.errors import TavuError
+
+
+@dataclass(frozen=True)
+class TrainPoint:
+    step: int
+    seconds: float
+    bytes_seen: int
+    train_bpb: float
+    learning_rate: float
+    """As a share of the peak, 0 to 1."""
+    bytes_per_second: float
+
+
+@dataclass(frozen=True)
+class ValidPoint:
+    step: int
+    seconds: float
+    bytes_seen: int
+    val_bpb: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Note:
+    step: int
+    seconds: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the training ended, and what its model is worth."""
+
+    step: int
+    seconds: float
+    bytes_seen: int
+    val_bpb: float
+    standard_error: float
+    bytes_per_second: float
+    peak_memory_mb: float
+    stopped: str
+    """budget, early or interrupted."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the model wrote after `prompt` at one milestone; `text` leaves the prompt out."""
+
+    step: int
+    seconds: float
+    bytes_seen: int
+    val_bpb: float
+    prompt: str
+    text: str
+    stopped: str
+    """end (the model ended the document itself) or length."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    folder: Path
+    recipe: dict[str, Any]
+    environment: dict[str, Any]
+    train: tuple[TrainPoint, ...]
+    valid: tuple[ValidPoint, ...]
+    notes: tuple[Note, ...]
+    samples: tuple[Sample, ...]
+    outcome: Outcome | None
+    """None while the training goes on, or when it was killed."""
+    last_written: float
+    """When metrics.jsonl last grew, in seconds since 1970."""
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+    @property
+    def curve(self) -> tuple[ValidPoint, ...]:
+        """The validations that are numbers, in order; the outcome's too where it measured a later step."""
+        end = self.outcome
+        points = list(self.valid)
+        if end and (not points or end.step > points[-1].step):
+            points.append(ValidPoint(end.step, end.seconds, end.bytes_seen, end.val_bpb, end.standard_error))
+        return tuple(point for point in points if math.isfinite(point.val_bpb))
+
+    @property
+    def result(self) -> ValidPoint | Outcome | None:
+        """What the model is worth now: the outcome, or else the last validation; None before the first."""
+        return self.outcome or (self.valid[-1] if self.valid else None)
+
+    @property
+    def latest(self) -> TrainPoint | ValidPoint | Outcome:
+        """How far the run has come."""
+        return self.outcome or max([*self.train[-1:], *self.valid[-1:]], key=lambda point: point.step)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompts of the samples, in the order in which they first appear."""
+        return tuple(dict.fromkeys(sample.prompt for sample in self.samples))
+
+    def samples_of(self, prompt: str) -> tuple[Sample, ...]:
+        return tuple(sample for sample in self.samples if sample.prompt == prompt)
+
+
+def read_run(folder: Path) -> RunRecord:
+    """The run in `folder`, finished or not.
+
+    Raises TavuError when it is not a run folder, has measured nothing yet, or holds a broken file.
+    """
+    folder = Path(folder)
+    metrics = folder / "metrics.jsonl"
+    if not folder.is_dir():
+        state = "is a file" if folder.exists() else "does not exist"
+        raise TavuError(f"{folder} {state}, expected a run folder. Name the folder that `tavu train` wrote.")
+    if not metrics.is_file():
+        raise TavuError(f"{folder} holds no metrics.jsonl, expected a run folder. Name the folder that `tavu train` wrote.")
+    train, valid, notes, outcome = _read_metrics(metrics)
+    if not train and not valid and not outcome:
+        raise TavuError(f"{metrics} holds no measurement yet. Let the training run a little longer, then try again.")
+    return RunRecord(
+        folder=folder,
+        recipe=_read_table(folder / "recipe.toml", tomllib.loads),
+        environment=_read_table(folder / "environment.json", json.loads),
+        train=tuple(train),
+        valid=tuple(valid),
+        notes=tuple(notes),
+        samples=tuple(_read_samples(folder / "samples.jsonl")),
+        outcome=outcome,
+        last_written=metrics.stat().st_mtime,
+    )
+
+
+def _read_metrics(path: Path) -> tuple[list[TrainPoint], list[ValidPoint], list[Note], Outcome | None]:
+    train: list[TrainPoint] = []
+    valid: list[ValidPoint] = []
+    notes: list[Note] = []
+    outcome = None
+    for where, row in _rows(path):
+        match row.get("event"):
+            case "train":
+                point = _value(TrainPoint, row, where)
+                _rewind(train, point.step)
+                train.append(point)
+                outcome = None  # more training after a "done": the run was resumed
+            case "valid":
+                measured = _value(ValidPoint, row, where)
+                _rewind(valid, measured.step)
+                valid.append(measured)
+                outcome = None
+            case "note":
+                notes.append(_value(Note, row, where))
+            case "done":
+                outcome = _value(Outcome, row, where)
+            case event:
+                if not isinstance(event, str):
+                    raise TavuError(f"{where}: event is {json.dumps(event)}, expected train, valid, note or done. {_MEND}")
+    return train, valid, notes, outcome
+
+
+def _rewind(points: list[Any], step: int) -> None:
+    """A run resumed from its last save tells the steps after it once more: the later telling counts."""
+    while points and points[-1].step >= step:
+        points.pop()
+
+
+def _read_samples(path: Path) -> list[Sample]:
+    samples: list[Sample] = []
+    for where, row in _rows(path) if path.is_file() else ():
+        new = _value(Sample, row, where)
+        while samples and samples[-1].step > new.step:
+            samples.pop()
+        samples = [old for old in samples if (old.step, old.prompt) != (new.step, new.prompt)]
+        samples.append(new)
+    return samples
+
+
+_MEND = "Delete that line, or restore the file."
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of a `.jsonl` with the words that name its place; a last line that was cut is left out."""
+    *lines, tail = path.read_bytes().split(b"\n")  # not splitlines: a text may hold U+2028 and its like
+    for number, line in enumerate([*lines, tail], start=1):
+        where = f"{path}, line {number}"
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode("utf-8"))
+        except ValueError:
+            if number > len(lines):
+                return
+            raise TavuError(f"{where} is not JSON, expected one object a line. {_MEND}") from None
+        if not isinstance(row, dict):
+            raise TavuError(f"{where} is {type(row).__name__}, expected an object. {_MEND}")
+        yield where, row
+
+
+T = TypeVar("T")
+
+
+def _value(kind: type[T], row: dict[str, Any], where: str) -> T:
+    """The row as a `kind`: each field there and of its type; null is not-a-number where a float is expected."""
+    values = {}
+    for name, wanted in _fields_of(kind):
+        if name not in row:
+            raise TavuError(f"{where} has no {name}, expected one. {_MEND}")
+        value = row[name]
+        if wanted is float and value is None:
+            value = math.nan
+        if not _fits(value, wanted):
+            raise TavuError(f"{where}: {name} is {json.dumps(value)}, expected {_NOUNS[wanted]}. {_MEND}")
+        values[name] = wanted(value)
+    return kind(**values)
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.type) for field in fields(kind))
+
+
+_NOUNS = {int: "a whole number", float: "a number", str: "a text"}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is str or isinstance(value, bool):
+        return isinstance(value, str)
+    return isinstance(value, (int, float)) and (kind is float or math.isfinite(value))
+
+
+def _read_table(path: Path, parse: Any) -> dict[str, Any]:
+    """A whole TOML or JSON file as a dict; empty where the file is not there yet."""
+    if not path.is_file():
+        return {}
+    try:
+        table = parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        kind = path.suffix[1:].upper()
+        raise TavuError(f"{path} is not {kind} ({error}). Restore the file, or delete it to report without it.") from None
+    if not isinstance(table, dict):
+        raise TavuError(f"{path} is {type(table).__name__}, expected an object. Restore the file, or delete it.")
+    return table

@@ -1,0 +1,165 @@
+"""A training run and its folder: from what a user asks for to a recipe, a corpus, events, and the files they leave."""
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tavu.config import Recipe
+from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
+from tavu.data.sources import SourceOptions
+from tavu.errors import TavuError
+from tavu.files import replace_file, unwritable
+from tavu.model.cost import cost
+from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_toml
+from tavu.reports.report import write_report
+from tavu.training.events import Event, Finished, Milestone, Started
+from tavu.training.loop import train as train_events
+from tavu.training.machine import describe
+
+RECIPE_NAME, ENVIRONMENT_NAME = "recipe.toml", "environment.json"
+DEFAULT_PRESET, DEFAULT_BYTES_PRESET = "words", "megabyte"
+_OPENING_WORDS = 4
+
+ReadProgress = Callable[[int, int | None], None]
+"""Told of (bytes read, bytes in all or None) while a corpus is built."""
+
+
+def train(
+    sources: Sequence[str],
+    *,
+    valid: Sequence[str] = (),
+    preset: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+) -> Finished:
+    """Train a model on sources (see data/sources.py), as `tavu train` does, and return where it is and what it costs.
+
+    `settings` are section.key=value, as for --set. Raises TavuError for what is wrong with any of it.
+    """
+    recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
+    *_, last = run(recipe, new_folder(out, recipe), command="tavu.train(...)")
+    assert isinstance(last, Finished)
+    return last
+
+
+def new_recipe(
+    sources: Sequence[str],
+    *,
+    valid: Sequence[str] = (),
+    preset: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    as_bytes: bool = False,
+    settings: Sequence[str] = (),
+) -> Recipe:
+    """The checked recipe of a new run: a preset, then what was asked for, then the settings, each over the ones before."""
+    tables = read_preset(preset or (DEFAULT_BYTES_PRESET if as_bytes else DEFAULT_PRESET))
+    data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_bytes": as_bytes}
+    tables = _merge(tables, "data", data)
+    tables = override(_asked_for(tables, minutes, steps, seed), settings)
+    return to_recipe(tables)
+
+
+def old_recipe(folder: Path, *, minutes: float | None = None, steps: int | None = None, settings: Sequence[str] = ()) -> Recipe:
+    """The recipe of the run in a folder, with a new budget or settings where given. Raises TavuError when there is none, or its model would change."""
+    path = folder / RECIPE_NAME
+    if not path.is_file():
+        raise TavuError(f"{folder} is not a run folder: it has no {RECIPE_NAME}. Name one that `tavu train` made, as runs/stories.")
+    tables = parse_toml(path.read_text(encoding="utf-8"), str(path))
+    recipe = to_recipe(override(_asked_for(tables, minutes, steps, None), settings))
+    before = to_recipe(tables)
+    if (recipe.model, recipe.data, recipe.train.batch_bytes, recipe.train.seed) != (before.model, before.data, before.train.batch_bytes, before.train.seed):
+        raise TavuError("A run goes on with the model, data, batch_bytes and seed that it began with; only other settings can change. Start a new run for these.")
+    return recipe
+
+
+def new_folder(out: str | Path | None, recipe: Recipe) -> Path:
+    """The folder of a new run: `out`, or runs/<name of the first source>, with a number where that is taken. Raises TavuError when `out` holds a run."""
+    if out is not None:
+        if (Path(out) / RECIPE_NAME).exists():
+            raise TavuError(f"{out} already holds a run. Go on with it by --resume {out}, or choose another --out.")
+        return Path(out)
+    name = Path(recipe.data.sources[0].partition(":")[0].rstrip("/*")).name.split(".")[0] or "run"
+    return next(folder for n in range(1, 10**6) if not (folder := Path("runs") / (name if n == 1 else f"{name}-{n}")).exists())
+
+
+def run(
+    recipe: Recipe, folder: Path, *, resume: bool = False, command: str | Sequence[str] = "", read_progress: ReadProgress | None = None
+) -> Iterator[Corpus | Event]:
+    """Everything that a training does, told as it happens: first the corpus, then the events of training.
+
+    The folder gets recipe.toml, environment.json, and at every milestone a new report.html and progress.png.
+    """
+    data = recipe.data
+    options = SourceOptions(data.text_field, data.as_bytes, data.record_bytes, data.skip_bad)
+    corpus = build_corpus(data.sources, valid_sources=data.valid, options=options, cache_dir=default_cache_dir() / "corpora", progress=read_progress)
+    yield corpus
+    recipe = _with_prompts(recipe, corpus)
+    make_folder(folder)
+    replace_file(folder / RECIPE_NAME, to_toml(recipe).encode())
+    for event in train_events(recipe, corpus, folder, resume=resume):
+        if isinstance(event, Started):
+            environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
+            replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode())
+        if isinstance(event, (Milestone, Finished)):
+            write_report(folder)
+        yield event
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TavuError(unwritable(folder, error)) from None
+
+
+def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:
+    whole = cost(started.model)
+    return {
+        "command": command,
+        **describe(started.plan),
+        "num_parameters": whole.num_parameters,
+        "flops_per_byte": round(whole.flops_per_byte),
+        "train_bytes": corpus.train.num_bytes,
+        "train_documents": corpus.train.num_documents,
+        "valid_bytes": corpus.valid.num_bytes,
+        "valid_documents": corpus.valid.num_documents,
+    }
+
+
+def _asked_for(tables: Tables, minutes: float | None, steps: int | None, seed: int | None) -> Tables:
+    if minutes is not None and steps is not None:
+        raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {steps:,} steps. Give one.")
+    if minutes is not None or steps is not None:
+        tables = _merge(tables, "train", {"minutes": "none" if minutes is None else minutes, "steps": "none" if steps is None else steps})
+    return tables if seed is None else _merge(tables, "train", {"seed": seed})
+
+
+def _merge(tables: Tables, section: str, values: Tables) -> Tables:
+    return tables | {section: tables.get(section, {}) | values}
+
+
+def _absolute(source: str) -> str:
+    """A file's whole path, so that a resume finds it from anywhere; other sources as they are."""
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.exists() and (path.is_absolute() or "/" in source or path.is_file()) else source
+
+
+def _with_prompts(recipe: Recipe, corpus: Corpus) -> Recipe:
+    """The recipe with its prompts decided: unless it names some, nothing at all, and the words that most validation documents open with."""
+    if recipe.sample.prompts:
+        return recipe
+    if recipe.data.as_bytes:
+        return replace(recipe, sample=replace(recipe.sample, prompts=("",)))
+    openings = Counter[str]()
+    for i in range(min(1000, corpus.valid.num_documents)):
+        words = bytes(corpus.valid.document(i)[:200]).decode(errors="ignore").split()[:_OPENING_WORDS]
+        openings[" ".join(words)] += 1
+    return replace(recipe, sample=replace(recipe.sample, prompts=("", openings.most_common(1)[0][0])))

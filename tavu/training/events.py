@@ -1,0 +1,66 @@
+"""What training tells while it goes on, as values; who shows them is not its concern."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tavu.evaluation.bits_per_byte import BitsPerByte
+from tavu.generation.writing import Written
+from tavu.model_file import Model
+from tavu.training.machine import Plan
+
+Stopped = Literal["budget", "early", "interrupted"]
+"""Why training ended: its budget was used, validation had stopped improving, or a signal came."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """Training begins, or goes on, on this plan."""
+
+    plan: Plan
+    model: Model
+    step: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How it goes: the mean cost of the bytes since the last of these, and the speed."""
+
+    step: int
+    seconds: float
+    fraction: float
+    bytes_seen: int
+    train_bpb: float
+    bytes_per_second: float
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """Validation was measured, and each prompt was written on from."""
+
+    step: int
+    seconds: float
+    fraction: float
+    bytes_seen: int
+    validation: BitsPerByte
+    is_best: bool
+    samples: tuple[tuple[str, Written], ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end: the model file, and what it costs on all of validation (up to a few MB)."""
+
+    model: Path
+    step: int
+    seconds: float
+    bytes_seen: int
+    bytes_per_second: float
+    validation: BitsPerByte
+    peak_memory_mb: float
+    stopped: Stopped
+    best_seconds: float
+    """When the model in the file was the current one; it is the best, not always the last."""
+
+
+Event = Started | Progress | Milestone | Finished

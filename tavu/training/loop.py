@@ -1,0 +1,149 @@
+"""The training loop: one visible `for`, which yields what happened and leaves it to others to show.
+
+Shapes: B rows of a batch, T ids of a row.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tavu.config import Recipe, WordPatchConfig
+from tavu.data.batches import Batches
+from tavu.data.corpus import Corpus
+from tavu.errors import TavuError
+from tavu.model_file import Model, build_model
+from tavu.training.events import Event, Progress, Started, Stopped
+from tavu.training.machine import Plan, make_plan, timed
+from tavu.training.milestones import Milestones
+from tavu.training.optimizer import Optimizer
+from tavu.training.run_log import RunLog, is_finished
+from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_scale, milestones_reached
+from tavu.training.signals import StopRequest
+from tavu.training.state import Counters, load_counters, load_state, save_state
+
+LOG_SECONDS = 2.0
+"""Between two lines of progress."""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def next_id_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """Mean cost of the ids in nats. Shapes: logits (B, T, V), ids (B, T)."""
+    return F.cross_entropy(logits.flatten(0, 1), ids.flatten())
+
+
+def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss = next_id_loss) -> Iterator[Event]:
+    """Train until the budget is used, validation has stopped improving, or a signal comes; everything is left in `folder`.
+
+    A resume goes on from the last save, bit by bit as if nothing had happened where the budget is in steps.
+    Raises TavuError when the loss is not finite, when a file cannot be written, and when there is nothing to resume.
+    """
+    config = recipe.train
+    rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
+    batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
+    counters = load_counters(folder) if resume else Counters()
+    if budget_fraction(config, counters.step, counters.seconds) >= 1 and is_finished(folder):
+        raise TavuError(f"{folder} has used its budget, {_budget(recipe)}. To train on, give a larger one, as --minutes or --steps.")
+    if not resume:
+        counters.plan = asdict(make_plan(config, rows, lambda plan: _bytes_per_second(recipe, batches, loss_of, plan)))
+    plan = Plan(**counters.plan)
+    torch.manual_seed(config.seed)
+    model = build_model(recipe.model).to(plan.device)
+    optimizer = Optimizer(model, config)
+    if resume:
+        load_state(folder, model, optimizer)
+    forward = _compiled(model) if plan.compile else model
+    (folder / "state").mkdir(parents=True, exist_ok=True)
+    log = RunLog(folder, from_step=counters.step)
+    milestones = Milestones(recipe, corpus, folder, log, plan)
+    yield Started(plan, model, counters.step)
+
+    watch = Stopwatch(counters.seconds)
+    reached = milestones_reached(budget_fraction(config, counters.step, counters.seconds), config)
+    last_save = last_log = counters.seconds
+    costs: list[float] = []  # bits per id of each step since the last line of progress
+    stopped: Stopped | None = None
+    with StopRequest() as stop:
+        for step in itertools.count(counters.step):
+            counters.step, counters.seconds = step, watch.lap()
+            fraction = budget_fraction(config, step, counters.seconds)
+            stopped = "budget" if fraction >= 1 else "interrupted" if stop.requested else None
+            if stopped or milestones_reached(fraction, config) > reached:
+                reached = milestones_reached(fraction, config)
+                yield milestones.measure(model, counters, fraction)
+                stopped = stopped or ("early" if _has_stalled(recipe, counters) else None)
+            if stopped:
+                break
+            if counters.seconds - last_save >= config.save_every_seconds or (config.save_every_steps and step and step % config.save_every_steps == 0):
+                save_state(folder, model, optimizer, counters)
+                last_save = counters.seconds
+
+            scale = learning_rate_scale(fraction, config)
+            ids = torch.from_numpy(batches.batch(step)).to(plan.device)
+            cost = accumulate(forward, ids, plan, loss_of)
+            if not math.isfinite(cost):
+                raise TavuError(_not_finite(cost, step, folder, resumable=last_save > 0))
+            optimizer.step(scale)
+
+            costs.append(cost / math.log(2))
+            seconds = watch.lap()
+            if seconds - last_log >= LOG_SECONDS:
+                bytes_seen, speed = (step + 1) * ids.numel(), len(costs) * ids.numel() / (seconds - last_log)
+                progress = Progress(step + 1, seconds, fraction, bytes_seen, sum(costs) / len(costs), speed)
+                log.progress(progress, learning_rate=scale)
+                yield progress
+                last_log, costs = seconds, []
+    save_state(folder, model, optimizer, counters)
+    yield milestones.finish(counters, stopped)
+
+
+def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, plan: Plan, loss_of: Loss) -> float:
+    """Add the gradients of the mean loss of ids (B, T), a few rows at a time, and return that loss in nats."""
+    total = 0.0
+    for rows in ids.split(plan.micro_batch_rows):
+        loss = loss_of(forward(rows, plan.dtype), rows) * (len(rows) / len(ids))
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def _compiled(model: Model) -> Callable[[Tensor, torch.dtype], Tensor]:
+    """The model compiled; with word patches the number of patches differs from batch to batch."""
+    return torch.compile(model, dynamic=isinstance(model.config, WordPatchConfig))
+
+
+def _bytes_per_second(recipe: Recipe, batches: Batches, loss_of: Loss, plan: Plan) -> float:
+    """How fast training goes on a plan, tried on a model of its own."""
+    model = build_model(recipe.model).to(plan.device)
+    forward = _compiled(model) if plan.compile else model
+
+    def steps() -> Iterator[int]:
+        for step in itertools.count():
+            ids = torch.from_numpy(batches.batch(step)).to(plan.device)
+            accumulate(forward, ids, plan, loss_of)
+            model.zero_grad()
+            yield ids.numel()
+
+    return timed(steps())
+
+
+def _has_stalled(recipe: Recipe, counters: Counters) -> bool:
+    """Whether the last `patience` of the budget went by without a better validation, now that there is a new one."""
+    now = budget_fraction(recipe.train, counters.step, counters.seconds)
+    return now - budget_fraction(recipe.train, counters.best_step, counters.best_seconds) > recipe.train.patience
+
+
+def _budget(recipe: Recipe) -> str:
+    return f"{recipe.train.steps:,} steps" if recipe.train.steps is not None else f"{recipe.train.minutes:g} minutes"
+
+
+def _not_finite(cost: float, step: int, folder: Path, *, resumable: bool) -> str:
+    lower = "lower the learning rates, as --set train.muon_learning_rate=0.01 --set train.adamw_learning_rate=0.001"
+    way_out = f"Go on from the last save with `tavu train --resume {folder}` and {lower}." if resumable else f"Train again and {lower}."
+    return f"The loss became {cost} at step {step:,}, expected a finite number: training diverged. What was saved before is untouched. {way_out}"

@@ -1,0 +1,93 @@
+"""What is done at a milestone: measure validation, write from the prompts, keep the model if it is the best so far."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tavu.config import Recipe, SamplingConfig
+from tavu.data.corpus import Corpus
+from tavu.data.documents import DocumentFile
+from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
+from tavu.generation.writing import write
+from tavu.model_file import MODEL_NAME, Model, load_model, save_model
+from tavu.training.events import Finished, Milestone, Stopped
+from tavu.training.machine import Plan, peak_memory_mb
+from tavu.training.run_log import RunLog
+from tavu.training.state import Counters
+
+FINAL_VALID_BYTES = 4_000_000
+"""At most about this much of the validation text is measured at the end."""
+
+
+class Milestones:
+    """Measures a run's model again and again, always on the same documents with the same prompts."""
+
+    def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path, log: RunLog, plan: Plan):
+        self.recipe, self.corpus, self.folder, self.log, self.plan = recipe, corpus, folder, log, plan
+        self.documents = spread(corpus.valid, recipe.train.valid_bytes)
+        self.sampling = SamplingConfig(
+            temperature=recipe.sample.temperature,
+            max_bytes=recipe.sample.max_bytes,
+            seed=recipe.train.seed,
+            valid_utf8=not recipe.data.as_bytes,
+        )
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / MODEL_NAME
+
+    def measure(self, model: Model, counters: Counters, fraction: float) -> Milestone:
+        """Validation and samples now; the model becomes the run's model file if none before was better."""
+        model.eval()
+        validation = bits_per_byte(model, self.documents, self.plan.dtype)
+        samples = tuple((prompt, write(model, prompt.encode(), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
+        model.train()
+        is_best = counters.best_bpb is None or validation.bits_per_byte < counters.best_bpb
+        if is_best:
+            counters.best_bpb, counters.best_step, counters.best_seconds = validation.bits_per_byte, counters.step, counters.seconds
+            save_model(self.model_path, model, self.facts(counters, validation))
+        milestone = Milestone(counters.step, counters.seconds, fraction, self.bytes_seen(counters), validation, is_best, samples)
+        self.log.milestone(milestone)
+        return milestone
+
+    def finish(self, counters: Counters, stopped: Stopped) -> Finished:
+        """The model file read back, measured on all of validation, and told so in its facts."""
+        model, _ = load_model(self.model_path, self.plan.device)
+        documents = self.documents if stopped == "interrupted" else spread(self.corpus.valid, FINAL_VALID_BYTES)
+        validation = bits_per_byte(model, documents, self.plan.dtype)
+        save_model(self.model_path, model, self.facts(counters, validation))
+        seen = self.bytes_seen(counters)
+        finished = Finished(
+            self.model_path, counters.step, counters.seconds, seen, seen / max(counters.seconds, 1e-9),
+            validation, peak_memory_mb(), stopped, counters.best_seconds,
+        )
+        self.log.finished(finished)
+        return finished
+
+    def bytes_seen(self, counters: Counters) -> int:
+        rows = max(1, self.recipe.train.batch_bytes // self.recipe.model.max_seq_len)
+        return counters.step * rows * self.recipe.model.max_seq_len
+
+    def facts(self, counters: Counters, validation: BitsPerByte) -> dict[str, Any]:
+        """What a model file tells of its training."""
+        return {
+            "kind": "bytes" if self.recipe.data.as_bytes else "text",
+            "sources": list(self.recipe.data.sources),
+            "train_bytes": self.corpus.train.num_bytes,
+            "train_documents": self.corpus.train.num_documents,
+            "step": counters.best_step,
+            "seconds": round(counters.best_seconds, 1),
+            "bytes_seen": self.bytes_seen(replace(counters, step=counters.best_step)),
+            "val_bpb": validation.bits_per_byte,
+            "val_standard_error": validation.standard_error,
+            "val_bytes": validation.num_bytes,
+        }
+
+
+def spread(documents: DocumentFile, num_bytes: int) -> Sequence[np.ndarray]:
+    """About num_bytes of documents, taken evenly from first to last: all of them where they hold no more."""
+    every = max(1, round(documents.num_bytes / num_bytes))
+    return [documents.document(i) for i in range(0, documents.num_documents, every)]

@@ -1,0 +1,105 @@
+"""Three updates, each for its own kind of parameter: Muon for the matrices of the blocks, AdamW for the rest, row-wise Adam for hashed tables.
+
+Shapes: matrices (out, in); tables (rows, D), their gradients sparse: only rows that the step touched.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from tavu.config import TrainConfig
+from tavu.model.transformer import Block, MLP
+
+MUON_MOMENTUM = 0.95
+BETAS = (0.9, 0.95)
+EPSILON = 1e-8
+
+
+def orthogonalized(matrices: Tensor) -> Tensor:
+    """Matrices (N, out, in) with all singular values near 1: five Newton-Schulz steps in bfloat16 (Jordan et al. 2024, Muon)."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    tall = matrices.size(1) > matrices.size(2)
+    x = (matrices.transpose(1, 2) if tall else matrices).bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.transpose(1, 2)
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.transpose(1, 2) if tall else x
+
+
+class Optimizer:
+    """All parameters of a model, each with the update for its kind. `state` holds every tensor that a resume needs."""
+
+    def __init__(self, model: nn.Module, config: TrainConfig):
+        self.config = config
+        named = dict(model.named_parameters())
+        tables = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Embedding) and module.sparse}
+        blocks = {
+            f"{name}.{inner}"
+            for name, module in model.named_modules()
+            if isinstance(module, (Block, MLP))
+            for inner, _ in module.named_parameters()
+        }
+        self.tables = {name: p for name, p in named.items() if name in tables}
+        self.matrices = {name: p for name, p in named.items() if name in blocks}
+        self.rest = {name: p for name, p in named.items() if name not in tables | blocks}
+        self.step_count = 0
+        self.state: dict[str, Tensor] = {}
+        for name, p in self.matrices.items():
+            self.state[f"{name}.momentum"] = torch.zeros_like(p)
+        for name, p in (self.rest | self.tables).items():
+            self.state[f"{name}.mean"] = torch.zeros_like(p)
+            self.state[f"{name}.square"] = torch.zeros_like(p)
+
+    @torch.no_grad()
+    def step(self, scale: float) -> None:
+        """One update from the gradients, which are then cleared; every learning rate is multiplied by scale."""
+        self.step_count += 1
+        self.clip_gradients()
+        self.step_matrices(scale * self.config.muon_learning_rate)
+        self.step_rest(scale * self.config.adamw_learning_rate)
+        self.step_tables(scale * self.config.table_learning_rate)
+        for p in (self.matrices | self.rest | self.tables).values():
+            p.grad = None
+
+    def clip_gradients(self) -> None:
+        """Scale all gradients down together where their norm is above clip_norm."""
+        for p in self.tables.values():
+            p.grad = p.grad.coalesce()
+        gradients = [p.grad for p in (self.matrices | self.rest).values()] + [p.grad.values() for p in self.tables.values()]
+        norm = nn.utils.get_total_norm(gradients)
+        torch._foreach_mul_(gradients, (self.config.clip_norm / (norm + 1e-6)).clamp(max=1.0))
+
+    def step_matrices(self, rate: float) -> None:
+        by_shape: dict[torch.Size, list[str]] = {}
+        for name, p in self.matrices.items():
+            by_shape.setdefault(p.shape, []).append(name)
+        for (out_dim, in_dim), names in by_shape.items():
+            parameters = [self.matrices[name] for name in names]
+            gradients = [p.grad for p in parameters]
+            momenta = [self.state[f"{name}.momentum"] for name in names]
+            torch._foreach_lerp_(momenta, gradients, 1 - MUON_MOMENTUM)
+            torch._foreach_lerp_(gradients, momenta, MUON_MOMENTUM)  # Nesterov
+            updates = orthogonalized(torch.stack(gradients)) * max(1, out_dim / in_dim) ** 0.5
+            torch._foreach_mul_(parameters, 1 - rate * self.config.weight_decay)
+            torch._foreach_add_(parameters, list(updates.float().unbind()), alpha=-rate)
+
+    def step_rest(self, rate: float) -> None:
+        for name, p in self.rest.items():
+            update = self.adam(p.grad, self.state[f"{name}.mean"], self.state[f"{name}.square"])
+            p.add_(update, alpha=-rate)
+
+    def step_tables(self, rate: float) -> None:
+        for name, p in self.tables.items():
+            rows, values = p.grad.indices()[0], p.grad.values()
+            mean, square = (self.state[f"{name}.{moment}"] for moment in ("mean", "square"))
+            touched_mean, touched_square = mean[rows], square[rows]
+            update = self.adam(values, touched_mean, touched_square)
+            mean[rows], square[rows] = touched_mean, touched_square
+            p.index_add_(0, rows, update, alpha=-rate)
+
+    def adam(self, gradient: Tensor, mean: Tensor, square: Tensor) -> Tensor:
+        """Adam's direction (Kingma & Ba 2015, arXiv 1412.6980), the moments brought up to date in place."""
+        mean.lerp_(gradient, 1 - BETAS[0])
+        square.lerp_(gradient.square(), 1 - BETAS[1])
+        corrected = square / (1 - BETAS[1] ** self.step_count)
+        return mean / (1 - BETAS[0] ** self.step_count) / (corrected.sqrt() + EPSILON)

@@ -1,0 +1,81 @@
+"""The lines that a run leaves behind: metrics.jsonl and samples.jsonl, one JSON object a line, appended as they happen."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tavu.errors import TavuError
+from tavu.files import replace_file, unwritable
+from tavu.training.events import Finished, Milestone, Progress
+
+METRICS_NAME, SAMPLES_NAME = "metrics.jsonl", "samples.jsonl"
+
+
+class RunLog:
+    """Appends to the two files of a run folder. A resume first takes back what was told after the saved step, and a half-written last line."""
+
+    def __init__(self, folder: Path, *, from_step: int = 0):
+        self.metrics, self.samples = folder / METRICS_NAME, folder / SAMPLES_NAME
+        for path in (self.metrics, self.samples):
+            kept = [line for line in _whole_lines(path) if line["step"] <= from_step and line.get("event") != "done"] if from_step else []
+            replace_file(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept).encode())
+
+    def progress(self, progress: Progress, *, learning_rate: float) -> None:
+        self._append(self.metrics, {"event": "train", **asdict(progress), "learning_rate": learning_rate})
+
+    def milestone(self, milestone: Milestone) -> None:
+        where = {"step": milestone.step, "seconds": milestone.seconds, "bytes_seen": milestone.bytes_seen}
+        measured = {"val_bpb": milestone.validation.bits_per_byte, "standard_error": _number(milestone.validation.standard_error)}
+        self._append(self.metrics, {"event": "valid", **where, **measured, "is_best": milestone.is_best})
+        for prompt, written in milestone.samples:
+            text = {"prompt": prompt, "text": written.text, "stopped": written.stopped}
+            self._append(self.samples, {**where, "val_bpb": milestone.validation.bits_per_byte, **text})
+
+    def finished(self, finished: Finished) -> None:
+        self._append(
+            self.metrics,
+            {
+                "event": "done",
+                "step": finished.step,
+                "seconds": finished.seconds,
+                "bytes_seen": finished.bytes_seen,
+                "val_bpb": finished.validation.bits_per_byte,
+                "standard_error": _number(finished.validation.standard_error),
+                "bytes_per_second": finished.bytes_per_second,
+                "peak_memory_mb": finished.peak_memory_mb,
+                "stopped": finished.stopped,
+            },
+        )
+
+    def note(self, step: int, seconds: float, text: str) -> None:
+        self._append(self.metrics, {"event": "note", "step": step, "seconds": seconds, "text": text})
+
+    def _append(self, path: Path, line: dict[str, Any]) -> None:
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise TavuError(unwritable(path, error)) from None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run in a folder came to its end, the last measurement included."""
+    lines = _whole_lines(folder / METRICS_NAME)
+    return bool(lines) and lines[-1].get("event") == "done"
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break  # cut by a kill
+    return lines
+
+
+def _number(x: float) -> float | None:
+    """x as JSON can hold it: None for what is not a number, as the standard error of one document."""
+    return x if math.isfinite(x) else None

@@ -1,0 +1,63 @@
+"""The training state: all that a resume needs, in one file that is replaced whole or not at all."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from tavu.errors import TavuError
+from tavu.files import replace_file
+from tavu.model_file import Model
+from tavu.training.optimizer import Optimizer
+
+STATE_NAME = "training.safetensors"
+_KEY = "tavu_training"
+
+
+@dataclass
+class Counters:
+    """Where a training stands. All plain numbers, so that they are saved and compared as they are."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_bpb: float | None = None
+    best_step: int = 0
+    best_seconds: float = 0.0
+    plan: dict[str, Any] = field(default_factory=dict)
+
+
+def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Counters) -> None:
+    """Write everything to folder/state. Raises TavuError when it cannot be written; the state before it is then still there."""
+    tensors = {f"model.{name}": p.detach() for name, p in model.named_parameters()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state.items()}
+    path = folder / "state" / STATE_NAME
+    replace_file(path, save(tensors, {_KEY: json.dumps(asdict(counters))}))
+
+
+def load_counters(folder: Path) -> Counters:
+    """Where the training in a run folder stands. Raises TavuError when there is none to resume, or its state is damaged."""
+    path = folder / "state" / STATE_NAME
+    if not path.is_file():
+        raise TavuError(f"{folder} holds no training to resume (no {path.relative_to(folder)}). Start one with `tavu train SOURCE --out {folder}`.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return Counters(**json.loads(file.metadata()[_KEY]))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise TavuError(f"{path} is damaged ({error}). Train again with `tavu train SOURCE --out {folder}`.") from None
+
+
+def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
+    """Put the saved weights and moments into a fresh model and optimizer. Raises TavuError when they do not fit."""
+    path = folder / "state" / STATE_NAME
+    targets = {f"model.{name}": p for name, p in model.named_parameters()} | {f"optimizer.{name}": t for name, t in optimizer.state.items()}
+    try:
+        with safe_open(path, framework="pt") as file, torch.no_grad():
+            for name, target in targets.items():
+                target.copy_(file.get_tensor(name))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise TavuError(f"{path} does not fit the recipe beside it ({error}). Train again with `tavu train SOURCE --out {folder}`.") from None
+    optimizer.step_count = load_counters(folder).step

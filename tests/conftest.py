@@ -1,0 +1,129 @@
+"""Tiny models of every kind, for the laws that each of them must keep.
+
+Their parameters are moved by noise: output projections start at zero, which would hide what a layer does wrong.
+"""
+
+import contextlib
+import resource
+import signal
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import HealthCheck, settings
+
+from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
+from tavu.model_file import Model, build_model
+from tavu.vocabulary import END, NUM_IDS
+
+settings.register_profile("tavu", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tavu")
+
+TEXT = (
+    b"Once upon a time, there was a little girl called Mia. She had a red ball - and she was happy!\n"
+    b'"Hyv\xc3\xa4\xc3\xa4 y\xc3\xb6t\xc3\xa4," sanoi 3 pient\xc3\xa4 karhua; \xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e \xf0\x9f\x90\xbb... '
+    b"Then incomprehensibilities came, one after another, to the little house by the sea."
+)
+CONTEXT = 48
+
+_GLOBAL, _LOCAL = LevelConfig(16, 2, 2, 32, 4), LevelConfig(8, 1, 1, 16)
+_COARSE, _FINE = LevelConfig(24, 1, 2, 32, 12), LevelConfig(16, 1, 2, 32, 4)
+_WORD_LEVELS = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 2, 0, 16))
+
+CONFIGS = {
+    "two levels": FixedPatchConfig((_GLOBAL, _LOCAL), CONTEXT),
+    "three levels": FixedPatchConfig((_COARSE, _FINE, _LOCAL), CONTEXT),
+    "conv": FixedPatchConfig((_GLOBAL, _LOCAL), CONTEXT, conv_encoder=True),
+    "cross": FixedPatchConfig((_GLOBAL, _LOCAL), CONTEXT, cross_patch_bytes=3),
+    "conv, cross, three levels": FixedPatchConfig((_COARSE, _FINE, _LOCAL), CONTEXT, conv_encoder=True, cross_patch_bytes=4),
+    "words": WordPatchConfig(_WORD_LEVELS, CONTEXT, word_rows=64, prefix_rows=128, ngram_orders=(3, 5), ngram_rows=64),
+    "words, capped": WordPatchConfig(_WORD_LEVELS, CONTEXT, max_patch_size=5, word_rows=64, prefix_rows=128, ngram_orders=(), ngram_rows=2),
+}
+
+
+def noisy_model(config, *, seed: int = 0, noise: float = 0.3) -> Model:
+    torch.manual_seed(seed)
+    model = build_model(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * noise)
+    return model.eval()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def configs():
+    return CONFIGS
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """The function config -> model with parameters moved by noise; seed and noise are its options."""
+    return noisy_model
+
+
+@pytest.fixture(scope="session", params=CONFIGS)
+def model(request) -> Model:
+    """Each kind of model in turn, CONTEXT bytes of context."""
+    return noisy_model(CONFIGS[request.param])
+
+
+@pytest.fixture(scope="session", params=["conv, cross, three levels", "words"])
+def either_model(request) -> Model:
+    """One model with fixed patches and one with words, for laws that do not depend on the rest."""
+    return noisy_model(CONFIGS[request.param])
+
+
+@pytest.fixture(scope="session")
+def make_ids():
+    """The function (rows, T) -> ids (rows, T) of text, each row from another place, with ENDs and a byte 0 among them."""
+
+    def ids_of_text(rows: int, num_ids: int):
+        text = TEXT * (1 + (rows * 37 + num_ids) // len(TEXT))
+        ids = torch.tensor([[END, *text[row * 37 : row * 37 + num_ids - 1]] for row in range(rows)])
+        for row in range(1, rows):
+            ids[row, (5 * row) % num_ids] = END
+            ids[row, (5 * row + 7) % num_ids] = 0
+        return ids
+
+    return ids_of_text
+
+
+@pytest.fixture(scope="session")
+def trained_model() -> Model:
+    """A fixed-patch model that knows two documents by heart: "tick tock " without end, and "hello there." with its END."""
+    torch.manual_seed(0)
+    model = build_model(FixedPatchConfig((LevelConfig(32, 1, 2, 64, 4), LevelConfig(32, 1, 2, 64)), 64))
+    long, short = [END, *b"tick tock " * 7][:64], [END, *b"hello there."] * 5
+    ids = torch.tensor([long, short[:64]])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(120):
+        logits = model(ids)
+        loss = F.cross_entropy(logits[:, 1:].reshape(-1, NUM_IDS), ids[:, 1:].reshape(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.eval()
+
+
+@contextlib.contextmanager
+def _files_of_at_most(num_bytes: int):
+    """A real limit of the system's; a write past it fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.fixture
+def files_of_at_most():
+    """The context manager num_bytes -> while it lasts, no file can grow past that."""
+    return _files_of_at_most

@@ -1,0 +1,338 @@
+"""Corpora: documents in equal documents out, each in one part, found again, never half built."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tavu.data import corpus as corpus_module
+from tavu.data import split
+from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
+from tavu.data.documents import DocumentFile
+from tavu.data.sources import SourceOptions
+from tavu.errors import TavuError
+from tavu.vocabulary import END
+
+ROOT = Path(__file__).parents[2]
+
+
+def stories(count: int, seed: int = 0) -> list[str]:
+    words = "dragon lake moon bread king river small brave sang slept ran kärpänen".split()
+    draw = random.Random(seed)
+    return [f"Story {number}. " + " ".join(draw.choices(words, k=draw.randint(3, 60))) + "." for number in range(count)]
+
+
+def write(path: Path, documents: list[str]) -> str:
+    path.write_text("\n<|endoftext|>\n".join(documents), encoding="utf-8")
+    return str(path)
+
+
+def build(folder: Path, *sources: str, valid: tuple[str, ...] = (), valid_percent: float = 5.0, **options) -> Corpus:
+    return build_corpus(sources, valid_sources=valid, options=SourceOptions(**options), cache_dir=folder / "cache", valid_percent=valid_percent)
+
+
+def texts(documents: DocumentFile) -> list[str]:
+    return [bytes(documents.document(index)).decode() for index in range(documents.num_documents)]
+
+
+def python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+BUILD = """
+import os, sys, resource, signal
+from pathlib import Path
+from tavu.data.corpus import build_corpus
+from tavu.data.sources import SourceOptions
+from tavu.errors import TavuError
+def build(progress=None, **options):
+    return build_corpus([sys.argv[1]], options=SourceOptions(**options), cache_dir=Path(sys.argv[2]), progress=progress)
+"""
+
+# Documents in equal documents out.
+
+
+def test_documents_in_equal_documents_out(tmp_path: Path) -> None:
+    told = stories(400)
+    corpus = build(tmp_path, write(tmp_path / "a.txt", told))
+    train, valid = texts(corpus.train), texts(corpus.valid)
+    assert sorted(train + valid) == sorted(told)
+    assert train == [story for story in told if story in set(train)]  # in their order
+    assert 5 <= len(valid) <= 45
+    num_bytes = sum(len(story.encode()) for story in told)
+    assert corpus.train.num_bytes + corpus.valid.num_bytes == corpus.report.bytes == num_bytes
+    assert (corpus.report.documents, corpus.report.duplicates, corpus.report.skipped, corpus.report.notes) == (400, 0, 0, ())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=30), min_size=2, max_size=12, unique=True), st.data())
+def test_ids_are_the_bytes_with_ends_around_them(tmp_path_factory, contents: list[bytes], data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("ids")
+    (folder / "files").mkdir()
+    for number, content in enumerate(contents):
+        (folder / "files" / f"{number:03}").write_bytes(content)
+    corpus = build(folder, str(folder / "files"), as_bytes=True)
+    for documents in (corpus.train, corpus.valid):
+        held = [bytes(documents.document(index)) for index in range(documents.num_documents)]
+        expected = [an_id for content in held for an_id in (END, *content)] + [END]
+        assert documents.num_ids == len(expected)
+        start = data.draw(st.integers(0, len(expected)))
+        length = data.draw(st.integers(0, len(expected) - start))
+        assert documents.ids(start, length).tolist() == expected[start : start + length]
+        assert documents.ids(0, len(expected)).dtype == np.int64
+    assert sorted(contents) == sorted(
+        bytes(documents.document(index)) for documents in (corpus.train, corpus.valid) for index in range(documents.num_documents)
+    )
+
+
+def test_duplicates_are_dropped_and_counted(tmp_path: Path) -> None:
+    told = stories(100)
+    corpus = build(tmp_path, write(tmp_path / "a.txt", told + told[:30]), write(tmp_path / "b.txt", told[:3]))
+    assert sorted(texts(corpus.train) + texts(corpus.valid)) == sorted(told)
+    assert (corpus.report.documents, corpus.report.duplicates) == (100, 33)
+
+
+def test_valid_sources(tmp_path: Path) -> None:
+    told = stories(100)
+    train, valid = write(tmp_path / "train.txt", told[:90]), write(tmp_path / "valid.txt", told[80:] + told[80:82])
+    corpus = build(tmp_path, train, valid=(valid,))
+    assert texts(corpus.train) == told[:80]
+    assert texts(corpus.valid) == told[80:]
+    assert (corpus.report.documents, corpus.report.in_valid, corpus.report.duplicates) == (100, 10, 2)
+    with pytest.raises(TavuError, match="Every document of .*train.txt is among those of valid too, which leaves nothing to train on"):
+        build(tmp_path, train, valid=(train,))
+
+
+def test_skipped_documents_are_counted_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("<|endoftext|>".join(stories(50)).encode() + b"<|endoftext|>\xe4\xe4")
+    with pytest.raises(TavuError, match="is not UTF-8"):
+        build(tmp_path, str(path))
+    corpus = build(tmp_path, str(path), skip_bad=True)
+    assert (corpus.report.documents, corpus.report.skipped) == (50, 1)
+    assert corpus.report.notes[0].startswith("skipped: ") and "is not UTF-8" in corpus.report.notes[0]
+
+
+def test_tales(tmp_path: Path) -> None:
+    corpus = build(tmp_path, "tales:200")
+    assert corpus.report.documents + corpus.report.duplicates == 200
+    assert build(tmp_path, "tales:200").folder == corpus.folder
+
+
+def test_progress_ends_at_the_total(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", stories(20_000))
+    seen: list[tuple[int, int | None]] = []
+    build_corpus([path], options=SourceOptions(), cache_dir=tmp_path / "cache", progress=lambda done, total: seen.append((done, total)))
+    size = os.path.getsize(path)
+    assert seen[-1] == (size, size) and len(seen) > 2 and seen == sorted(seen)
+
+
+# Train and valid.
+
+
+def test_a_document_never_moves_when_others_are_added(tmp_path: Path) -> None:
+    told = stories(3000)
+    parts = [build(tmp_path, write(tmp_path / f"{count}.txt", told[-count:])) for count in (300, 1000, 3000)]
+    for smaller, larger in zip(parts, parts[1:], strict=False):
+        assert set(texts(smaller.train)) <= set(texts(larger.train))
+        assert set(texts(smaller.valid)) <= set(texts(larger.valid))
+
+
+def test_valid_has_a_limit_and_train_never_becomes_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "MAX_VALID_BYTES", 5000)
+    told = stories(2000)
+    few, many = (build(tmp_path, write(tmp_path / f"{count}.txt", told[:count])) for count in (500, 2000))
+    assert 3000 < few.valid.num_bytes <= 5000 and 3000 < many.valid.num_bytes <= 5000
+    assert not set(texts(few.train)) & set(texts(many.valid))
+
+
+@pytest.mark.parametrize("count", range(2, 12))
+def test_neither_part_is_ever_empty(tmp_path: Path, count: int) -> None:
+    for seed in range(5):
+        corpus = build(tmp_path, write(tmp_path / "few.txt", stories(count, seed)), valid_percent=1 + 12 * seed)
+        assert corpus.train.num_documents >= 1 and corpus.valid.num_documents >= 1
+        assert corpus.train.num_documents + corpus.valid.num_documents == count
+
+
+def test_a_single_document_is_cut_at_a_line(tmp_path: Path) -> None:
+    lines = [f"Line {number} of the only story there is." for number in range(1000)]
+    corpus = build(tmp_path, write(tmp_path / "one.txt", ["\n".join(lines)]))
+    assert texts(corpus.train)[0].split("\n") + texts(corpus.valid)[0].split("\n") == lines
+    assert 0.04 < corpus.valid.num_bytes / corpus.train.num_bytes < 0.11
+    assert corpus.report.notes == (
+        f"valid is the end of the only document, {corpus.valid.num_bytes:,} bytes: too few documents to set whole ones apart",
+    )
+    one_line = build(tmp_path, write(tmp_path / "line.txt", ["ä" * 1001]))
+    assert texts(one_line.train) + texts(one_line.valid) == ["ä" * (1001 - one_line.valid.num_bytes // 2), "ä" * (one_line.valid.num_bytes // 2)]
+    tiny = build(tmp_path, write(tmp_path / "tiny.txt", ["ab"]))
+    assert (texts(tiny.train), texts(tiny.valid)) == (["a"], ["b"])
+    with pytest.raises(TavuError, match="holds one byte of text, too little"):
+        build(tmp_path, write(tmp_path / "a.txt", ["a"]))
+
+
+def test_a_few_long_documents_are_not_given_away_whole(tmp_path: Path) -> None:
+    novels = [f"Novel {number}.\n" + "\n".join(stories(300, number)) for number in range(3)]
+    corpus = build(tmp_path, write(tmp_path / "novels.txt", novels))
+    assert (corpus.train.num_documents, corpus.valid.num_documents) == (3, 1)
+    assert 0.04 < corpus.valid.num_bytes / corpus.report.bytes < 0.11
+    assert "valid is the end of the longest of 3 documents" in corpus.report.notes[0]
+
+
+def test_valid_percent_is_checked(tmp_path: Path) -> None:
+    with pytest.raises(TavuError, match="valid_percent is 0, expected more than 0 and at most 50"):
+        build(tmp_path, "tales", valid_percent=0)
+
+
+# Built once, found again, never half built.
+
+
+def test_a_corpus_is_found_again_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.txt", stories(100))
+    first = build(tmp_path, path)
+    monkeypatch.setattr(corpus_module, "_write_spool", None)  # whatever is built from here on fails
+    assert build(tmp_path, path).folder == first.folder
+    os.rename(path, tmp_path / "renamed.txt")
+    again = build(tmp_path, str(tmp_path / "renamed.txt"))
+    assert again.folder == first.folder and again.report == first.report and texts(again.train) == texts(first.train)
+    monkeypatch.undo()
+    others = [
+        build(tmp_path, write(tmp_path / "b.txt", stories(101))),
+        build(tmp_path, str(tmp_path / "renamed.txt"), valid_percent=10),
+        build(tmp_path, str(tmp_path / "renamed.txt"), as_bytes=True),
+        build(tmp_path, str(tmp_path / "b.txt"), valid=(write(tmp_path / "c.txt", stories(10, seed=1)),)),
+    ]
+    assert len({corpus.folder for corpus in (first, *others)}) == 5
+
+
+def test_a_damaged_corpus_is_built_anew(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", stories(100))
+    first = build(tmp_path, path)
+    expected = texts(first.train)
+    with (first.folder / "train.bin").open("r+b") as file:
+        file.truncate(100)
+    assert texts(build(tmp_path, path).train) == expected
+    (first.folder / "meta.json").unlink()
+    assert texts(build(tmp_path, path).train) == expected
+
+
+def test_a_kill_while_building_leaves_nothing_that_is_taken_for_a_corpus(tmp_path: Path) -> None:
+    told = stories(20_000)
+    path = write(tmp_path / "a.txt", told)
+    killed = python(BUILD + "build(lambda done, total: done > 2e6 and os.kill(os.getpid(), signal.SIGKILL))", path, str(tmp_path / "cache"))
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    leftover = next((tmp_path / "cache").iterdir())
+    corpus = build(tmp_path, path)
+    assert sorted(texts(corpus.train) + texts(corpus.valid)) == sorted(told)
+    assert leftover.exists()  # for all we know, somebody is at work there
+    for file in (*leftover.iterdir(), leftover):
+        os.utime(file, (time.time() - 7200, time.time() - 7200))
+    build(tmp_path, write(tmp_path / "b.txt", told[:50]))
+    assert not leftover.exists()
+
+
+def test_a_mistake_or_an_interrupt_leaves_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"fine<|endoftext|>\xff")
+    with pytest.raises(TavuError):
+        build(tmp_path, str(path))
+    code = "try:\n build(lambda done, total: os.kill(os.getpid(), signal.SIGINT))\nexcept KeyboardInterrupt: print('interrupted')"
+    interrupted = python(BUILD + code, write(tmp_path / "b.txt", stories(20_000)), str(tmp_path / "cache"))
+    assert interrupted.communicate()[0] == "interrupted\n"
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_two_processes_building_at_once(tmp_path: Path) -> None:
+    told = stories(5000)
+    path = write(tmp_path / "a.txt", told)
+    both = [python(BUILD + "corpus = build(); print(corpus.report.documents, corpus.folder)", path, str(tmp_path / "cache")) for _ in range(2)]
+    results = [process.communicate() for process in both]
+    assert results[0] == results[1] and results[0][0].startswith("5000 "), results
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert sorted(texts(build(tmp_path, path).train) + texts(build(tmp_path, path).valid)) == sorted(told)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_litter(tmp_path: Path) -> None:
+    # A limit on the size of a file stands in for the disk: what fails is a real write, half way.
+    code = (
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20,) * 2)\n"
+        "try: build()\nexcept TavuError as fault: print(fault)"
+    )
+    process = python(BUILD + code, write(tmp_path / "a.txt", stories(20_000)), str(tmp_path / "cache"))
+    out, errors = process.communicate()
+    assert out.startswith(f"The corpus could not be written to {tmp_path / 'cache'}: File too large. While it is built"), errors
+    assert "make room there, or name another folder by setting TAVU_CACHE." in out
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_cache_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(TavuError, match="could not be written to .*cache: File exists"):
+        build(tmp_path, write(tmp_path / "a.txt", stories(10)))
+
+
+def test_a_file_that_changes_while_being_read(tmp_path: Path) -> None:
+    path = Path(write(tmp_path / "a.txt", stories(20_000)))
+
+    def append(done: int, total: int | None) -> None:
+        with path.open("a") as file:
+            file.write("more")
+
+    with pytest.raises(TavuError, match="a.txt changed while being read. Run the command again."):
+        build_corpus([str(path)], options=SourceOptions(), cache_dir=tmp_path / "cache", progress=append)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_default_cache_dir(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/aino")
+    monkeypatch.delenv("TAVU_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert default_cache_dir() == Path("/home/aino/.cache/tavu")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/aino")
+    assert default_cache_dir() == Path("/var/aino/tavu")
+    monkeypatch.setenv("TAVU_CACHE", "/disk/tavu")
+    assert default_cache_dir() == Path("/disk/tavu")
+
+
+# Larger than memory.
+
+GROWTH = """
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+corpus = build()
+print(corpus.report.documents, corpus.report.bytes, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["stories", "one document", "one line"])
+def test_a_large_file_is_built_in_little_memory(tmp_path: Path, kind: str) -> None:
+    num_bytes = 200_000_000
+    ends = {"stories": "<|endoftext|>", "one document": "\n", "one line": " "}
+    filler = "The little train went up the hill and down the hill, and nobody was late. " * 9
+    with (tmp_path / "large.txt").open("w") as file:
+        written = 0
+        while written < num_bytes:
+            written += file.write("".join(f"{written + number} {filler}{ends[kind]}" for number in range(1000)))
+    process = python(BUILD + GROWTH, str(tmp_path / "large.txt"), str(tmp_path / "cache"))
+    out, errors = process.communicate()
+    assert process.returncode == 0, errors
+    documents, held, growth = (int(number) for number in out.split())
+    assert 0.97 * num_bytes < held <= written
+    assert documents > 250_000 if kind == "stories" else documents < 20
+    assert growth < (100e6 if kind == "stories" else 120e6), f"{growth:,} bytes"
+    (tmp_path / "large.txt").unlink()

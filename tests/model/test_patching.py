@@ -1,0 +1,141 @@
+"""Words are cut by one rule, told twice here and in the code; whole rows and id by id agree; rows of tables name exactly what was read."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tavu.config import LevelConfig, WordPatchConfig
+from tavu.model.patching import BEGIN, WordReader, read_words
+from tavu.vocabulary import END
+
+LEVELS = (LevelConfig(16, 1, 2, 16), LevelConfig(8, 1, 0, 8))
+MANY = 1 << 30  # rows of tables: so many that different runs of ids have different rows
+
+a_few_letters = st.sampled_from([*b"abZ9", 0, ord(" "), ord("."), ord("\n"), 0xC3, 0xA4, 0xFF, END])
+rows_of_ids = st.lists(st.integers(0, END) | a_few_letters | a_few_letters, min_size=1, max_size=60)
+
+
+def config(cap: int = 24, orders: tuple[int, ...] = (3, 5)) -> WordPatchConfig:
+    return WordPatchConfig(LEVELS, 64, max_patch_size=cap, word_rows=MANY, prefix_rows=MANY, ngram_rows=MANY, ngram_orders=orders)
+
+
+def is_letter(id: int) -> bool:
+    return 128 <= id < 256 or chr(id) in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+def slow_patches(ids: list[int], cap: int) -> list[list[int]]:
+    """The ids cut into patches: after END, after letters and one more, and where a patch is full."""
+    patches: list[list[int]] = []
+    for t, id in enumerate(ids):
+        ended = t > 0 and ids[t - 1] == END
+        word_over = t > 1 and is_letter(ids[t - 2]) and not is_letter(ids[t - 1])
+        if t == 0 or ended or word_over or len(patches[-1]) == cap:
+            patches.append([])
+        patches[-1].append(id)
+    return patches
+
+
+def spelled(words, row: int, ids: list[int]) -> list[list[int]]:
+    starts = [*(s for s in words.first[row].tolist() if s < len(ids)), len(ids)]
+    return [ids[a:b] for a, b in pairwise(starts)]
+
+
+def test_a_sentence_is_cut_before_each_word():
+    text = 'He said: "Yö 日本, 42!"\n\nEnd  now'.encode()
+    pieces = spelled(read_words(torch.tensor([list(text)]), config()), 0, list(text))
+    assert [bytes(piece).decode() for piece in pieces] == ["He ", "said:", ' "Yö ', "日本,", " 42!", '"\n\nEnd ', " now"]
+
+
+@given(rows_of_ids, st.integers(2, 9))
+@example([*b"a" * 30], 7)
+@example([END, END, *b"a b", END, *b" c"], 2)
+def test_the_slow_rule_agrees(ids, cap):
+    words = read_words(torch.tensor([ids]), config(cap))
+    patches = slow_patches(ids, cap)
+    assert spelled(words, 0, ids) == patches
+    assert words.patch[0].tolist() == [k for k, patch in enumerate(patches) for _ in patch]
+    assert words.last_id[0].tolist() == [BEGIN, *(patch[-1] for patch in patches[:-1])]
+
+
+@given(st.lists(rows_of_ids, min_size=1, max_size=3), st.integers(2, 9), st.sampled_from([(3, 5), (2,), (), (16, 2)]))
+def test_id_by_id_and_whole_rows_say_the_same(rows, cap, orders):
+    T = min(map(len, rows))
+    ids = torch.tensor([row[:T] for row in rows])
+    words = read_words(ids, config(cap, orders))
+    reader = WordReader(config(cap, orders), len(rows))
+    for t in range(T):
+        prefix_row, ngram_rows = reader.byte_rows()
+        assert np.array_equal(prefix_row, words.prefix_row[:, t])
+        assert np.array_equal(ngram_rows, words.ngram_rows[:, t])
+        word_row, pair_row, last_id = reader.patch_rows()
+        for row in range(len(rows)):
+            k = int(words.patch[row, t])
+            assert bool(reader.begins[row]) == (int(words.first[row, k]) == t)
+            if reader.begins[row]:
+                assert (word_row[row], pair_row[row], last_id[row]) == (words.word_row[row, k], words.pair_row[row, k], words.last_id[row, k])
+        reader.feed(ids[:, t].numpy())
+
+
+def assert_same_names(names: list[int], things: list) -> None:
+    """Two names are equal exactly where the things named are equal."""
+    pairs = {(name, str(thing)) for name, thing in zip(names, things, strict=True)}
+    assert len(pairs) == len(set(names)) == len({str(thing) for thing in things})
+
+
+@given(rows_of_ids, st.integers(2, 9))
+def test_rows_are_equal_where_the_ids_that_they_name_are(ids, cap):
+    words = read_words(torch.tensor([ids]), config(cap))
+    patches = slow_patches(ids, cap)
+    assert_same_names(words.prefix_row[0].tolist(), [patch[:p] for patch in patches for p in range(len(patch))])
+    before = [[], *patches][: len(patches)]
+    assert_same_names(words.word_row[0].tolist(), before)
+    assert_same_names(words.pair_row[0].tolist(), [(a, b) for a, b in zip([[], *before], before, strict=False)])
+    for o, order in enumerate((3, 5)):
+        assert_same_names(words.ngram_rows[0, :, o].tolist(), [ids[max(0, t - order) : t] for t in range(len(ids))])
+
+
+@given(rows_of_ids, rows_of_ids)
+def test_rows_do_not_depend_on_where_a_word_stands(before, other):
+    word = [*b"hedgehog "]
+    a, b = ([END, *ids, END, *word, ord("x")] for ids in (before, other))
+    first, second = (read_words(torch.tensor([ids]), config()) for ids in (a, b))
+    assert first.word_row[0, -1] == second.word_row[0, -1]
+    assert first.prefix_row[0, -len(word) - 1 :].tolist() == second.prefix_row[0, -len(word) - 1 :].tolist()
+    assert first.ngram_rows[0, -1].tolist() == second.ngram_rows[0, -1].tolist()
+
+
+@given(rows_of_ids, rows_of_ids, st.integers(2, 9))
+def test_nothing_said_of_a_position_depends_on_it_or_what_follows(ids, others, cap):
+    t = len(ids) // 2
+    changed = (ids[:t] + others + ids)[: len(ids)]
+    words, other = (read_words(torch.tensor([x]), config(cap)) for x in (ids, changed))
+    assert torch.equal(words.patch[:, : t + 1], other.patch[:, : t + 1])
+    assert torch.equal(words.prefix_row[:, : t + 1], other.prefix_row[:, : t + 1])
+    assert torch.equal(words.ngram_rows[:, : t + 1], other.ngram_rows[:, : t + 1])
+    known = int(words.patch[0, t]) + 1
+    for name in ("first", "word_row", "pair_row", "last_id"):
+        assert torch.equal(getattr(words, name)[:, :known], getattr(other, name)[:, :known])
+
+
+@given(st.lists(rows_of_ids, min_size=2, max_size=4))
+def test_a_row_is_read_as_if_alone(rows):
+    T = min(map(len, rows))
+    words = read_words(torch.tensor([row[:T] for row in rows]), config(5))
+    for i, row in enumerate(rows):
+        alone = read_words(torch.tensor([row[:T]]), config(5))
+        K = alone.first.size(1)
+        assert (words.first[i, K:] == T).all()
+        for name in ("first", "word_row", "pair_row", "last_id"):
+            assert torch.equal(getattr(words, name)[i, :K], getattr(alone, name)[0])
+        for name in ("patch", "prefix_row", "ngram_rows"):
+            assert torch.equal(getattr(words, name)[i], getattr(alone, name)[0])
+
+
+def test_rows_stay_within_small_tables():
+    small = WordPatchConfig(LEVELS, 64, word_rows=8, prefix_rows=4, ngram_rows=2)
+    words = read_words(torch.randint(0, 257, (4, 64), generator=torch.Generator().manual_seed(0)), small)
+    for rows, size in ((words.word_row, 8), (words.pair_row, 8), (words.prefix_row, 4), (words.ngram_rows, 2)):
+        assert rows.min() >= 0 and rows.max() == size - 1

@@ -1,0 +1,85 @@
+"""The word model on ids of every kind: words that begin at different places in each row, words over the cap, END and byte 0 anywhere.
+
+The laws that it shares with fixed patches are in test_megabyte.py.
+"""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tavu.config import LevelConfig, WordPatchConfig
+from tavu.vocabulary import END
+
+CLOSE = 1e-5
+CAPS = (2, 3, 24)
+T = 32
+
+ids_in_words = st.sampled_from([*b"abcdefghi", ord(" "), ord("."), 0, 0xC3, END]) | st.integers(0, END)
+rows_of_ids = st.lists(st.lists(ids_in_words, min_size=T, max_size=T), min_size=1, max_size=4)
+
+
+def config(cap: int, orders: tuple[int, ...] = (2, 4)) -> WordPatchConfig:
+    levels = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 1, 0, 16))
+    return WordPatchConfig(levels, T, max_patch_size=cap, word_rows=64, prefix_rows=64, ngram_rows=64, ngram_orders=orders)
+
+
+def test_prefill_and_steps_equal_forward_whatever_the_ids(make_model):
+    models = {cap: make_model(config(cap)) for cap in CAPS}
+
+    @settings(max_examples=60)
+    @given(rows_of_ids, st.sampled_from(CAPS), st.integers(1, T - 1))
+    @torch.inference_mode()
+    def law(rows, cap, num_prompt):
+        model, ids = models[cap], torch.tensor(rows)
+        logits = model(ids, torch.float64)
+        cache = model.empty_cache(len(rows), torch.float64)
+        assert torch.allclose(model.prefill(ids[:, :num_prompt], cache), logits[:, num_prompt], atol=CLOSE)
+        for t in range(num_prompt, T - 1):
+            assert torch.allclose(model.step(ids[:, t], cache), logits[:, t + 1], atol=CLOSE)
+
+    law()
+
+
+def test_nothing_is_seen_too_early_whatever_the_ids(make_model):
+    models = {cap: make_model(config(cap)) for cap in CAPS}
+
+    @settings(max_examples=60)
+    @given(rows_of_ids, st.sampled_from(CAPS), st.integers(0, T - 1), st.randoms(use_true_random=False))
+    @torch.inference_mode()
+    def law(rows, cap, t, random):
+        changed = [row[:t] + [random.randrange(257) for _ in row[t:]] for row in rows]
+        first, second = (models[cap](torch.tensor(x), torch.float64) for x in (rows, changed))
+        assert torch.allclose(first[:, : t + 1], second[:, : t + 1], atol=CLOSE)
+
+    law()
+
+
+@torch.inference_mode()
+def test_one_patch_after_another_at_the_shortest_words(make_model):
+    """A patch a position is the most that a context can hold: END after END."""
+    model = make_model(config(24))
+    ids = torch.full((2, T), END)
+    logits = model(ids, torch.float64)
+    cache = model.empty_cache(2, torch.float64)
+    steps = [model.prefill(ids[:, :1], cache)] + [model.step(ids[:, t], cache) for t in range(1, T - 1)]
+    assert torch.allclose(torch.stack(steps, dim=1), logits[:, 1:], atol=CLOSE)
+
+
+@torch.inference_mode()
+def test_what_a_word_was_is_heard_many_words_later(make_model):
+    model = make_model(config(24, orders=()))
+    ids, other = (torch.tensor([[END, *(start + b" was here and then it went").ljust(T - 1)[: T - 1]]]) for start in (b"ann", b"bob"))
+    difference = (model(ids, torch.float64) - model(other, torch.float64)).abs().amax(-1)[0]
+    assert difference[0] == 0 and difference[1] < CLOSE
+    assert (difference[2:] > 1e-4).all()
+
+
+@torch.inference_mode()
+def test_without_ngrams_a_byte_hears_its_own_word_and_whole_words_before(make_model):
+    """The bytes inside a word depend on where it stands only through the global model, which all of them hear alike."""
+    model = make_model(config(24, orders=()))
+    ids = torch.tensor([[END, *b"one two three four five six son"]])
+    alone = torch.tensor([[END, *b"one two three four five six sun"]])
+    first, second = model(ids, torch.float64), model(alone, torch.float64)
+    assert torch.allclose(first[:, :30], second[:, :30], atol=CLOSE)
+    assert not torch.allclose(first[:, 31], second[:, 31], atol=1e-3)

@@ -1,0 +1,142 @@
+"""Laws of training: it learns, it ends as asked, and a resume goes on as if nothing had happened."""
+
+import json
+import math
+import os
+import signal
+
+import pytest
+import torch
+
+from tavu.errors import TavuError
+from tavu.evaluation.ngram import ngram_floors
+from tavu.model_file import load_model
+from tavu.training.events import Finished, Milestone, Progress, Started
+from tavu.training.loop import accumulate, train
+from tavu.training.machine import Plan
+from tavu.training.state import load_counters
+
+
+def weights(path):
+    return dict(load_model(path)[0].named_parameters())
+
+
+def assert_same_weights(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+def test_it_learns(tiny, corpus, folder):
+    *_, finished = train(tiny("train.steps=150", "train.batch_bytes=1024", "train.micro_batch_rows=16"), corpus, folder)
+    milestones = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines() if '"valid"' in line]
+    assert milestones[0]["val_bpb"] > 5
+    documents = [bytes(part.document(i)) for part in (corpus.train, corpus.valid) for i in range(part.num_documents)]
+    assert finished.validation.bits_per_byte < ngram_floors(documents, documents, (1,))[1]  # more than how often each letter comes
+
+
+def test_what_it_tells(tiny, corpus, folder):
+    events = list(train(tiny(), corpus, folder))
+    assert isinstance(events[0], Started) and isinstance(events[-1], Finished)
+    milestones = [event for event in events if isinstance(event, Milestone)]
+    assert len(milestones) == 3 and milestones[-1].step == 20 and milestones[-1].fraction == 1
+    assert [prompt for prompt, _ in milestones[0].samples] == ["Once"]
+    finished = events[-1]
+    assert finished.stopped == "budget" and finished.step == 20 and finished.bytes_seen == 20 * 256
+    assert load_model(folder)[1]["val_bpb"] == finished.validation.bits_per_byte
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["event"] == "done" and lines[-1]["val_bpb"] == finished.validation.bits_per_byte
+    assert len((folder / "samples.jsonl").read_text().splitlines()) == 3
+
+
+def test_the_same_seed_gives_the_same_model_and_another_does_not(tiny, corpus, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        list(train(tiny(f"train.seed={seed}"), corpus, tmp_path / name))
+    assert_same_weights(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not torch.equal(next(iter(weights(tmp_path / "a").values())), next(iter(weights(tmp_path / "c").values())))
+
+
+@pytest.mark.parametrize("stop_after", [1, 7, 19])
+def test_a_resume_ends_where_an_uninterrupted_run_does(tiny, corpus, tmp_path, stop_after):
+    recipe = tiny("train.save_every_steps=1")
+    list(train(recipe, corpus, tmp_path / "whole"))
+    events = train(recipe, corpus, tmp_path / "cut")
+    for _ in events:
+        if (tmp_path / "cut/state/training.safetensors").exists() and load_counters(tmp_path / "cut").step >= stop_after:
+            break
+    events.close()  # as a kill would: nothing is tidied up
+    assert load_counters(tmp_path / "cut").step < 20
+    *_, finished = train(recipe, corpus, tmp_path / "cut", resume=True)
+    assert finished.step == 20
+    assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+    def told(name):
+        lines = [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        return [(line["step"], line["val_bpb"]) for line in lines if line["event"] == "valid"]
+
+    assert told("whole") == told("cut")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_and_keeps_everything(tiny, corpus, folder, number):
+    recipe = tiny("train.steps=100000")
+    for event in (events := train(recipe, corpus, folder)):
+        if isinstance(event, Started):
+            continue
+        os.kill(os.getpid(), number)
+        break
+    finished = list(events)[-1]
+    assert finished.stopped == "interrupted" and 0 < finished.step < 100000
+    assert load_counters(folder).step == finished.step
+    assert load_model(folder)[1]["step"] <= finished.step
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget(tiny, corpus, folder):
+    list(train(tiny(), corpus, folder))
+    with pytest.raises(TavuError, match="has used its budget, 20 steps. To train on, give a larger one"):
+        list(train(tiny(), corpus, folder, resume=True))
+    *_, finished = train(tiny("train.steps=30"), corpus, folder, resume=True)
+    assert finished.step == 30
+
+
+def test_when_validation_gets_worse_the_best_model_is_kept_and_training_stops_early(tiny, corpus, folder):
+    recipe = tiny("train.steps=1500", "train.milestones=60", "train.patience=0.05", "train.table_learning_rate=0.3", "train.decay_fraction=0")
+    small = type(corpus)(corpus.folder, corpus.valid, corpus.train, corpus.report)  # train on little, validate on much
+    events = list(train(recipe, small, folder))
+    finished, milestones = events[-1], [event for event in events if isinstance(event, Milestone)]
+    assert finished.stopped == "early" and finished.step < 1500
+    best = min(milestones, key=lambda milestone: milestone.validation.bits_per_byte)
+    assert load_model(folder)[1]["step"] == best.step and finished.best_seconds == best.seconds
+
+
+def test_a_loss_that_is_not_finite_ends_with_a_way_out(tiny, corpus, folder):
+    recipe = tiny("train.save_every_steps=1")
+    broken = iter([1.0] * 3 + [math.nan])
+    with pytest.raises(TavuError, match=r"The loss became nan at step 3, .* Go on from the last save with `tavu train --resume .*` and lower"):
+        list(train(recipe, corpus, folder, loss_of=lambda logits, ids: logits.square().mean() * next(broken)))
+    assert load_counters(folder).step == 3
+
+
+def test_rows_at_a_time_do_not_change_the_gradient(tiny, corpus):
+    from tavu.model_file import build_model
+
+    gradients = []
+    for rows in (8, 4, 3):
+        torch.manual_seed(0)
+        model = build_model(tiny().model)
+        ids = torch.from_numpy(corpus.train.ids(0, 8 * 64)).view(8, 64)
+        accumulate(model, ids, Plan("cpu", "fp32", rows, compile=False), lambda logits, ids: logits.flatten(0, 1).logsumexp(-1).mean())
+        gradients.append(model.global_model.blocks[0].mlp.up.weight.grad)
+    torch.testing.assert_close(gradients[0], gradients[1])
+    torch.testing.assert_close(gradients[0], gradients[2])
+
+
+def test_time_budgets_end_in_time(tiny, corpus, folder):
+    *_, finished = train(tiny("train.steps=none", "train.minutes=0.02"), corpus, folder)
+    assert 1.2 <= finished.seconds < 3 and finished.stopped == "budget"
+
+
+def test_progress_is_told_by_time(tiny, corpus, folder, monkeypatch):
+    monkeypatch.setattr("tavu.training.loop.LOG_SECONDS", 0.0)
+    progress = [event for event in train(tiny(), corpus, folder) if isinstance(event, Progress)]
+    assert [event.step for event in progress] == list(range(1, 21)) and all(event.bytes_per_second > 0 for event in progress)
