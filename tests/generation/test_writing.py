@@ -68,8 +68,8 @@ def test_a_character_that_max_bytes_cuts_is_left_out(either_model, max_bytes):
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_a_stream_joined_is_the_text(either_model, prompt):
-    for seed in range(6):
-        config = with_(WILD, seed=seed, max_bytes=60, stop=("a", "e\n", "\x07"))
+    for seed in range(4):
+        config = with_(WILD, seed=seed, max_bytes=40, stop=("a", "e\n", "\x07"))
         pieces = list(stream(either_model, prompt, config))
         assert all(pieces) and "\ufffd" not in "".join(pieces)
         text = write(either_model, prompt, config)[0]
