@@ -58,6 +58,8 @@ def override(tables: Tables, settings: Iterable[str]) -> Tables:
         if not equals or len(keys) < 2:
             raise TavuError(f"--set {setting!r} is not of the form section.key=value, as train.steps=100.")
         tables = _put(tables, keys, _value(text.strip()), setting)
+        if keys in (["train", "minutes"], ["train", "steps"]):  # there is one budget: the last one said
+            tables["train"].pop("steps" if keys[1] == "minutes" else "minutes", None)
     return tables
 
 
@@ -83,6 +85,9 @@ def _value(text: str) -> Any:
 def to_recipe(tables: Tables) -> Recipe:
     """The checked recipe. Raises TavuError that names the setting: unknown (and the nearest known), of a wrong type, or out of range."""
     _refuse_unknown(tables, ["model", *SECTIONS], "section", "")
+    train = tables.get("train", {})
+    if isinstance(train, dict) and "steps" in train and "minutes" not in train:
+        tables = tables | {"train": train | {"minutes": "none"}}
     sections = {name: _read(config, tables.get(name, {}), name) for name, config in SECTIONS.items()}
     return Recipe(model=to_model_config(tables.get("model", {})), **sections)
 

@@ -137,9 +137,8 @@ def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, ob
 def _asked_for(tables: Tables, minutes: float | None, steps: int | None, seed: int | None) -> Tables:
     if minutes is not None and steps is not None:
         raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {steps:,} steps. Give one.")
-    if minutes is not None or steps is not None:
-        tables = _merge(tables, "train", {"minutes": "none" if minutes is None else minutes, "steps": "none" if steps is None else steps})
-    return tables if seed is None else _merge(tables, "train", {"seed": seed})
+    asked = {"minutes": minutes, "steps": steps, "seed": seed}
+    return override(tables, [f"train.{key}={value}" for key, value in asked.items() if value is not None])
 
 
 def _merge(tables: Tables, section: str, values: Tables) -> Tables:

@@ -55,12 +55,8 @@ def write_report(folder: Path) -> None:
     Raises TavuError as `read_run` does, and when the folder cannot be written to.
     """
     record = read_run(folder)
-    try:
-        write_progress_png(record, record.folder / "progress.png")
-        replace_file(record.folder / "report.html", report_page(record, now=time.time()).encode())
-    except OSError as error:
-        raise TavuError(f"{folder}: the report cannot be written ({error.strerror or error}). "
-                        f"Make room or make the folder writable, then run `tavu report {folder}`.") from None
+    write_progress_png(record, record.folder / "progress.png")
+    replace_file(record.folder / "report.html", report_page(record, now=time.time()).encode())
 
 
 def report_page(record: RunRecord, *, now: float) -> str:

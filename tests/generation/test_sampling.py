@@ -37,6 +37,7 @@ def logits_of(num_ids: int = 12):
 
 
 configs = st.builds(
+    SamplingConfig,
     temperature=st.sampled_from([0.0, 1e-300, 0.1, 0.8, 1.0, 5.0, 1e300]),
     top_k=st.none() | st.integers(1, 15),
     top_p=st.none() | st.floats(0, 1, exclude_min=True),

@@ -25,7 +25,6 @@ TINY = (
     "train.micro_batch_rows=4",
     "train.compile=off",
     "train.steps=20",
-    "train.minutes=none",
     "sample.max_bytes=20",
     'sample.prompts=["Once"]',
 )
