@@ -1,4 +1,4 @@
-"""Putting a file in place whole or not at all."""
+"""Putting a file in place whole or not at all, and the folder around it."""
 
 import errno
 import os
@@ -24,6 +24,14 @@ def replace_file(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):  # gone already, or never made
             beside.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where it is not there. Raises TavuError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TavuError(unwritable(folder, error)) from None
 
 
 def unwritable(path: Path, error: OSError) -> str:

@@ -38,6 +38,12 @@ class LanguageModel:
         """Whether it was trained on text, and so should write valid UTF-8."""
         return self.facts.get("kind") != "bytes"
 
+    @property
+    def record_bytes(self) -> int | None:
+        """How many bytes each document of its training was, where that was said."""
+        known = self.facts.get("record_bytes")
+        return known if isinstance(known, int) else None
+
     def generate(
         self,
         prompt: str | bytes = "",
@@ -48,11 +54,11 @@ class LanguageModel:
         top_p: float | None = None,
         min_p: float | None = None,
         repetition_penalty: float = 1.0,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         seed: int = 0,
     ) -> str:
         """The text that goes on from a prompt, without it, up to END, a stop string or max_bytes. Raises TavuError for a value out of range."""
-        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop), self.is_text)
+        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, _strings(stop), self.is_text)
         return self.write(prompt, config)[0].text
 
     def stream(
@@ -65,11 +71,11 @@ class LanguageModel:
         top_p: float | None = None,
         min_p: float | None = None,
         repetition_penalty: float = 1.0,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         seed: int = 0,
     ) -> Iterator[str]:
         """What `generate` returns, piece by piece as it is written; never half a character."""
-        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop), self.is_text)
+        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, _strings(stop), self.is_text)
         return stream(self.network, _bytes(prompt), config)
 
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
@@ -92,10 +98,14 @@ class LanguageModel:
             raise TavuError(f"ids have shape {tuple(ids.shape)} and dtype {ids.dtype}, expected (B, T) int64.")
         if ids.size(1) > longest:
             raise TavuError(f"ids have {ids.size(1):,} positions, expected at most {longest:,}, the model's context less its start.")
-        if ids.numel() and not (0 <= int(ids.min()) and int(ids.max()) < NUM_BYTES):
+        if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= NUM_BYTES):
             raise TavuError(f"ids lie from {int(ids.min())} to {int(ids.max())}, expected bytes, 0 to {NUM_BYTES - 1}.")
         start = torch.full_like(ids[:, :1], END) if ids.size(1) else ids.new_full((ids.size(0), 1), END)
         return self.network(torch.cat((start, ids), dim=1))[:, 1:]
+
+
+def _strings(stop: str | Sequence[str]) -> tuple[str, ...]:
+    return (stop,) if isinstance(stop, str) else tuple(stop)  # a string is a sequence too: of its characters
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -17,7 +17,7 @@ from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
 from tavu.files import replace_file
 from tavu.model.megabyte import Megabyte
-from tavu.model.transformer import Transformer
+from tavu.model.transformer import Linear, Transformer
 from tavu.model.words import WordModel
 from tavu.recipe import to_model_config, to_tables
 
@@ -83,6 +83,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
     for module in model.modules():
         if isinstance(module, Transformer):
             module.make_rotations(device)  # the one thing that is not in the file
+        if isinstance(module, Linear):
+            module.lay_out_for_vectors()
     return model.eval(), header["facts"]
 
 

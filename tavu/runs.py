@@ -2,16 +2,17 @@
 
 import json
 import shlex
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tavu.config import Recipe
+from tavu.config import DataConfig, Recipe
 from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
 from tavu.data.sources import SourceOptions
 from tavu.errors import TavuError
-from tavu.files import replace_file, unwritable
+from tavu.files import make_folder, replace_file
 from tavu.model.cost import cost
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_toml
 from tavu.reports.report import write_report
@@ -68,23 +69,33 @@ def new_recipe(
 
 
 def old_recipe(folder: Path, *, minutes: float | None = None, steps: int | None = None, settings: Sequence[str] = ()) -> Recipe:
-    """The recipe of the run in a folder, with a new budget or settings where given. Raises TavuError when there is none, or its model would change."""
+    """The recipe of the run in a folder, with a new budget or settings where given.
+
+    Raises TavuError when there is none, or its model, data or batches would change.
+    """
     path = folder / RECIPE_NAME
     if not path.is_file():
         raise TavuError(f"{folder} is not a run folder: it has no {RECIPE_NAME}. Name one that `tavu train` made, as runs/stories.")
-    tables = parse_toml(path.read_text(encoding="utf-8"), str(path))
+    tables = parse_toml(path.read_text(encoding="utf-8", errors="replace"), str(path))
     recipe = to_recipe(override(_asked_for(tables, minutes, steps, None), settings))
     before = to_recipe(tables)
-    if (recipe.model, recipe.data, recipe.train.batch_bytes, recipe.train.seed) != (before.model, before.data, before.train.batch_bytes, before.train.seed):
-        raise TavuError("A run goes on with the model, data, batch_bytes and seed that it began with; only other settings can change. Start a new run for these.")
+    one, other = ((r.model, r.data, r.train.batch_bytes, r.train.seed) for r in (recipe, before))
+    if one != other:
+        fixed = "the model, data, batch_bytes and seed that it began with"
+        raise TavuError(f"A run goes on with {fixed}; only other settings can change. Start a new run for these.")
     return recipe
 
 
 def new_folder(out: str | Path | None, recipe: Recipe) -> Path:
-    """The folder of a new run: `out`, or runs/<name of the first source>, with a number where that is taken. Raises TavuError when `out` holds a run."""
+    """The folder of a new run: `out`, or runs/<name of the first source>, with a number where that is taken.
+
+    Raises TavuError when `out` holds a run, or is a file.
+    """
     if out is not None:
         if (Path(out) / RECIPE_NAME).exists():
             raise TavuError(f"{out} already holds a run. Go on with it by --resume {out}, or choose another --out.")
+        if Path(out).is_file():
+            raise TavuError(f"{out} is a file, expected a folder for the run. Choose another --out.")
         return Path(out)
     name = Path(recipe.data.sources[0].partition(":")[0].rstrip("/*")).name.split(".")[0] or "run"
     return next(folder for n in range(1, 10**6) if not (folder := Path("runs") / (name if n == 1 else f"{name}-{n}")).exists())
@@ -95,29 +106,31 @@ def run(
 ) -> Iterator[Corpus | Event]:
     """Everything that a training does, told as it happens: first the corpus, then the events of training.
 
-    The folder gets recipe.toml, environment.json, and at every milestone a new report.html and progress.png.
+    The folder gets recipe.toml and environment.json once training has started, and at every milestone a new report.html and progress.png.
+    Where it never starts, no new folder is left.
     """
-    data = recipe.data
-    options = SourceOptions(data.text_field, data.as_bytes, data.record_bytes, data.skip_bad)
-    corpus = build_corpus(data.sources, valid_sources=data.valid, options=options, cache_dir=default_cache_dir() / "corpora", progress=read_progress)
+    data, cache = recipe.data, default_cache_dir() / "corpora"
+    corpus = build_corpus(data.sources, valid_sources=data.valid, options=source_options(data), cache_dir=cache, progress=read_progress)
     yield corpus
     recipe = _with_prompts(recipe, corpus)
+    is_new = not folder.exists()
     make_folder(folder)
-    replace_file(folder / RECIPE_NAME, to_toml(recipe).encode())
-    for event in train_events(recipe, corpus, folder, resume=resume):
-        if isinstance(event, Started):
-            environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
-            replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode())
-        if isinstance(event, (Milestone, Finished)):
-            write_report(folder)
-        yield event
-
-
-def make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TavuError(unwritable(folder, error)) from None
+        for event in train_events(recipe, corpus, folder, resume=resume):
+            if isinstance(event, Started):
+                environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
+                replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode())
+                replace_file(folder / RECIPE_NAME, to_toml(recipe).encode())  # last: where it is, a resume finds all that it needs
+            if isinstance(event, (Milestone, Finished)):
+                write_report(folder)
+            yield event
+    finally:
+        if is_new and not (folder / RECIPE_NAME).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def source_options(data: DataConfig) -> SourceOptions:
+    return SourceOptions(data.text_field, data.as_bytes, data.record_bytes, data.skip_bad)
 
 
 def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ Their parameters are moved by noise: output projections start at zero, which wou
 """
 
 import contextlib
+import itertools
 import resource
 import signal
 
@@ -12,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, settings
 
+import tavu
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
+from tavu.data.tales import tell_many
 from tavu.model_file import Model, build_model
 from tavu.vocabulary import END, NUM_IDS
 
@@ -127,3 +130,30 @@ def _files_of_at_most(num_bytes: int):
 def files_of_at_most():
     """The context manager num_bytes -> while it lasts, no file can grow past that."""
     return _files_of_at_most
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """No test reads or fills the cache of who runs it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAVU_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def stories(tmp_path_factory):
+    """A text file of eighty tales."""
+    path = tmp_path_factory.mktemp("texts") / "stories.txt"
+    path.write_text("\n<|endoftext|>\n".join(tale.text for tale in itertools.islice(tell_many(3), 80)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def run_folder(stories, tmp_path_factory):
+    """The run folder of a tiny model trained on `stories`: 20 steps, which teach it next to nothing. Not to be changed."""
+    from tests.training.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("runs") / "stories"
+    tavu.train([str(stories)], out=folder, settings=TINY)
+    return folder

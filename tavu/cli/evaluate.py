@@ -1,6 +1,5 @@
 """tavu evaluate: what texts cost a model, held against n-gram floors."""
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tavu.data.sources import SourceOptions
     from tavu.evaluation.evaluate import Evaluation
 
 
@@ -17,7 +15,9 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
     source: Annotated[list[str], typer.Argument(help="Text that the model has not seen: files, folders, globs.")],
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
-    record_bytes: Annotated[int | None, typer.Option(help="For models of bytes: each so many bytes of a file are one document.")] = None,
+    record_bytes: Annotated[
+        int | None, typer.Option(help="For models of bytes: so many bytes of a file are one document.  [default: as trained]")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -29,12 +29,18 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from tavu.cli.json_line import print_json_line
     from tavu.data.sources import SourceOptions, SourceReport, read_documents
+    from tavu.errors import TavuError
     from tavu.evaluation.evaluate import evaluate as evaluate_model
     from tavu.language_model import load
     from tavu.training.machine import peak_memory_mb, pick_device
 
     loaded = load(model, device=pick_device(device, "--device"))
+    if record_bytes is not None and loaded.is_text:
+        raise TavuError(f"--record-bytes is {record_bytes}, but {model} is a model of text, which has no records. Leave it out.")
+    if record_bytes is None:
+        record_bytes = loaded.record_bytes
     options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad)
     report = SourceReport()
     documents = [document for name in source for document in read_documents(name, options, report)]
@@ -43,12 +49,12 @@ def evaluate(
         evaluation = evaluate_model(
             loaded.network,
             documents,
-            train_documents=_training_text(loaded.path.parent, options),
+            train_documents=_training_text(loaded.path.parent),
             progress=lambda done: bar.update(task, completed=done),
         )
     if as_json:
         about = {"model": str(loaded.path), "skipped": report.skipped, "peak_memory_mb": peak_memory_mb()}
-        print(json.dumps({**evaluation.to_dict(), **about}))
+        print_json_line(evaluation.to_dict() | about)
         return
     print(_told(evaluation))
     if report.skipped:
@@ -56,17 +62,18 @@ def evaluate(
     print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
 
 
-def _training_text(folder: Path, options: "SourceOptions") -> Iterator[bytes]:
+def _training_text(folder: Path) -> Iterator[bytes]:
     """The first documents of the text that the run in a folder was trained on; nothing where that is not there any more."""
     from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError
     from tavu.evaluation.ngram import MAX_TRAIN_BYTES
-    from tavu.runs import old_recipe
+    from tavu.runs import old_recipe, source_options
 
     report = SourceReport()
     try:
-        for source in old_recipe(folder).data.sources:
-            for document in read_documents(source, options, report):
+        recipe = old_recipe(folder)
+        for source in recipe.data.sources:
+            for document in read_documents(source, source_options(recipe.data), report):
                 yield document
                 if report.bytes > MAX_TRAIN_BYTES:
                     return
@@ -77,9 +84,10 @@ def _training_text(folder: Path, options: "SourceOptions") -> Iterator[bytes]:
 def _told(evaluation: "Evaluation") -> str:
     """The evaluation as a table of plain lines."""
     result = evaluation.result
+    error = f", standard error {result.standard_error:.4f}" if result.num_documents > 1 else ""
+    documents = f"{result.num_documents:,} documents" if result.num_documents > 1 else "one document"
     lines = [
-        f"{result.bits_per_byte:.4f} bits per byte, standard error {result.standard_error:.4f}, "
-        f"over {result.num_bytes:,} bytes in {result.num_documents:,} documents. Lower is better.",
+        f"{result.bits_per_byte:.4f} bits per byte{error}, over {result.num_bytes:,} bytes in {documents}. Lower is better.",
         "",
         "For comparison:",
         "  8.0000  a blind guess",
@@ -87,6 +95,7 @@ def _told(evaluation: "Evaluation") -> str:
         f"  {result.bits_per_byte:.4f}  this model",
         f"(The n-gram models learned from {evaluation.floors_from}.)",
     ]
-    for heading, means in (("place in its patch", evaluation.by_place_in_patch), ("place in its document", evaluation.by_place_in_document)):
-        lines += ["", f"Mean bits of a byte by its {heading}:", *(f"  {place:>12}  {bits:.3f}  {'#' * round(8 * bits)}" for place, bits in means.items())]
+    for whole, means in (("patch", evaluation.by_place_in_patch), ("document", evaluation.by_place_in_document)):
+        lines += ["", f"Mean bits of a byte by its place in its {whole}:"]
+        lines += [f"  {place:>12}  {bits:.3f}  {'#' * round(8 * bits)}" for place, bits in means.items()]
     return "\n".join(lines)

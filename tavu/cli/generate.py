@@ -1,8 +1,7 @@
 """tavu generate: let a model write."""
 
-import json
 import sys
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,9 @@ import typer
 
 def generate(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
-    prompt: Annotated[str | None, typer.Argument(help="How the text begins; `-` reads it from standard input. Without one the model begins by itself.")] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(help="How the text begins; `-` reads it from standard input. None: the model begins by itself.")
+    ] = None,
     prompt_file: Annotated[Path | None, typer.Option(help="Read the prompt from a file.")] = None,
     max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = 2048,
     temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = 0.8,
@@ -29,45 +30,47 @@ def generate(
 
     Example: tavu generate runs/stories "Once upon a time" --temperature 0.7
     """
+    from tavu.cli.json_line import print_json_line
     from tavu.config import SamplingConfig, check
+    from tavu.errors import TavuError
+    from tavu.generation.writing import stream
     from tavu.language_model import load
+    from tavu.reports.wording import showable
     from tavu.training.machine import pick_device
 
     check(count >= 1, "count", count, "1 or more.")
     config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()))
     begin = _read_prompt(prompt, prompt_file)
     loaded = load(model, device=pick_device(device, "--device"))
-    if not loaded.is_text:
-        config = SamplingConfig(**asdict(config) | {"valid_utf8": False})
     context = loaded.network.config.max_seq_len - 1
     if len(begin) > context:
         print(f"The prompt has {len(begin):,} bytes, the model's context holds {context:,}: it reads the last {context:,}.", file=sys.stderr)
 
-    if as_json or count > 1 or not loaded.is_text:
-        written = loaded.write(begin, config, count=count)
-        if as_json:
-            texts = [{"text": w.text, "num_bytes": len(w.content), "bytes_per_second": w.bytes_per_second, "stopped": w.stopped} for w in written]
-            print(json.dumps(texts[0] | ({"texts": texts} if count > 1 else {}), ensure_ascii=False))
-            return
-        for i, one in enumerate(written):
-            if count > 1 and i:
-                sys.stdout.write("\n---\n")
-                sys.stdout.flush()
-            sys.stdout.buffer.write(begin + one.content)
-        if loaded.is_text:
-            sys.stdout.buffer.write(b"\n")
-        return
-    from tavu.generation.writing import stream
+    if not loaded.is_text:
+        config = replace(config, valid_utf8=False)
+        if sys.stdout.isatty() and not as_json:
+            raise TavuError("This model writes raw bytes, which a terminal cannot show. Send them to a file, as in `tavu generate ... > out.bin`.")
+    opening = _as_text(begin) if loaded.is_text else ""
+    shown = showable if sys.stdout.isatty() else str  # a model that has learned little may write what takes a terminal apart
 
-    sys.stdout.buffer.write(begin)
-    for piece in stream(loaded.network, begin, config):
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    print()
+    if loaded.is_text and count == 1 and not as_json:
+        print(shown(opening), end="", flush=True)
+        for piece in stream(loaded.network, begin, config):
+            print(shown(piece), end="", flush=True)
+        print()
+        return
+    written = loaded.write(begin, config, count=count)
+    if as_json:
+        texts = [{"text": w.text, "num_bytes": len(w.content), "bytes_per_second": w.bytes_per_second, "stopped": w.stopped} for w in written]
+        print_json_line(texts[0] | ({"texts": texts} if count > 1 else {}))
+    elif loaded.is_text:
+        print("\n---\n".join(shown(opening + one.text) for one in written))
+    else:
+        sys.stdout.buffer.write(b"".join(begin + one.content for one in written))
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> bytes:
-    """The prompt's bytes. Raises TavuError when it is given twice, or its file cannot be read."""
+    """The prompt's bytes. Raises TavuError when it is given twice, or cannot be read."""
     from tavu.errors import TavuError
 
     if file is not None:
@@ -76,7 +79,20 @@ def _read_prompt(prompt: str | None, file: Path | None) -> bytes:
         try:
             return file.read_bytes()
         except OSError as error:
-            raise TavuError(f"The prompt file {file} cannot be read: {error.strerror}.") from None
+            advice = "Check its name, or give the prompt itself, in quotes."
+            raise TavuError(f"The prompt file {file} cannot be read: {error.strerror}. {advice}") from None
     if prompt == "-":
+        if sys.stdin is None:
+            raise TavuError("The prompt is `-`, but standard input is closed. Pipe a text in, as in `echo Once | tavu generate MODEL -`.")
         return sys.stdin.buffer.read()
     return (prompt or "").encode(errors="surrogateescape")
+
+
+def _as_text(prompt: bytes) -> str:
+    from tavu.errors import TavuError
+
+    try:
+        return prompt.decode()
+    except UnicodeDecodeError as fault:
+        where = f"byte 0x{prompt[fault.start]:02x} at offset {fault.start:,}"
+        raise TavuError(f"The prompt is not UTF-8: {where}. Convert it, as `iconv -f latin1 -t utf-8` does.") from None

@@ -1,6 +1,5 @@
 """tavu info: what a model is made of and what it costs."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ def info(
     from rich.console import Console
     from rich.table import Table
 
+    from tavu.cli.json_line import print_json_line
     from tavu.model.cost import cost
     from tavu.model_file import build_model, find_model, load_model
     from tavu.recipe import preset_names, read_preset, to_recipe
@@ -30,7 +30,7 @@ def info(
     whole = cost(network, bytes_per_patch=facts["bytes_per_patch"]) if facts.get("bytes_per_patch") else cost(network)
     if as_json:
         about = {"model": str(model), "file_bytes": size, "max_seq_len": network.config.max_seq_len, "facts": facts}
-        print(json.dumps(about | whole.to_dict()))
+        print_json_line(about | whole.to_dict())
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("part")
@@ -42,7 +42,8 @@ def info(
     console.print(table)
     console.print(f"\nContext {network.config.max_seq_len:,} bytes." + (f" File {size:,} bytes." if size else ""))
     for key, value in facts.items():
-        console.print(f"{key}: {value}", markup=False, highlight=False)
+        if value is not None:
+            console.print(f"{key}: {value}", markup=False, highlight=False)
     console.print("\n" + network.differs_from_paper, markup=False, highlight=False)
 
 

@@ -1,7 +1,9 @@
 """The command line: one file per verb, and one place where a mistake becomes a sentence."""
 
+import os
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, cast
 
 import typer
 
@@ -11,7 +13,6 @@ from tavu.errors import TavuError
 
 app = typer.Typer(
     name="tavu",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -21,6 +22,9 @@ app = typer.Typer(
 for verb in (train, generate, evaluate, info, report):
     name = verb.__name__.rsplit(".", 1)[1]
     app.command(name)(getattr(verb, name))
+
+_UsageError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[1])
+"""An unknown verb or option, a missing argument, a word for a number: typer has no public name for them all."""
 
 
 def _version(wanted: bool) -> None:
@@ -32,22 +36,41 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where in the code a mistake was found.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where in the code a mistake was found; may stand anywhere.")] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run the command; a mistake gets one sentence on stderr and exit status 2, Ctrl-C status 130."""
+    """Run the command; a mistake gets one sentence on stderr and exit status 2.
+
+    Ctrl-C is status 130, but 0 where training could keep its model; a reader that has gone (`| head`) is status 1.
+    """
+    # Threads that wait give way after a moment: with another program on the machine, torch is several times faster so, and alone hardly slower.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    arguments = [argument for argument in sys.argv[1:] if argument != "--traceback"]
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (None where the shell closed it)
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  (a model may write what a console cannot show)
     try:
-        app()
-    except TavuError as error:
+        status = app(arguments or ["--help"], prog_name="tavu", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it flushes at exit
+        status = 1
+    except (TavuError, _UsageError, OSError) as error:
         if "--traceback" in sys.argv:
-            raise
-        print(f"tavu: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output, as `head`, has enough
-        sys.stderr.close()
-        sys.exit(0)
+            traceback.print_exc()
+        print(f"tavu: {_sentence(error)}", file=sys.stderr)
+        status = 2
+    sys.exit(status)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, _UsageError):
+        said = error.format_message()
+        return f"{said if said.endswith(('.', '?')) else f'{said}.'} See `{error.ctx.command_path if error.ctx else 'tavu'} --help`."
+    if isinstance(error, OSError):  # where it was foreseen it is a TavuError; what is left is mostly standard output on a full disk
+        return f"{error.filename or 'Standard output'}: {error.strerror or error}. Add --traceback to see where in the code."
+    return str(error)

@@ -6,13 +6,20 @@ from typing import Annotated
 import typer
 
 
-def report(run: Annotated[Path, typer.Argument(help="A run folder, as runs/stories.")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder, as runs/stories.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
     """Make report.html and progress.png of a run again.
 
     Example: tavu report runs/stories
     """
+    from tavu.cli.json_line import print_json_line
     from tavu.reports.report import write_report
 
     write_report(run)
-    for name in ("report.html", "progress.png"):
-        print(run / name)
+    files = {"report": str(run / "report.html"), "picture": str(run / "progress.png")}
+    if as_json:
+        print_json_line(files)
+    else:
+        print(*files.values(), sep="\n")

@@ -11,20 +11,26 @@ import typer
 def train(
     source: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, folders or globs (.txt, .jsonl, .csv, .parquet, also .gz/.zst/.xz), or tinystories, tinystories-instruct, tales."),
+        typer.Argument(help="Files, folders or globs (.txt, .jsonl, .csv, .parquet, also .gz/.zst/.xz), or tinystories, tinystories-instruct, tales"),
     ] = None,
     valid: Annotated[list[str] | None, typer.Option(help="Text to validate on; without it, part of SOURCE is set apart.")] = None,
-    preset: Annotated[str | None, typer.Option(help="words (default for text), megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="words (for text), megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.  [default: 10]")] = None,
     hours: Annotated[float | None, typer.Option(help="Train for so many hours.")] = None,
     steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder.  [default: runs/<name of SOURCE>]")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder; with a larger budget after its end.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, steps and machine give the same model.  [default: 0]")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.")
+    ] = None,
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
     as_bytes: Annotated[bool, typer.Option("--bytes", help="Take files as raw bytes: images, audio, anything.")] = False,
-    record_bytes: Annotated[int | None, typer.Option(help="With --bytes: each so many bytes of a file are one document, as 784 for 28 x 28 images.")] = None,
+    record_bytes: Annotated[
+        int | None, typer.Option(help="With --bytes: each so many bytes of a file are one document, as 784 for 28 x 28 images.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -33,6 +39,7 @@ def train(
     Example: tavu train stories.txt --minutes 30
     """
     from tavu import runs
+    from tavu.cli.json_line import print_json_line
     from tavu.cli.training_display import show
     from tavu.errors import TavuError
 
@@ -41,7 +48,7 @@ def train(
     budget = {"minutes": hours * 60 if hours is not None else minutes, "steps": steps}
     settings = list(setting or ())
     for key, value in (("text_field", text_field), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
-        settings += [f"data.{key}={json.dumps(value)}"] if value is not None else []
+        settings += [f"data.{key}={json.dumps(value, ensure_ascii=False)}"] if value is not None else []
     if resume is not None:
         if source or valid or preset or out or as_bytes or seed is not None:
             raise TavuError("--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it.")
@@ -53,4 +60,4 @@ def train(
         folder = runs.new_folder(out, recipe)
     finished = show(recipe, folder, resume=resume is not None, command=["tavu", *sys.argv[1:]])
     if as_json:
-        print(json.dumps(finished))
+        print_json_line(finished)

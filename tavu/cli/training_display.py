@@ -1,6 +1,7 @@
 """What a person sees while a model trains: a live panel on a terminal, plain lines elsewhere, all on stderr; the summary on stdout."""
 
 import math
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from rich.text import Text
 from tavu import runs
 from tavu.config import Recipe
 from tavu.data.corpus import Corpus
+from tavu.data.documents import DocumentFile
+from tavu.evaluation.bits_per_byte import BitsPerByte
+from tavu.reports.wording import showable
 from tavu.training import events
 
 PLAIN_SECONDS = 15.0
@@ -40,6 +44,8 @@ def show(recipe: Recipe, folder: Path, *, resume: bool, command: Sequence[str]) 
                 case events.Milestone():
                     view.milestone(event)
                     prompt = event.samples[-1][0]
+                case events.Stopping():
+                    view.line("Stopping: the model is measured and saved; a moment.")
                 case events.Finished():
                     finished = event
     assert finished is not None
@@ -64,7 +70,7 @@ class _Plain:
 
     def __init__(self, console: Console):
         self.console = console
-        self.last_line = -math.inf
+        self.last_line = time.monotonic()
 
     def __enter__(self) -> "_Plain":
         return self
@@ -88,7 +94,7 @@ class _Plain:
     def milestone(self, milestone: events.Milestone) -> None:
         self.line(_milestone_line(milestone))
         for prompt, written in milestone.samples:
-            self.line(f"    {prompt}|{_one_line(written.text)[:160]}")
+            self.line(f"    {prompt}|{showable(_one_line(written.text))[:160]}")
 
 
 class _Live:
@@ -127,7 +133,7 @@ class _Live:
         self.bits = f"validation {milestone.validation.bits_per_byte:.3f} bits per byte"
         self.line(_milestone_line(milestone))
         prompt, written = milestone.samples[-1]
-        self.text = Text(prompt, style="bold") + Text(written.text, style="none")
+        self.text = Text(prompt, style="bold") + Text(showable(written.text), style="none")
         self._draw()
 
     def _draw(self) -> None:
@@ -140,11 +146,16 @@ class _Live:
 
 def _corpus_line(corpus: Corpus) -> str:
     report = corpus.report
-    dropped = [f"{count:,} {name}" for count, name in ((report.duplicates, "duplicates"), (report.in_valid, "also in valid"), (report.skipped, "unreadable")) if count]
-    line = f"Text: {corpus.train.num_bytes:,} bytes in {corpus.train.num_documents:,} documents to train on, "
-    line += f"{corpus.valid.num_bytes:,} bytes in {corpus.valid.num_documents:,} to validate"
+    counts = {"duplicates": report.duplicates, "also in valid": report.in_valid, "unreadable": report.skipped}
+    dropped = [f"{count:,} {name}" for name, count in counts.items() if count]
+    line = f"Text: {_amount(corpus.train)} to train on, {_amount(corpus.valid)} to validate"
     line += f" (dropped: {', '.join(dropped)})" if dropped else ""
     return "\n".join([line + ".", *(f"  {note}" for note in report.notes)])
+
+
+def _amount(documents: DocumentFile) -> str:
+    num = documents.num_documents
+    return f"{documents.num_bytes:,} bytes in {f'{num:,} documents' if num != 1 else 'one document'}"
 
 
 def _plan_line(started: events.Started) -> str:
@@ -165,27 +176,42 @@ def _progress_line(progress: events.Progress) -> str:
 
 def _milestone_line(milestone: events.Milestone) -> str:
     best = "" if milestone.is_best else " (not the best)"
-    return (
-        f"{_duration(milestone.seconds):>8}  validation {milestone.validation.bits_per_byte:.3f} ± {milestone.validation.standard_error:.3f} bits per byte{best}"
-        f"  after {milestone.bytes_seen / 1e6:,.2f} MB"
-    )
+    seen = f"after {milestone.bytes_seen / 1e6:,.2f} MB"
+    return f"{_duration(milestone.seconds):>8}  validation {_bits(milestone.validation, 3)} bits per byte{best}  {seen}"
 
 
 def _summary(finished: events.Finished, prompt: str, folder: Path) -> str:
+    since, end = _duration(finished.best_seconds), _duration(finished.seconds)
     ends = {
-        "budget": f"Trained for {_duration(finished.seconds)}",
-        "early": f"Validation had not improved since {_duration(finished.best_seconds)}, so training stopped at {_duration(finished.seconds)} with the best model kept",
-        "interrupted": f"Stopped after {_duration(finished.seconds)}; go on with: tavu train --resume {folder}",
+        "budget": f"Trained for {end}",
+        "early": f"Validation had not improved since {since}, so training stopped at {end} with the best model kept",
+        "interrupted": f"Stopped after {end}; go on with: tavu train --resume {_quoted(str(folder))}",
     }
+    seen = f"{finished.bytes_seen / 1e6:,.1f} MB seen at {finished.bytes_per_second:,.0f} bytes/s"
     lines = [
-        f"{ends[finished.stopped]}. {finished.bytes_seen / 1e6:,.1f} MB seen at {finished.bytes_per_second:,.0f} bytes/s, peak memory {finished.peak_memory_mb:,.0f} MB.",
-        f"Validation: {finished.validation.bits_per_byte:.4f} ± {finished.validation.standard_error:.4f} bits per byte over {finished.validation.num_bytes:,} bytes.",
+        f"{ends[finished.stopped]}. {seen}, peak memory {finished.peak_memory_mb:,.0f} MB.",
+        f"Validation: {_bits(finished.validation, 4)} bits per byte over {finished.validation.num_bytes:,} bytes.",
         f"Model:   {finished.model}",
         f"Report:  {folder / 'report.html'}",
         f"Picture: {folder / 'progress.png'}",
-        f'Next:    tavu generate {folder} "{prompt}"',
+        f"Next:    tavu generate {_quoted(str(folder))} {_quoted(prompt)}",
     ]
     return "\n".join(lines)
+
+
+def _bits(validation: BitsPerByte, digits: int) -> str:
+    error = f" ± {validation.standard_error:.{digits}f}" if validation.num_documents > 1 else ""
+    return f"{validation.bits_per_byte:.{digits}f}{error}"
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it.
+
+    >>> print(_quoted("runs/tales"), _quoted("Once upon"), _quoted('say "hi"'))
+    runs/tales "Once upon" 'say "hi"'
+    """
+    quoted = shlex.quote(word)
+    return quoted if quoted == word or set(word) & set("\\\"$`!'") else f'"{word}"'
 
 
 def _duration(seconds: float) -> str:

@@ -5,8 +5,8 @@ A patch begins at the first byte after a run of letters and one non-letter (the 
 and after max_patch_size bytes of one patch. Letters are ASCII letters and digits, and every byte from 128 on, so words of any script hold together.
 All of it is causal: what is said of position t depends on ids[:, :t] alone.
 
-A run of ids has the hash sum over i of (id_i + 1) * MULTIPLIER ** i modulo 2 ** 64, i counted from its first id, so that differences of one
-cumulative sum give the hash of every run of a row at once. `read_words` does that for whole rows, `WordReader` goes on id by id; tests hold them equal.
+A run of ids has the hash sum over i of (id_i + 1) * MULTIPLIER ** i modulo 2 ** 64, i counted from its first id (ids before the row count as -1), so
+that differences of one cumulative sum give the hash of every run of a row at once. `read_words` does that for whole rows, `WordReader` goes on id by id; tests hold them equal.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _PAIR = 31
 class Words:
     """Which patch each position falls in, and the table rows that the model reads there.
 
-    Shapes: first (B, K), T where a row has fewer patches; patch, prefix_row (B, T); word_row, pair_row, last_id (B, K); ngram_rows (B, T, O).
+    Shapes: first (B, K), T where a row has fewer patches; patch (B, T); word_row, pair_row, last_id (B, K); byte_rows (B, T, 1 + O).
     """
 
     patch: Tensor
@@ -45,26 +45,47 @@ class Words:
     """Of the two patches before."""
     last_id: Tensor
     """The last id of the patch before, BEGIN at the start of the row."""
-    prefix_row: Tensor
-    """Of the ids of the patch before this position."""
-    ngram_rows: Tensor
-    """Of the last n ids before this position, for each order n."""
+    byte_rows: Tensor
+    """Of the ids of the patch before this position, and of the last n ids before it for each order n; all rows of one table (see RowRanges)."""
+
+
+@dataclass(frozen=True)
+class RowRanges:
+    """How the table that the local model reads is shared out: rows for the beginnings of words, then rows for each order of n-grams.
+
+    Shapes: all (1 + O,).
+    """
+
+    salts: list[int]
+    """Told apart where the same ids are a beginning and an n-gram."""
+    masks: list[int]
+    starts: list[int]
+    num_rows: int
+
+
+def row_ranges(config: WordPatchConfig) -> RowRanges:
+    sizes = [config.prefix_rows, *(config.ngram_rows for _ in config.ngram_orders)]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return RowRanges([0, *config.ngram_orders], [size - 1 for size in sizes], starts, sum(sizes))
 
 
 def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
     """The patches of ids (B, T), and what the model reads at each position and patch, from the ids before it."""
     B, T = ids.shape
     position = torch.arange(T, device=ids.device)
-    powers, inverses = (table[: T + 1] for table in _power_tables(_next_power_of_two(T + 1), ids.device))
+    longest = max(config.ngram_orders, default=0)
+    powers, inverses = _power_tables(_next_power_of_two(longest + T + 1), ids.device)
     begins = _begins(ids, config.max_patch_size)
     patch = begins.cumsum(1) - 1
     num_patches = int(patch[:, -1].max()) + 1
     first = torch.full((B, num_patches), T, device=ids.device).scatter_reduce_(1, patch, position.expand(B, T), "amin")
 
-    sums = torch.zeros(B, T + 1, dtype=torch.long, device=ids.device)
-    torch.cumsum((ids + 1) * powers[:T], dim=1, out=sums[:, 1:])
+    # sums[:, i] is of what comes before position i - longest: the ids, and before a row as many zeros as the longest n-gram has ids
+    sums = torch.zeros(B, longest + T + 1, dtype=torch.long, device=ids.device)
+    torch.cumsum((ids + 1) * powers[longest : longest + T], dim=1, out=sums[:, longest + 1 :])
 
     def run_hash(start: Tensor, stop: Tensor) -> Tensor:
+        start, stop = start + longest, stop + longest
         return (sums.gather(1, stop) - sums.gather(1, start)) * inverses[start]
 
     before = torch.cat((torch.zeros_like(first[:, :1]), first[:, :-1]), dim=1)  # where the patch before begins
@@ -72,15 +93,16 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
     word_before = torch.cat((torch.zeros_like(word[:, :1]), word[:, :-1]), dim=1)
     previous = torch.cat((torch.full_like(ids[:, :1], BEGIN), ids), dim=1)  # the id before each position
     here = position.expand(B, T)
-    ngrams = [run_hash((here - order).clamp(min=0), here) + order for order in config.ngram_orders]
+    ranges = row_ranges(config)
+    salts, masks, starts = (torch.tensor(x, device=ids.device) for x in (ranges.salts, ranges.masks, ranges.starts))
+    runs = [run_hash(first.gather(1, patch), here), *(run_hash(here - order, here) for order in config.ngram_orders)]
     return Words(
         patch=patch,
         first=first,
         word_row=_row(word, config.word_rows),
         pair_row=_row(word * _PAIR + _mix(word_before), config.word_rows),
         last_id=previous.gather(1, first),
-        prefix_row=_row(run_hash(first.gather(1, patch), here), config.prefix_rows),
-        ngram_rows=torch.stack([_row(ngram, config.ngram_rows) for ngram in ngrams], dim=-1) if ngrams else ids.new_empty(B, T, 0),
+        byte_rows=(_mix(torch.stack(runs, dim=-1) + salts) & masks) + starts,
     )
 
 
@@ -133,8 +155,14 @@ class WordReader:
 
     def __init__(self, config: WordPatchConfig, rows: int):
         self.config = config
-        self.window = max(config.ngram_orders, default=0)
+        orders = config.ngram_orders
+        self.window = max(orders, default=0)
         self.powers = np.array([pow(_MULTIPLIER, i, 1 << 64) for i in range(max(self.window, config.max_patch_size) + 1)], dtype=np.uint64)
+        self.ngram_powers = np.zeros((len(orders), self.window), dtype=np.uint64)
+        for powers, order in zip(self.ngram_powers, orders, strict=True):
+            powers[self.window - order :] = self.powers[:order]
+        ranges = row_ranges(config)
+        self.salts, self.masks, self.starts = (np.array(x, dtype=np.uint64) for x in (ranges.salts, ranges.masks, ranges.starts))
         self.begins = np.ones(rows, dtype=bool)
         """Whether a patch begins at the next position."""
         self.last_id = np.full(rows, BEGIN)
@@ -145,7 +173,6 @@ class WordReader:
         self.prefix, self.word, self.word_before = np.zeros((3, rows), dtype=np.uint64)
         self.recent = np.zeros((rows, self.window), dtype=np.uint64)
         """The last ids + 1, oldest first; 0 before the row began."""
-        self.num_read = 0
 
     def feed(self, new: np.ndarray) -> None:
         """Go on by one id in each row, new (B,)."""
@@ -161,22 +188,17 @@ class WordReader:
         self.prefix = np.where(self.begins, np.uint64(0), self.prefix)
         self.size = np.where(self.begins, 0, self.size)
         self.after_letter, self.last_id = letter, new
-        self.num_read += 1
 
     def patch_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """word_row, pair_row and last_id (B,) of the patch that begins at the next position."""
         pair = self.word * np.uint64(_PAIR) + _mix_unsigned(self.word_before)
         return self._row(self.word, self.config.word_rows), self._row(pair, self.config.word_rows), self.last_id
 
-    def byte_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """prefix_row (B,) and ngram_rows (B, O) of the next position."""
-        ngrams = []
-        for order in self.config.ngram_orders:
-            known = min(order, self.num_read)
-            run = (self.recent[:, self.window - known :] * self.powers[:known]).sum(axis=1, dtype=np.uint64)
-            ngrams.append(self._row(run + np.uint64(order), self.config.ngram_rows))
-        empty = np.empty((len(self.begins), 0), dtype=np.int64)
-        return self._row(self.prefix, self.config.prefix_rows), np.stack(ngrams, axis=1) if ngrams else empty
+    def byte_rows(self) -> np.ndarray:
+        """byte_rows (B, 1 + O) of the next position."""
+        ngrams = (self.recent[:, None] * self.ngram_powers).sum(axis=2, dtype=np.uint64)
+        runs = np.concatenate((self.prefix[:, None], ngrams), axis=1)
+        return ((_mix_unsigned(runs + self.salts) & self.masks) + self.starts).astype(np.int64)
 
     @staticmethod
     def _row(run_hash: np.ndarray, num_rows: int) -> np.ndarray:

@@ -45,6 +45,11 @@ class Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (..., in_dim) -> (..., out_dim)
         return F.linear(x, self.weight.to(x.dtype))
 
+    def lay_out_for_vectors(self) -> None:
+        """Store a matrix that widens with its outputs contiguous: multiplied with one vector at a time, as in writing, it is read twice as fast."""
+        if self.weight.size(0) > self.weight.size(1):
+            self.weight.data = self.weight.data.t().contiguous().t()
+
 
 def rotary_table(num_positions: int, head_dim: int, base: float = 10000.0) -> Tensor:
     """Cosines and sines of the angles of each position, (2, num_positions, head_dim / 2) float32 (arXiv 2104.09864, section 3.4)."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
-from tavu.model.patching import BEGIN, WordReader, Words, read_words
+from tavu.model.patching import BEGIN, WordReader, read_words, row_ranges
 from tavu.model.transformer import MLP, Linear, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
 
@@ -54,21 +54,17 @@ class WordEmbedder(nn.Module):
 
 
 class ByteEmbedder(nn.Module):
-    """The local model's own input at each byte: rows for the last id, the word so far, and the last n ids of each order."""
+    """The local model's own input at each byte: a row for the last id, and rows for the word so far and the last n ids of each order."""
 
     def __init__(self, config: WordPatchConfig):
         super().__init__()
         dim = config.levels[1].dim
         self.last_ids = nn.Embedding(BEGIN + 1, dim)
-        self.prefixes = table(config.prefix_rows, dim, std=0.1)
-        self.ngrams = nn.ModuleList(table(config.ngram_rows, dim, std=0.1) for _ in config.ngram_orders)
+        self.hashed = table(row_ranges(config).num_rows, dim, std=0.1)
         nn.init.normal_(self.last_ids.weight, std=0.5)
 
-    def forward(self, last_id: Tensor, prefix_row: Tensor, ngram_rows: Tensor) -> Tensor:  # (B, T), (B, T), (B, T, O) -> (B, T, L)
-        x = self.last_ids(last_id) + self.prefixes(prefix_row)
-        for ngram, rows in zip(self.ngrams, ngram_rows.unbind(-1), strict=True):
-            x = x + ngram(rows)
-        return x
+    def forward(self, last_id: Tensor, rows: Tensor) -> Tensor:  # (B, T), (B, T, 1 + O) -> (B, T, L)
+        return self.last_ids(last_id) + self.hashed(rows).sum(-2)
 
 
 class LocalModel(nn.Module):
@@ -120,7 +116,7 @@ class WordModel(nn.Module):
         by_patch = self.global_to_local(norm(global_out))  # (B, K, L)
         context = self.spread(by_patch, words.patch)  # (B, T, L)
         previous = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
-        own = self.byte_embedder(previous, words.prefix_row, words.ngram_rows)  # (B, T, L)
+        own = self.byte_embedder(previous, words.byte_rows)  # (B, T, L)
         return self.local_model(own.to(dtype), context)  # (B, T, V)
 
     def spread(self, by_patch: Tensor, patch: Tensor) -> Tensor:
@@ -163,8 +159,7 @@ class WordModel(nn.Module):
 
     def local_logits(self, cache: WordCache) -> Tensor:
         device = cache.context.device
-        prefix_row, ngram_rows = cache.reader.byte_rows()
-        inputs = (torch.from_numpy(x).to(device) for x in (cache.reader.last_id, prefix_row, ngram_rows))
+        inputs = (torch.from_numpy(x).to(device) for x in (cache.reader.last_id, cache.reader.byte_rows()))
         return self.local_model(self.byte_embedder(*inputs).to(cache.context.dtype), cache.context)
 
     def places_in_patch(self, ids: Tensor) -> Tensor:

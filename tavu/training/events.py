@@ -63,4 +63,9 @@ class Finished:
     """When the model in the file was the current one; it is the best, not always the last."""
 
 
-Event = Started | Progress | Milestone | Finished
+@dataclass(frozen=True)
+class Stopping:
+    """A signal came: the model is measured and saved, then training ends."""
+
+
+Event = Started | Progress | Milestone | Stopping | Finished

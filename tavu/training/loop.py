@@ -17,8 +17,9 @@ from tavu.config import Recipe, WordPatchConfig
 from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus
 from tavu.errors import TavuError
+from tavu.files import make_folder
 from tavu.model_file import Model, build_model
-from tavu.training.events import Event, Progress, Started, Stopped
+from tavu.training.events import Event, Progress, Started, Stopped, Stopping
 from tavu.training.machine import Plan, make_plan, timed
 from tavu.training.milestones import Milestones
 from tavu.training.optimizer import Optimizer
@@ -49,7 +50,8 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
     counters = load_counters(folder) if resume else Counters()
     if budget_fraction(config, counters.step, counters.seconds) >= 1 and is_finished(folder):
-        raise TavuError(f"{folder} has used its budget, {_budget(recipe)}. To train on, give a larger one, as --minutes or --steps.")
+        used = f"{counters.step:,} steps" if config.steps is not None else f"{counters.seconds / 60:.3g} minutes"
+        raise TavuError(f"{folder} has trained {used}, its budget is {_budget(recipe)}. To train on, give a larger one, as --minutes or --steps.")
     if not resume:
         counters.plan = asdict(make_plan(config, rows, lambda plan: _bytes_per_second(recipe, batches, loss_of, plan)))
     plan = Plan(**counters.plan)
@@ -59,8 +61,10 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     if resume:
         load_state(folder, model, optimizer)
     forward = _compiled(model) if plan.compile else model
-    (folder / "state").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "state")
     log = RunLog(folder, from_step=counters.step)
+    if not resume:
+        save_state(folder, model, optimizer, counters)  # from here on there is something to resume, and room for it
     milestones = Milestones(recipe, corpus, folder, log, plan)
     yield Started(plan, model, counters.step)
 
@@ -74,6 +78,8 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             counters.step, counters.seconds = step, watch.lap()
             fraction = budget_fraction(config, step, counters.seconds)
             stopped = "budget" if fraction >= 1 else "interrupted" if stop.requested else None
+            if stopped == "interrupted":
+                yield Stopping()
             if stopped or milestones_reached(fraction, config) > reached:
                 reached = milestones_reached(fraction, config)
                 yield milestones.measure(model, counters, fraction)
@@ -88,7 +94,7 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             ids = torch.from_numpy(batches.batch(step)).to(plan.device)
             cost = accumulate(forward, ids, plan, loss_of)
             if not math.isfinite(cost):
-                raise TavuError(_not_finite(cost, step, folder, resumable=last_save > 0))
+                raise TavuError(_not_finite(cost, step, folder))
             optimizer.step(scale)
 
             costs.append(cost / math.log(2))
@@ -143,7 +149,7 @@ def _budget(recipe: Recipe) -> str:
     return f"{recipe.train.steps:,} steps" if recipe.train.steps is not None else f"{recipe.train.minutes:g} minutes"
 
 
-def _not_finite(cost: float, step: int, folder: Path, *, resumable: bool) -> str:
+def _not_finite(cost: float, step: int, folder: Path) -> str:
     lower = "lower the learning rates, as --set train.muon_learning_rate=0.01 --set train.adamw_learning_rate=0.001"
-    way_out = f"Go on from the last save with `tavu train --resume {folder}` and {lower}." if resumable else f"Train again and {lower}."
+    way_out = f"Go on from the last save with `tavu train --resume {folder}` and {lower}."
     return f"The loss became {cost} at step {step:,}, expected a finite number: training diverged. What was saved before is untouched. {way_out}"

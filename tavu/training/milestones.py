@@ -77,12 +77,13 @@ class Milestones:
             "kind": "bytes" if self.recipe.data.as_bytes else "text",
             "sources": list(self.recipe.data.sources),
             "train_bytes": self.corpus.train.num_bytes,
+            "record_bytes": self.recipe.data.record_bytes,
             "train_documents": self.corpus.train.num_documents,
             "step": counters.best_step,
             "seconds": round(counters.best_seconds, 1),
             "bytes_seen": self.bytes_seen(replace(counters, step=counters.best_step)),
             "val_bpb": validation.bits_per_byte,
-            "val_standard_error": validation.standard_error,
+            "val_standard_error": validation.standard_error if validation.num_documents > 1 else None,
             "val_bytes": validation.num_bytes,
         }
 

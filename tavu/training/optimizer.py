@@ -19,10 +19,10 @@ def orthogonalized(matrices: Tensor) -> Tensor:
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrices.size(1) > matrices.size(2)
     x = (matrices.transpose(1, 2) if tall else matrices).bfloat16()
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(5):
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).contiguous()
+    for _ in range(5):  # x <- a x + (b X + c X X) x with X = x x'
         gram = x @ x.transpose(1, 2)
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.transpose(1, 2) if tall else x
 
 

@@ -67,9 +67,7 @@ def test_id_by_id_and_whole_rows_say_the_same(rows, cap, orders):
     words = read_words(ids, config(cap, orders))
     reader = WordReader(config(cap, orders), len(rows))
     for t in range(T):
-        prefix_row, ngram_rows = reader.byte_rows()
-        assert np.array_equal(prefix_row, words.prefix_row[:, t])
-        assert np.array_equal(ngram_rows, words.ngram_rows[:, t])
+        assert np.array_equal(reader.byte_rows(), words.byte_rows[:, t])
         word_row, pair_row, last_id = reader.patch_rows()
         for row in range(len(rows)):
             k = int(words.patch[row, t])
@@ -89,12 +87,12 @@ def assert_same_names(names: list[int], things: list) -> None:
 def test_rows_are_equal_where_the_ids_that_they_name_are(ids, cap):
     words = read_words(torch.tensor([ids]), config(cap))
     patches = slow_patches(ids, cap)
-    assert_same_names(words.prefix_row[0].tolist(), [patch[:p] for patch in patches for p in range(len(patch))])
+    assert_same_names(words.byte_rows[0, :, 0].tolist(), [patch[:p] for patch in patches for p in range(len(patch))])
     before = [[], *patches][: len(patches)]
     assert_same_names(words.word_row[0].tolist(), before)
     assert_same_names(words.pair_row[0].tolist(), [(a, b) for a, b in zip([[], *before], before, strict=False)])
     for o, order in enumerate((3, 5)):
-        assert_same_names(words.ngram_rows[0, :, o].tolist(), [ids[max(0, t - order) : t] for t in range(len(ids))])
+        assert_same_names(words.byte_rows[0, :, 1 + o].tolist(), [ids[max(0, t - order) : t] for t in range(len(ids))])
 
 
 @given(rows_of_ids, rows_of_ids)
@@ -103,8 +101,8 @@ def test_rows_do_not_depend_on_where_a_word_stands(before, other):
     a, b = ([END, *ids, END, *word, ord("x")] for ids in (before, other))
     first, second = (read_words(torch.tensor([ids]), config()) for ids in (a, b))
     assert first.word_row[0, -1] == second.word_row[0, -1]
-    assert first.prefix_row[0, -len(word) - 1 :].tolist() == second.prefix_row[0, -len(word) - 1 :].tolist()
-    assert first.ngram_rows[0, -1].tolist() == second.ngram_rows[0, -1].tolist()
+    assert first.byte_rows[0, -len(word) - 1 :, 0].tolist() == second.byte_rows[0, -len(word) - 1 :, 0].tolist()
+    assert first.byte_rows[0, -1].tolist() == second.byte_rows[0, -1].tolist()
 
 
 @given(rows_of_ids, rows_of_ids, st.integers(2, 9))
@@ -113,8 +111,7 @@ def test_nothing_said_of_a_position_depends_on_it_or_what_follows(ids, others, c
     changed = (ids[:t] + others + ids)[: len(ids)]
     words, other = (read_words(torch.tensor([x]), config(cap)) for x in (ids, changed))
     assert torch.equal(words.patch[:, : t + 1], other.patch[:, : t + 1])
-    assert torch.equal(words.prefix_row[:, : t + 1], other.prefix_row[:, : t + 1])
-    assert torch.equal(words.ngram_rows[:, : t + 1], other.ngram_rows[:, : t + 1])
+    assert torch.equal(words.byte_rows[:, : t + 1], other.byte_rows[:, : t + 1])
     known = int(words.patch[0, t]) + 1
     for name in ("first", "word_row", "pair_row", "last_id"):
         assert torch.equal(getattr(words, name)[:, :known], getattr(other, name)[:, :known])
@@ -130,12 +127,12 @@ def test_a_row_is_read_as_if_alone(rows):
         assert (words.first[i, K:] == T).all()
         for name in ("first", "word_row", "pair_row", "last_id"):
             assert torch.equal(getattr(words, name)[i, :K], getattr(alone, name)[0])
-        for name in ("patch", "prefix_row", "ngram_rows"):
+        for name in ("patch", "byte_rows"):
             assert torch.equal(getattr(words, name)[i], getattr(alone, name)[0])
 
 
 def test_rows_stay_within_small_tables():
     small = WordPatchConfig(LEVELS, 64, word_rows=8, prefix_rows=4, ngram_rows=2)
     words = read_words(torch.randint(0, 257, (4, 64), generator=torch.Generator().manual_seed(0)), small)
-    for rows, size in ((words.word_row, 8), (words.pair_row, 8), (words.prefix_row, 4), (words.ngram_rows, 2)):
-        assert rows.min() >= 0 and rows.max() == size - 1
+    for rows, first, last in ((words.word_row, 0, 7), (words.pair_row, 0, 7), *zip(words.byte_rows.unbind(-1), (0, 4, 6), (3, 5, 7), strict=True)):
+        assert rows.min() >= first and rows.max() == last

@@ -44,9 +44,7 @@ def kill_until_done(tmp_path, kills: int) -> None:
     killed = 0
     out = tmp_path / "cut"
     while True:
-        started = (out / "state" / "training.safetensors").exists()
-        if not started and (out / "recipe.toml").exists():
-            (out / "recipe.toml").unlink()  # killed before its first save: there is nothing to lose, and it begins again
+        started = (out / "recipe.toml").exists()
         arguments = command(out, "--resume", str(out)) if started else command(out, "tales:200")
         at = dice.uniform(0.4 * usual, 0.8 * usual) if killed < kills else 600
         if not run_killed(arguments, at) or is_finished(out):

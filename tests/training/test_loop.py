@@ -93,7 +93,7 @@ def test_a_signal_stops_and_keeps_everything(tiny, corpus, folder, number):
 
 def test_a_finished_run_goes_on_with_a_larger_budget(tiny, corpus, folder):
     list(train(tiny(), corpus, folder))
-    with pytest.raises(TavuError, match="has used its budget, 20 steps. To train on, give a larger one"):
+    with pytest.raises(TavuError, match="has trained 20 steps, its budget is 20 steps. To train on, give a larger one"):
         list(train(tiny(), corpus, folder, resume=True))
     *_, finished = train(tiny("train.steps=30"), corpus, folder, resume=True)
     assert finished.step == 30

@@ -1,0 +1,72 @@
+"""The command line called in process, and the tiny trainings that its verbs work on."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tavu.cli.main import main
+from tests.training.conftest import TINY
+
+
+@pytest.fixture
+def tavu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """tavu("info", path) -> (exit status, standard output, standard error)."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tavu", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (ended.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def refused(tavu) -> Callable[..., str]:
+    """refused("info", path) -> the one sentence that a mistake gets, without `tavu: `."""
+
+    def call(*arguments: object) -> str:
+        status, out, err = tavu(*arguments)
+        *before, sentence = err.splitlines()
+        assert (status, out) == (2, ""), (status, out, err)
+        assert sentence.startswith("tavu: ") and "Traceback" not in err and not [line for line in before if line.startswith("tavu: ")]
+        return sentence.removeprefix("tavu: ")
+
+    return call
+
+
+@pytest.fixture
+def answer(tavu) -> Callable[..., dict]:
+    """answer("info", path) -> what --json says, after what else there is on standard output; strict JSON on its last line."""
+
+    def no_constant(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    def call(*arguments: object) -> dict:
+        status, out, err = tavu(*arguments, "--json")
+        assert status == 0, err
+        return json.loads(out.splitlines()[-1], parse_constant=no_constant)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def process() -> Callable[..., subprocess.Popen]:
+    """process("generate", path) -> tavu as a process of its own, with pipes; options go to Popen, `environment` beside them."""
+
+    def start(*arguments: object, environment: dict[str, str] | None = None, **options) -> subprocess.Popen:
+        command = [sys.executable, "-c", "from tavu.cli.main import main; main()", *map(str, arguments)]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"} | (environment or {}), **options)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def small() -> list[str]:
+    """The --set options that make a training tiny; how long it lasts is left open."""
+    return [word for setting in TINY if not setting.startswith(("train.steps", "train.minutes")) for word in ("--set", setting)]

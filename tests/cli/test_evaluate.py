@@ -1,0 +1,82 @@
+"""tavu evaluate: bits per byte of any text, with what to hold them against."""
+
+import math
+import shutil
+
+import pytest
+
+import tavu as package
+
+KEYS = {"bits_per_byte", "standard_error", "num_bytes", "num_documents", "ngram_floors", "floors_from", "bytes_per_second", "model", "peak_memory_mb"}
+
+
+@pytest.fixture
+def documents(stories):
+    return stories.read_text(encoding="utf-8").split("\n<|endoftext|>\n")
+
+
+def test_json_is_what_python_measures(answer, run_folder, stories, documents):
+    told = answer("evaluate", run_folder, stories)
+    assert told.keys() >= KEYS
+    measured = package.load(run_folder).bits_per_byte(documents)
+    assert math.isclose(told["bits_per_byte"], measured.bits_per_byte, rel_tol=1e-6)
+    assert math.isclose(told["standard_error"], measured.standard_error, rel_tol=1e-4)
+    assert (told["num_bytes"], told["num_documents"]) == (measured.num_bytes, 80)
+    assert told["floors_from"] == "the model's training text" and told["skipped"] == 0
+
+
+def test_what_a_person_reads(tavu, run_folder, stories):
+    status, out, err = tavu("evaluate", run_folder, stories)
+    assert (status, err) == (0, "")
+    assert "over 67,427 bytes in 80 documents. Lower is better." in out and "standard error" in out
+    assert "  8.0000  a blind guess\n" in out and "3-gram model of bytes" in out and "  this model\n" in out
+
+
+def test_one_document_has_no_standard_error(tavu, answer, run_folder, tmp_path):
+    (tmp_path / "one.txt").write_text("Once upon a time.")
+    assert answer("evaluate", run_folder, tmp_path / "one.txt")["standard_error"] is None
+    out = tavu("evaluate", run_folder, tmp_path / "one.txt")[1]
+    assert "bits per byte, over 17 bytes in one document." in out and "nan" not in out
+
+
+def test_folders_globs_and_several_sources(answer, run_folder, documents, tmp_path):
+    for number in (1, 2):
+        (tmp_path / f"{number}.txt").write_text(documents[number])
+    expected = sum(len(documents[number].encode()) for number in (1, 2))
+    for sources in ([tmp_path], [tmp_path / "*.txt"], [tmp_path / "1.txt", tmp_path / "2.txt"]):
+        told = answer("evaluate", run_folder, *sources)
+        assert (told["num_bytes"], told["num_documents"]) == (expected, 2)
+
+
+def test_floors_without_the_training_text(answer, run_folder, stories, tmp_path):
+    shutil.copy(run_folder / "model.safetensors", tmp_path)
+    told = answer("evaluate", tmp_path, stories)
+    assert told["floors_from"] == "the other half of this text" and told["ngram_floors"].keys() == {"1", "3", "5"}
+
+
+def test_floors_read_the_training_text_as_the_training_did(answer, small, run_folder, documents, tmp_path):
+    (tmp_path / "a.csv").write_text("name,tale\n" + "\n".join(f'bear,"{text}"' for text in (d.replace('"', "'") for d in documents[:9])))
+    folder = tmp_path / "run"
+    answer("train", tmp_path / "a.csv", "--text-field", "tale", "--steps", 1, "--out", folder, *small)
+    (tmp_path / "valid.txt").write_text(documents[20])
+    assert answer("evaluate", folder, tmp_path / "valid.txt")["floors_from"] == "the model's training text"
+
+
+def test_wrong_sources_and_options(refused, run_folder, stories, tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "latin.txt").write_bytes("Hyvää".encode("latin-1"))
+    assert refused("evaluate", run_folder, tmp_path / "empty.txt").endswith(
+        "empty.txt is empty. Give a file with text, or pass --skip-bad to go on without it."
+    )
+    assert "byte 0xe4 at offset 3 is not UTF-8" in refused("evaluate", run_folder, tmp_path / "latin.txt")
+    assert "no such file or folder" in refused("evaluate", run_folder, tmp_path / "nowhere.txt")
+    assert refused("evaluate", run_folder, stories, "--record-bytes", 5) == (
+        f"--record-bytes is 5, but {run_folder} is a model of text, which has no records. Leave it out."
+    )
+    assert refused("evaluate", tmp_path / "nowhere", stories).startswith("There is no model")
+
+
+def test_skip_bad_counts_what_it_skipped(tavu, answer, run_folder, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "Once upon a time."}\n{\n')
+    assert answer("evaluate", run_folder, tmp_path / "a.jsonl", "--skip-bad")["skipped"] == 1
+    assert "Skipped 1, as: " in tavu("evaluate", run_folder, tmp_path / "a.jsonl", "--skip-bad")[1]
