@@ -163,9 +163,9 @@ class TrainConfig:
     warmup_fraction: float = 0.02
     decay_fraction: float = 0.5
     # watching and saving
-    milestones: int = 16
+    milestones: int = 14
     """How often, over the whole budget, validation is measured and samples are written."""
-    valid_bytes: int = 65536
+    valid_bytes: int = 50_000
     """About how much of the validation text each milestone measures; the end measures all of it, up to 4 MB."""
     patience: float = 0.3
     """Fraction of the budget without a better validation after which training stops early; 1 never stops."""
@@ -191,7 +191,7 @@ class TrainConfig:
             check(0 <= value <= 10, f"train.{name}", value, "a number from 0 to 10.")
         check(0 <= self.seed < 1 << 63, "train.seed", self.seed, "0 or more, and less than 2 ** 63.")
         check(0 <= self.weight_decay <= 10, "train.weight_decay", self.weight_decay, "a number from 0 to 10.")
-        check(0 < self.clip_norm, "train.clip_norm", self.clip_norm, "more than 0.")
+        check(self.clip_norm > 0, "train.clip_norm", self.clip_norm, "more than 0.")
         check(0 <= self.warmup_fraction <= 0.5, "train.warmup_fraction", self.warmup_fraction, "0 to 0.5.")
         check(0 <= self.decay_fraction <= 1 - self.warmup_fraction, "train.decay_fraction", self.decay_fraction, "0 to 1 less the warm-up.")
         _check_positive("train", self, "batch_bytes", "milestones", "valid_bytes")

@@ -8,14 +8,15 @@ from pathlib import Path
 from tavu.errors import TavuError
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write content beside path, then rename: a reader sees the old file or the new one, and a kill leaves either.
+def replace_file(path: Path, *content: bytes | memoryview) -> None:
+    """Write the parts of content beside path, then rename: a reader sees the old file or the new one, and a kill leaves either.
 
     Raises TavuError when the disk is full or the folder is not writable; the old file is then untouched.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        beside.write_bytes(content)
+        with beside.open("wb") as file:
+            file.writelines(content)
         _sync(beside)
         os.replace(beside, path)
         _sync(path.parent)
@@ -42,6 +43,8 @@ def unwritable(path: Path, error: OSError) -> str:
 
 
 def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no folders, and needs none synced
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

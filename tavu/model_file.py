@@ -11,15 +11,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
-from tavu.files import replace_file
 from tavu.model.megabyte import Megabyte
 from tavu.model.transformer import Linear, Transformer
 from tavu.model.words import WordModel
 from tavu.recipe import to_model_config, to_tables
+from tavu.tensor_file import write_tensors
 
 FORMAT = 1
 """Raised by one when files change so that older versions of tavu would misread them."""
@@ -36,10 +35,9 @@ def build_model(config: ModelConfig) -> Model:
 
 def save_model(path: Path, model: Model, facts: Mapping[str, Any]) -> None:
     """Write the model and its training facts (anything JSON holds), whole or not at all. Raises TavuError when it cannot be written."""
-    weights = {name: p.detach().to("cpu", torch.bfloat16).contiguous() for name, p in model.named_parameters()}
+    weights = {name: p.detach().to(torch.bfloat16) for name, p in model.named_parameters()}
     header = {"format": FORMAT, "model": to_tables(model.config), "facts": dict(facts)}
-    # not safetensors' save_file: a full disk is no OSError there, and only the owner can read what it writes
-    replace_file(path, save(weights, {_KEY: json.dumps(header, ensure_ascii=False)}))
+    write_tensors(path, weights, {_KEY: json.dumps(header, ensure_ascii=False)})
 
 
 def find_model(path: str | Path) -> Path:

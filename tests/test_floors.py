@@ -9,7 +9,7 @@ FLOORS = [
     {"errors"},
     {"vocabulary"},
     {"config"},
-    {"files", "recipe"},
+    {"files", "recipe", "tensor_file"},
     {"model", "data"},
     {"model_file"},
     {"generation"},

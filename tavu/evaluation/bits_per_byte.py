@@ -17,7 +17,7 @@ from tavu.errors import TavuError
 from tavu.model_file import Model
 from tavu.vocabulary import END
 
-BATCH_POSITIONS = 16384
+BATCH_POSITIONS = 8192
 """About how many ids are scored at once."""
 
 

@@ -25,7 +25,8 @@ Follows equations 1-6 of MEGABYTE (Yu et al. 2023, arXiv 2305.07185): patches of
 the slices of the global output, the head tied to the local byte embedding. Differs:
 - the blocks are today's: layer norms without parameters, rotary positions, normalized queries and keys, squared ReLU, no biases, no dropout
   (paper: norms with parameters, no rotary positions within a patch, ReLU, biases, dropout 0.1);
-- logits are scaled by 1 / sqrt(width), as the tied embedding is of unit size, and bent to stay within +-15;
+- embeddings are multiplied by the square root of their width on the way in (Vaswani et al. 2017, arXiv 1706.03762, section 3.4), so that the head
+  tied to them learns as fast as a head of its own, and logits are bent to stay within +-15;
 - END, a 257th id, starts and ends every document;
 - any number of levels (paper: two);
 - trained with Muon and AdamW (paper: Adam)."""
@@ -70,7 +71,7 @@ class Level(nn.Module):
             self.transformer = Transformer(own, config.max_seq_len, (self.parent_size, self.cross))
         else:
             self.transformer = Transformer(own, self.units_per_parent)
-        nn.init.normal_(self.byte_embedding.weight, std=0.5)
+        nn.init.normal_(self.byte_embedding.weight, std=0.5 * byte_dim**-0.5)
         nn.init.normal_(self.pad, std=0.5)
 
     def forward(self, ids: Tensor, parent_out: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -85,7 +86,7 @@ class Level(nn.Module):
 
     def embed(self, ids: Tensor, start: int = 0) -> Tensor:
         """The embedding of each unit (eq. 1). Shapes: ids (B, T), which begin `start` bytes into the row; result (B, N, D)."""
-        x = self.byte_embedding(ids)  # (B, T, E)
+        x = self.byte_embedding(ids) * self.byte_embedding.embedding_dim**0.5  # (B, T, E)
         if self.positions is not None:
             x = x + self.positions[start : start + ids.size(1)]
         if self.conv is not None and ids.size(1):
@@ -157,8 +158,7 @@ class Megabyte(nn.Module):
 
     def head(self, out: Tensor) -> Tensor:
         """Logits (..., V) float32 from the last level's output (..., D), by its own byte embedding (eq. 6)."""
-        weight = self.levels[-1].byte_embedding.weight.to(out.dtype)
-        return soft_cap(F.linear(norm(out), weight) * weight.size(1) ** -0.5)
+        return soft_cap(F.linear(norm(out), self.levels[-1].byte_embedding.weight.to(out.dtype)))
 
     def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32) -> MegabyteCache:
         return MegabyteCache(self, rows, dtype)

@@ -25,7 +25,7 @@ VERY_SHORT = 32
 
 def norm(x: Tensor) -> Tensor:
     """x with mean 0 and variance 1 along its last dimension (a layer norm, which CPU kernels do several times faster than an RMS norm)."""
-    return F.layer_norm(x, (x.size(-1),))
+    return torch.layer_norm(x, (x.size(-1),))
 
 
 def soft_cap(logits: Tensor, cap: float = 15.0) -> Tensor:
@@ -52,27 +52,35 @@ class Linear(nn.Module):
 
 
 def rotary_table(num_positions: int, head_dim: int, base: float = 10000.0) -> Tensor:
-    """Cosines and sines of the angles of each position, (2, num_positions, head_dim / 2) float32 (arXiv 2104.09864, section 3.4)."""
+    """What `rotate` multiplies with at each position, (2, num_positions, head_dim) float32: cosines, and sines with their signs.
+
+    Source: Su et al. 2021, arXiv 2104.09864, section 3.4.
+    """
     frequencies = base ** (-torch.arange(0, head_dim, 2) / head_dim)
     angles = torch.outer(torch.arange(num_positions).float(), frequencies)
-    return torch.stack((angles.cos(), angles.sin()))
+    cos, sin = angles.cos(), angles.sin()
+    return torch.stack((torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)))
 
 
 def rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """x turned by the angles of its positions. Shapes: x (B, N, 2, H, F), rotation (2, N, F / 2) or (2, B, N, F / 2)."""
-    cos, sin = rotation[..., None, None, :].to(x.dtype)
+    """x turned by the angles of its positions. Shapes: x (B, N, 2, H, F), rotation (2, N, 1, 1, F) or (2, B, N, 1, 1, F) in x's dtype."""
+    cos, sin = rotation
     a, b = x.chunk(2, dim=-1)
-    return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
+    return torch.addcmul(x * cos, torch.cat((b, a), dim=-1), sin)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """What queries read from keys and values, by plain matrix products. Shapes: (B, H, N, F) and (B, H, M, F), mask to add (..., N, M)."""
+    scores = (q * q.size(-1) ** -0.5) @ k.transpose(-1, -2)
+    return (scores if mask is None else scores + mask).softmax(-1) @ v
 
 
 def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """What each unit reads from itself and the units before it. Shapes: all (B, H, N, F)."""
-    N, head_dim = q.shape[-2:]
-    if N > (LONG if q.device.type == "cpu" else VERY_SHORT):
+    N = q.size(-2)
+    if (LONG if q.device.type == "cpu" else VERY_SHORT) < N:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    future = torch.full((N, N), float("-inf"), dtype=q.dtype, device=q.device).triu(1)
-    scores = q @ (k * head_dim**-0.5).transpose(-1, -2) + future  # (B, H, N, N)
-    return scores.softmax(-1) @ v
+    return attend(q, k, v, torch.full((N, N), float("-inf"), dtype=q.dtype, device=q.device).triu(1))
 
 
 def cross_patch_attention(q: Tensor, k: Tensor, v: Tensor, patch_size: int, cross: int) -> Tensor:
@@ -108,7 +116,7 @@ class KeyValueCache:
 class Place:
     """Where the units of one step go in a cache, and what they may attend to; worked out once for all layers.
 
-    Shapes: rotation (2, R, 1, F / 2) or (2, 1, F / 2); mask (R, 1, 1, M) or None where all rows attend to units first..position.
+    Shapes: rotation (2, R, 1, 1, 1, F) or (2, 1, 1, 1, F); mask to add (R, 1, 1, M), or None where all rows attend to units first..position.
     """
 
     rotation: Tensor
@@ -152,7 +160,7 @@ class Attention(nn.Module):
         """The attended x of one new unit in each row, whose key and value go into this layer's cache."""
         q, k, v = self.project(x, place.rotation)
         k, v = place.write(keys, k), place.write(values, v)
-        return self.join(F.scaled_dot_product_attention(q.transpose(1, 2), k, v, attn_mask=place.mask))
+        return self.join(attend(q.transpose(1, 2), k, v, place.mask))
 
     def join(self, heads: Tensor) -> Tensor:  # (B, H, N, F) -> (B, N, D)
         return self.out(heads.transpose(1, 2).flatten(2))
@@ -197,7 +205,7 @@ class Transformer(nn.Module):
             self.register_buffer("rotations", rotary_table(self.max_len, self.config.head_dim), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, N, D) -> (B, N, D)
-        rotation = self.rotations[:, : x.size(1)]
+        rotation = self.rotation(slice(x.size(1)), x.dtype)
         for block in self.blocks:
             x = x + block.attention(norm(x), rotation)[0]
             x = x + block.mlp(norm(x))
@@ -209,7 +217,7 @@ class Transformer(nn.Module):
     def prefill(self, x: Tensor, cache: KeyValueCache) -> Tensor:  # (B, N, D) -> (B, N, D)
         """forward(x), its keys and values kept in an empty cache."""
         B, N, _ = x.shape
-        rotation = self.rotations[:, :N]
+        rotation = self.rotation(slice(N), x.dtype)
         for i, block in enumerate(self.blocks):
             attended, cache.keys[i, :, :, :N], cache.values[i, :, :, :N] = block.attention(norm(x), rotation)
             x = x + attended
@@ -227,13 +235,18 @@ class Transformer(nn.Module):
             cache.lengths[row] += 1
         return x
 
+    def rotation(self, positions: slice | Tensor, dtype: torch.dtype) -> Tensor:
+        """The rotations of some positions, as `rotate` takes them."""
+        return self.rotations[:, positions, None, None].to(dtype)
+
     def place(self, cache: KeyValueCache, first: int) -> Place:
         position = cache.lengths[0]
-        return Place(self.rotations[:, position : position + 1], first, position)
+        return Place(self.rotation(slice(position, position + 1), cache.dtype), first, position)
 
     def place_in_rows(self, cache: KeyValueCache, rows: list[int]) -> Place:
         device = self.rotations.device
         positions = torch.tensor([cache.lengths[row] for row in rows], device=device)
         longest = int(positions.max())
-        mask = torch.arange(longest + 1, device=device) <= positions[:, None]
-        return Place(self.rotations[:, positions, None], 0, longest, torch.tensor(rows, device=device), positions, mask[:, None, None])
+        later = torch.arange(longest + 1, device=device) > positions[:, None]
+        mask = torch.zeros(later.shape, dtype=cache.dtype, device=device).masked_fill(later, float("-inf"))[:, None, None]
+        return Place(self.rotation(positions[:, None], cache.dtype), 0, longest, torch.tensor(rows, device=device), positions, mask)

@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tavu.reports.axes import bpb_axis, error_bar, progress_axis, train_curve
 from tavu.files import replace_file
+from tavu.reports.axes import bpb_axis, error_bar, progress_axis, train_curve
 from tavu.reports.run_folder import RunRecord, Sample
 from tavu.reports.timeline import WAITING
 from tavu.reports.typeface import DPI, drawable, font, length

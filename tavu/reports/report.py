@@ -6,11 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from tavu.errors import TavuError
+from tavu.files import replace_file
 from tavu.reports.curve import curve_svg
 from tavu.reports.facts import facts, key_figures
 from tavu.reports.plots import write_progress_png
-from tavu.files import replace_file
 from tavu.reports.run_folder import RunRecord, read_run
 from tavu.reports.timeline import timeline
 from tavu.reports.wording import bpb, duration, ending, meaning, showable

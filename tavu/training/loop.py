@@ -6,7 +6,7 @@ Shapes: B rows of a batch, T ids of a row.
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -39,12 +39,23 @@ def next_id_loss(logits: Tensor, ids: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), ids.flatten())
 
 
-def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss = next_id_loss) -> Iterator[Event]:
-    """Train until the budget is used, validation has stopped improving, or a signal comes; everything is left in `folder`.
+@dataclass
+class Training:
+    """All that the loop works with."""
 
-    A resume goes on from the last save, bit by bit as if nothing had happened where the budget is in steps.
-    Raises TavuError when the loss is not finite, when a file cannot be written, and when there is nothing to resume.
-    """
+    recipe: Recipe
+    folder: Path
+    batches: Batches
+    counters: Counters
+    plan: Plan
+    model: Model
+    optimizer: Optimizer
+    log: RunLog
+    milestones: Milestones
+
+
+def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of: Loss) -> Training:
+    """A training at its start, or where its last save left it; from here on there is something to resume. Errors as train."""
     config = recipe.train
     rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
     batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
@@ -60,12 +71,22 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     optimizer = Optimizer(model, config)
     if resume:
         load_state(folder, model, optimizer)
-    forward = _compiled(model) if plan.compile else model
     make_folder(folder / "state")
     log = RunLog(folder, from_step=counters.step)
     if not resume:
-        save_state(folder, model, optimizer, counters)  # from here on there is something to resume, and room for it
-    milestones = Milestones(recipe, corpus, folder, log, plan)
+        save_state(folder, model, optimizer, counters)  # a full disk shows at once
+    return Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan))
+
+
+def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss = next_id_loss) -> Iterator[Event]:
+    """Train until the budget is used, validation has stopped improving, or a signal comes; everything is left in `folder`.
+
+    A resume goes on from the last save, bit by bit as if nothing had happened where the budget is in steps.
+    Raises TavuError when the loss is not finite, when a file cannot be written, and when there is nothing to resume.
+    """
+    training = begin(recipe, corpus, folder, resume=resume, loss_of=loss_of)
+    config, counters, plan, model = recipe.train, training.counters, training.plan, training.model
+    forward = _compiled(model) if plan.compile else model
     yield Started(plan, model, counters.step)
 
     watch = Stopwatch(counters.seconds)
@@ -82,31 +103,33 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
                 yield Stopping()
             if stopped or milestones_reached(fraction, config) > reached:
                 reached = milestones_reached(fraction, config)
-                yield milestones.measure(model, counters, fraction)
+                yield training.milestones.measure(model, counters, fraction)
                 stopped = stopped or ("early" if _has_stalled(recipe, counters) else None)
+                last_log += watch.lap() - counters.seconds  # the speed told is that of training alone
             if stopped:
                 break
             if counters.seconds - last_save >= config.save_every_seconds or (config.save_every_steps and step and step % config.save_every_steps == 0):
-                save_state(folder, model, optimizer, counters)
+                save_state(folder, model, training.optimizer, counters)
                 last_save = counters.seconds
 
             scale = learning_rate_scale(fraction, config)
-            ids = torch.from_numpy(batches.batch(step)).to(plan.device)
+            ids = torch.from_numpy(training.batches.batch(step)).to(plan.device)
             cost = accumulate(forward, ids, plan, loss_of)
             if not math.isfinite(cost):
                 raise TavuError(_not_finite(cost, step, folder))
-            optimizer.step(scale)
+            training.optimizer.step(scale)
 
             costs.append(cost / math.log(2))
             seconds = watch.lap()
             if seconds - last_log >= LOG_SECONDS:
                 bytes_seen, speed = (step + 1) * ids.numel(), len(costs) * ids.numel() / (seconds - last_log)
                 progress = Progress(step + 1, seconds, fraction, bytes_seen, sum(costs) / len(costs), speed)
-                log.progress(progress, learning_rate=scale)
+                training.log.progress(progress, learning_rate=scale)
                 yield progress
                 last_log, costs = seconds, []
-    save_state(folder, model, optimizer, counters)
-    yield milestones.finish(counters, stopped)
+    assert stopped is not None
+    save_state(folder, model, training.optimizer, counters)
+    yield training.milestones.finish(counters, stopped)
 
 
 def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, plan: Plan, loss_of: Loss) -> float:

@@ -3,7 +3,6 @@
 import itertools
 import os
 import platform
-import resource
 import shutil
 import sys
 import time
@@ -147,6 +146,10 @@ def _memory_bytes() -> int:
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this process has held, in MB (10**6 bytes)."""
+    """The most memory that this process has held, in MB (10**6 bytes); 0 where the system does not tell (Windows)."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tavu.config import TrainConfig
-from tavu.model.transformer import Block, MLP
+from tavu.model.transformer import MLP, Block
 
 MUON_MOMENTUM = 0.95
 BETAS = (0.9, 0.95)

@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from tavu.errors import TavuError
-from tavu.files import replace_file
 from tavu.model_file import Model
+from tavu.tensor_file import write_tensors
 from tavu.training.optimizer import Optimizer
 
 STATE_NAME = "training.safetensors"
@@ -35,7 +34,7 @@ def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Count
     tensors = {f"model.{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state.items()}
     path = folder / "state" / STATE_NAME
-    replace_file(path, save(tensors, {_KEY: json.dumps(asdict(counters))}))
+    write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters))})
 
 
 def load_counters(folder: Path) -> Counters:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def stories(count: int, seed: int = 0) -> list[str]:
-    words = "dragon lake moon bread king river small brave sang slept ran kärpänen".split()
+    words = ["dragon", "lake", "moon", "bread", "king", "river", "small", "brave", "sang", "slept", "ran", "kärpänen"]
     draw = random.Random(seed)
     return [f"Story {number}. " + " ".join(draw.choices(words, k=draw.randint(3, 60))) + "." for number in range(count)]
 

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from tavu.errors import TavuError
 from tavu.config import SamplingConfig
+from tavu.errors import TavuError
 from tavu.generation.sampling import (
     REPEAT_BYTES,
     RepetitionTracker,

@@ -29,13 +29,13 @@ def test_rotary_scores_depend_on_relative_positions_only(query_at, key_at, shift
     q, k = (x[:1, :, :1].reshape(1, 1, 1, -1)[..., :16] for x in random_heads(4, seed=1)[:2])
 
     def score(i, j):
-        return (rotate(q[:, :, None], table[:, i : i + 1]) * rotate(k[:, :, None], table[:, j : j + 1])).sum().item()
+        return (rotate(q[:, :, None], table[:, i : i + 1, None, None]) * rotate(k[:, :, None], table[:, j : j + 1, None, None])).sum().item()
 
     assert score(query_at, key_at) == pytest.approx(score(query_at + shift, key_at + shift), abs=1e-4)
 
 
 def test_rotary_positions_differ_and_keep_lengths():
-    table = rotary_table(64, 16)
+    table = rotary_table(64, 16)[:, :, None, None]
     x = torch.randn(1, 64, 1, 1, 16, generator=torch.Generator().manual_seed(0))
     turned = rotate(x, table)
     assert torch.allclose(turned.norm(dim=-1), x.norm(dim=-1), atol=1e-5)
