@@ -10,16 +10,18 @@ favor. Also tavu's presets. Weights are random: speed does not depend on them. T
 import argparse
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from tavu.config import FixedPatchConfig, LevelConfig, ModelConfig, SamplingConfig
 from tavu.generation.writing import draw
-from tavu.model_file import build_model
+from tavu.model_file import build_model, load_model, save_model
 from tavu.recipe import read_preset, to_recipe
 
 NUM_BYTES, PATCH = 512, 8
@@ -27,7 +29,10 @@ SHAPE = FixedPatchConfig(levels=(LevelConfig(512, 8, 8, 2048, PATCH), LevelConfi
 
 
 def ours(config: ModelConfig) -> Callable[[], None]:
-    model = build_model(config).eval()
+    with tempfile.TemporaryDirectory() as folder:  # as users have it: from a file
+        path = Path(folder) / "model.safetensors"
+        save_model(path, build_model(config), {})
+        model, _ = load_model(path)
 
     def run() -> None:
         for _, ids in zip(range(NUM_BYTES), draw(model, b"", replace(SamplingConfig(), temperature=1.0), 1, torch.float32), strict=False):

@@ -90,11 +90,12 @@ def main() -> None:
     parser.add_argument("--text", required=True, help="any text file of 1 MB or more")
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 32])
     parser.add_argument("--rounds", type=int, default=3, help="timed steps of each contender at each batch size, taken in turn")
+    parser.add_argument("--only", default="", help="only contenders whose name holds this, as bf16")
     arguments = parser.parse_args()
     with open(arguments.text, "rb") as file:
         text = file.read(4_000_000)
 
-    steps = {name: make() for name, make in CONTENDERS.items()}
+    steps = {name: make() for name, make in CONTENDERS.items() if arguments.only in name}
     seconds: dict[tuple[str, int], list[float]] = {(name, rows): [] for name in steps for rows in arguments.rows}
     for rows in arguments.rows:
         source = batches(text, rows)
