@@ -44,7 +44,9 @@ def ours(config: ModelConfig) -> Callable[[], None]:
 def theirs() -> Callable[[], None]:
     from MEGABYTE_pytorch import MEGABYTE
 
-    model = MEGABYTE(num_tokens=256, dim=(512, 256), depth=(8, 6), max_seq_len=(NUM_BYTES // PATCH, PATCH), heads=8, dim_head=64, flash_attn=False).eval()
+    model = MEGABYTE(
+        num_tokens=256, dim=(512, 256), depth=(8, 6), max_seq_len=(NUM_BYTES // PATCH, PATCH), heads=8, dim_head=64, flash_attn=False
+    ).eval()
 
     @torch.no_grad()
     def run() -> None:

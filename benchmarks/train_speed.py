@@ -113,8 +113,14 @@ def main() -> None:
     best = max(speeds["tavu, bf16"], speeds["tavu, bf16, compiled"])
     for name, speed in speeds.items():
         print(f"{name:34} {speed:8,.0f} bytes/s  {best / speed:5.2f} x slower than tavu's best")
-    print(f"tavu: {flops / 1e6:.1f} MFLOP a byte trained, {best * flops / 1e9:.0f} of {ceiling / 1e9:.0f} GFLOP/s, {100 * best * flops / ceiling:.0f} %")
-    print(json.dumps({"bytes_per_second": speeds, "ceiling_flops": ceiling, "share_of_ceiling": best * flops / ceiling, "threads": torch.get_num_threads()}))
+    print(
+        f"tavu: {flops / 1e6:.1f} MFLOP a byte trained, {best * flops / 1e9:.0f} of {ceiling / 1e9:.0f} GFLOP/s, {100 * best * flops / ceiling:.0f} %"
+    )
+    print(
+        json.dumps(
+            {"bytes_per_second": speeds, "ceiling_flops": ceiling, "share_of_ceiling": best * flops / ceiling, "threads": torch.get_num_threads()}
+        )
+    )
 
 
 if __name__ == "__main__":

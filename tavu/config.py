@@ -81,15 +81,29 @@ class FixedPatchConfig:
             coarse, fine, where = self.levels[i], self.levels[i + 1], f"model.levels.{i}"
             check(
                 coarse.patch_size > fine.patch_size and coarse.patch_size % fine.patch_size == 0,
-                f"{where}.patch_size", coarse.patch_size, f"a multiple of the next level's {fine.patch_size}, and larger.",
+                f"{where}.patch_size",
+                coarse.patch_size,
+                f"a multiple of the next level's {fine.patch_size}, and larger.",
             )
-            check(coarse.dim % coarse.patch_size == 0, f"{where}.dim", coarse.dim,
-                  f"a multiple of patch_size {coarse.patch_size}. Try {-(-coarse.dim // coarse.patch_size) * coarse.patch_size}.")
-        check(self.max_seq_len >= self.levels[0].patch_size and self.max_seq_len % self.levels[0].patch_size == 0,
-              "model.max_seq_len", self.max_seq_len, f"a multiple of the patch_size {self.levels[0].patch_size}.")
+            check(
+                coarse.dim % coarse.patch_size == 0,
+                f"{where}.dim",
+                coarse.dim,
+                f"a multiple of patch_size {coarse.patch_size}. Try {-(-coarse.dim // coarse.patch_size) * coarse.patch_size}.",
+            )
+        check(
+            self.max_seq_len >= self.levels[0].patch_size and self.max_seq_len % self.levels[0].patch_size == 0,
+            "model.max_seq_len",
+            self.max_seq_len,
+            f"a multiple of the patch_size {self.levels[0].patch_size}.",
+        )
         _check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
-        check(0 <= self.cross_patch_bytes <= self.levels[-2].patch_size, "model.cross_patch_bytes", self.cross_patch_bytes,
-              f"0 to the patch size, {self.levels[-2].patch_size}.")
+        check(
+            0 <= self.cross_patch_bytes <= self.levels[-2].patch_size,
+            "model.cross_patch_bytes",
+            self.cross_patch_bytes,
+            f"0 to the patch size, {self.levels[-2].patch_size}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -197,7 +211,11 @@ class TrainConfig:
         _check_positive("train", self, "batch_bytes", "milestones", "valid_bytes")
         check(0 < self.patience <= 1, "train.patience", self.patience, "more than 0, at most 1.")
         check(self.save_every_seconds > 0, "train.save_every_seconds", self.save_every_seconds, "more than 0.")
-        for name, choices in (("device", ("auto", "cpu", "cuda", "mps")), ("precision", ("auto", "fp32", "bf16")), ("compile", ("auto", "on", "off"))):
+        for name, choices in (
+            ("device", ("auto", "cpu", "cuda", "mps")),
+            ("precision", ("auto", "fp32", "bf16")),
+            ("compile", ("auto", "on", "off")),
+        ):
             value = getattr(self, name)
             check(value in choices, f"train.{name}", value, f"one of {', '.join(choices)}.")
         check(self.micro_batch_rows >= 0, "train.micro_batch_rows", self.micro_batch_rows, "0 (measured) or more.")

@@ -70,7 +70,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
             wanted = {name: p.shape for name, p in model.named_parameters()}
             if names != set(wanted):
                 odd = sorted(names ^ set(wanted))[0]
-                raise TavuError(f"{file}: the weights do not fit its config ({odd} is {'unknown' if odd in names else 'missing'}). The file is damaged.")
+                raise TavuError(
+                    f"{file}: the weights do not fit its config ({odd} is {'unknown' if odd in names else 'missing'}). The file is damaged."
+                )
             weights = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
         raise TavuError(f"{file} is not a whole model file ({error}). Copy or train it again.") from None

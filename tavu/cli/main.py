@@ -49,7 +49,7 @@ def main() -> None:
     # Threads that wait give way after a moment: with another program on the machine, torch is several times faster so, and alone hardly slower.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     arguments = [argument for argument in sys.argv[1:] if argument != "--traceback"]
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (None where the shell closed it)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  (a model may write what a console cannot show)
     try:
         status = app(arguments or ["--help"], prog_name="tavu", standalone_mode=False)

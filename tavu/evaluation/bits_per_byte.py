@@ -56,7 +56,9 @@ class _Window:
     first_counted: int
 
 
-def document_bits(model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+def document_bits(
+    model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """For each window of each document (uint8 arrays): its document, the first counted id, the bits of each counted id, and its place in its patch.
 
     Windows come in an order of their own (long ones together); of one document, in order. The id numbered n of n bytes is END.

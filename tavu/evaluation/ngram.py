@@ -101,9 +101,7 @@ def train_ngram(documents: Iterable[bytes | np.ndarray], order: int) -> NgramMod
     return NgramModel(order, tuple(levels))
 
 
-def ngram_floors(
-    train: Iterable[bytes | np.ndarray], valid: Iterable[bytes | np.ndarray], orders: tuple[int, ...] = (1, 3, 5)
-) -> dict[int, float]:
+def ngram_floors(train: Iterable[bytes | np.ndarray], valid: Iterable[bytes | np.ndarray], orders: tuple[int, ...] = (1, 3, 5)) -> dict[int, float]:
     """Bits per byte of `valid` under the n-gram model of each order, trained on the first MAX_TRAIN_BYTES of `train`.
 
     Documents are bytes, or arrays (T,) of byte ids. Raises TavuError when `train` or `valid` has nothing in it.

@@ -101,5 +101,9 @@ def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
             _leaf("last ids", model.byte_embedder.last_ids),
             _leaf("prefixes and n-grams (hashed)", model.byte_embedder.hashed),
         ),
-        _whole("local model", _leaf(f"mlp x {len(local.mlps)}", parameters=mlps, flops=2 * mlps), _leaf("head", local.head, flops=2 * _num_parameters(local.head))),
+        _whole(
+            "local model",
+            _leaf(f"mlp x {len(local.mlps)}", parameters=mlps, flops=2 * mlps),
+            _leaf("head", local.head, flops=2 * _num_parameters(local.head)),
+        ),
     )

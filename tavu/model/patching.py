@@ -1,12 +1,13 @@
 """Where words begin, and names (hashes) for runs of ids: how the word model cuts and reads its patches.
 
 Shapes: B rows, T positions, K patches of the longest row, O orders of n-grams.
-A patch begins at the first byte after a run of letters and one non-letter (the SpaceByte rule, Slagle 2024, arXiv 2404.14408, section 2), after an END,
-and after max_patch_size bytes of one patch. Letters are ASCII letters and digits, and every byte from 128 on, so words of any script hold together.
-All of it is causal: what is said of position t depends on ids[:, :t] alone.
+A patch begins at the first byte after a run of letters and one non-letter (the SpaceByte rule, Slagle 2024, arXiv 2404.14408, section 2), after
+an END, and after max_patch_size bytes of one patch. Letters are ASCII letters and digits, and every byte from 128 on, so words of any script hold
+together. All of it is causal: what is said of position t depends on ids[:, :t] alone.
 
-A run of ids has the hash sum over i of (id_i + 1) * MULTIPLIER ** i modulo 2 ** 64, i counted from its first id (ids before the row count as -1), so
-that differences of one cumulative sum give the hash of every run of a row at once. `read_words` does that for whole rows, `WordReader` goes on id by id; tests hold them equal.
+A run of ids has the hash sum over i of (id_i + 1) * MULTIPLIER ** i modulo 2 ** 64, i counted from its first id (ids before the row count as -1),
+so that differences of one cumulative sum give the hash of every run of a row at once. `read_words` does that for whole rows, `WordReader` goes on
+id by id; tests hold them equal.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The word model: MEGABYTE's two levels over patches that begin where words begin, with hashed tables in place of byte-by-byte reading.
 
 Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, V ids.
-Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the shifts live in patching.py, which reads only the ids before each position.
+Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the shifts live in patching.py, which reads only what comes before.
 
     ids (B, T) -> words (B, K) -> global transformer (B, K, D) -> context (B, T, L) -> local MLPs, byte by byte -> logits (B, T, V)
 
@@ -109,7 +109,6 @@ class WordModel(nn.Module):
         self.local_model = LocalModel(config)
 
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
-        B, T = ids.shape
         words = read_words(ids, self.config)
         global_in = self.word_embedder(words.word_row, words.pair_row, words.last_id)  # (B, K, D)
         global_out = self.global_model(norm(global_in.to(dtype)))  # (B, K, D)

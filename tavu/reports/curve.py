@@ -26,11 +26,13 @@ def curve_svg(record: RunRecord, against: Against) -> str:
         _notes(record, against, across),
         _line("train", [(_x(across, far), _y(up, value)) for far, value in train_curve(record, against)]),
         _line("valid", [(_x(across, getattr(point, against)), _y(up, point.val_bpb)) for point in record.curve]),
-        *(_point(point, against, across, up, linked=texts.get(point.step))
-          for index, point in enumerate(record.curve) if index % every == 0 or point.step in texts),
+        *(
+            _point(point, against, across, up, linked=texts.get(point.step))
+            for index, point in enumerate(record.curve)
+            if index % every == 0 or point.step in texts
+        ),
     ]
-    return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="{html.escape(label)}">'
-            + "".join(parts) + "</svg>")
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="{html.escape(label)}">' + "".join(parts) + "</svg>"
 
 
 def milestone_id(prompt_number: int, step: int) -> str:
@@ -59,19 +61,27 @@ def _grid(across: Axis, up: Axis) -> str:
     parts = []
     for value, words in up.ticks:
         y = _y(up, value)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                     f'<text class="tick" x="{LEFT - 10}" y="{y:.1f}" dy=".35em" text-anchor="end">{words}</text>')
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="tick" x="{LEFT - 10}" y="{y:.1f}" dy=".35em" text-anchor="end">{words}</text>'
+        )
     for value, words in across.ticks:
         x = _x(across, value)
-        parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{floor}" y2="{floor + 5}"/>'
-                     f'<text class="tick" x="{x:.1f}" y="{floor + 10}" dy=".8em" text-anchor="middle">{words}</text>')
+        parts.append(
+            f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{floor}" y2="{floor + 5}"/>'
+            f'<text class="tick" x="{x:.1f}" y="{floor + 10}" dy=".8em" text-anchor="middle">{words}</text>'
+        )
     if up.low < UNIFORM_BPB < up.high:
         y = _y(up, UNIFORM_BPB)
-        parts.append(f'<line class="uniform" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                     f'<text class="tick" x="{WIDTH - RIGHT}" y="{y:.1f}" dy="1.1em" text-anchor="end">blind guess</text>')
-    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>'
-                 f'<text class="title" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{floor + 10}" dy="2.3em" '
-                 f'text-anchor="middle">{across.title}</text>')
+        parts.append(
+            f'<line class="uniform" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="tick" x="{WIDTH - RIGHT}" y="{y:.1f}" dy="1.1em" text-anchor="end">blind guess</text>'
+        )
+    parts.append(
+        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>'
+        f'<text class="title" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{floor + 10}" dy="2.3em" '
+        f'text-anchor="middle">{across.title}</text>'
+    )
     return f'<g aria-hidden="true">{"".join(parts)}</g>'
 
 
@@ -84,8 +94,10 @@ def _notes(record: RunRecord, against: Against, across: Axis) -> str:
         if against == "bytes_seen":
             far = min(measured, key=lambda point: abs(point.step - note.step)).bytes_seen if measured else 0
         x = _x(across, far)
-        parts.append(f'<line class="note" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}">'
-                     f"<title>{html.escape(duration(note.seconds))}: {html.escape(showable(note.text))}</title></line>")
+        parts.append(
+            f'<line class="note" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}">'
+            f"<title>{html.escape(duration(note.seconds))}: {html.escape(showable(note.text))}</title></line>"
+        )
     return "".join(parts)
 
 
@@ -99,16 +111,23 @@ def _point(point: ValidPoint, against: Against, across: Axis, up: Axis, *, linke
     """A validation with its error bar and what it says under the mouse; one with a text leads to it."""
     x, y = _x(across, getattr(point, against)), _y(up, point.val_bpb)
     bottom, top = (_y(up, bound) for bound in error_bar(point.val_bpb, point.standard_error))
-    words = (f"{bpb(point.val_bpb, point.standard_error)} bits per byte after {duration(point.seconds)}, "
-             f"{scaled(point.bytes_seen, 'B')} read, step {point.step:,}")
-    dot = (f"<title>{words}{' (to its text)' if linked else ''}</title>"
-           f'<line class="error" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
-           f'<circle class="hit" cx="{x:.1f}" cy="{y:.1f}" r="14"/>'
-           f'<circle class="{"milestone" if linked else "dot"}" cx="{x:.1f}" cy="{y:.1f}" r="{6 if linked else 3}"/>')
+    words = (
+        f"{bpb(point.val_bpb, point.standard_error)} bits per byte after {duration(point.seconds)}, "
+        f"{scaled(point.bytes_seen, 'B')} read, step {point.step:,}"
+    )
+    dot = (
+        f"<title>{words}{' (to its text)' if linked else ''}</title>"
+        f'<line class="error" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
+        f'<circle class="hit" cx="{x:.1f}" cy="{y:.1f}" r="14"/>'
+        f'<circle class="{"milestone" if linked else "dot"}" cx="{x:.1f}" cy="{y:.1f}" r="{6 if linked else 3}"/>'
+    )
     return f'<a href="#{linked}">{dot}</a>' if linked else f"<g>{dot}</g>"
 
 
 def _first_texts(record: RunRecord) -> dict[int, str]:
     """For each step with a text, the card of its first prompt."""
-    return {sample.step: milestone_id(number, sample.step)
-            for number, prompt in reversed([*enumerate(record.prompts, start=1)]) for sample in record.samples_of(prompt)}
+    return {
+        sample.step: milestone_id(number, sample.step)
+        for number, prompt in reversed([*enumerate(record.prompts, start=1)])
+        for sample in record.samples_of(prompt)
+    }

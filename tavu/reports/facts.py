@@ -29,8 +29,10 @@ def facts(record: RunRecord) -> str:
         _panel("Run", _run_facts(record)),
         _panel("Machine", _machine_facts(machine)),
     ]
-    return (f'<section id="made"><h2>How it was made</h2><div class="panels">{"".join(panels)}{_probe(machine)}</div>'
-            f"{_command(machine)}{_recipe(record.recipe)}{_measurements(record)}</section>")
+    return (
+        f'<section id="made"><h2>How it was made</h2><div class="panels">{"".join(panels)}{_probe(machine)}</div>'
+        f"{_command(machine)}{_recipe(record.recipe)}{_measurements(record)}</section>"
+    )
 
 
 def _model_facts(machine: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -97,8 +99,10 @@ def _probe(machine: dict[str, Any]) -> str:
     if not speeds:
         return ""
     fastest = max(max(speed for _, speed in speeds), 1e-9)
-    rows = [f'<div class="bar" style="--share:{speed / fastest:.1%}"><dt>{_words(setting)}</dt>'
-            f'<dd>{scaled(speed, "B/s")}</dd></div>' for setting, speed in speeds]
+    rows = [
+        f'<div class="bar" style="--share:{speed / fastest:.1%}"><dt>{_words(setting)}</dt><dd>{scaled(speed, "B/s")}</dd></div>'
+        for setting, speed in speeds
+    ]
     return f'<div class="panel"><h3>Settings tried</h3><dl>{"".join(rows)}</dl></div>'
 
 
@@ -106,8 +110,10 @@ def _command(machine: dict[str, Any]) -> str:
     command = machine.get("command")
     if not command:
         return ""
-    return (f'<h3>To make it again</h3><pre class="command" tabindex="0" aria-label="Command"><code>{_words(command)}</code>'
-            f'</pre><p class="hint">One click selects the whole command.</p>')
+    return (
+        f'<h3>To make it again</h3><pre class="command" tabindex="0" aria-label="Command"><code>{_words(command)}</code>'
+        f'</pre><p class="hint">One click selects the whole command.</p>'
+    )
 
 
 def _recipe(recipe: dict[str, Any]) -> str:
@@ -133,13 +139,18 @@ def _flat(table: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def _measurements(record: RunRecord) -> str:
     """Every validation as a table: the same as the curve, for those who read figures or cannot see it."""
-    rows = [f"<tr><td>{point.step:,}</td><td>{duration(point.seconds)}</td><td>{scaled(point.bytes_seen, 'B')}</td>"
-            f"<td>{bpb(point.val_bpb, point.standard_error)}</td></tr>" for point in record.curve]
+    rows = [
+        f"<tr><td>{point.step:,}</td><td>{duration(point.seconds)}</td><td>{scaled(point.bytes_seen, 'B')}</td>"
+        f"<td>{bpb(point.val_bpb, point.standard_error)}</td></tr>"
+        for point in record.curve
+    ]
     if not rows:
         return ""
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("step", "time", "read", "bits per byte"))
-    return (f'<details id="measurements"><summary>All {len(rows)} validations as figures</summary><div class="scroll"><table>'
-            f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>")
+    return (
+        f'<details id="measurements"><summary>All {len(rows)} validations as figures</summary><div class="scroll"><table>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
+    )
 
 
 def _panel(title: str, pairs: list[tuple[str, Any]]) -> str:
@@ -148,8 +159,9 @@ def _panel(title: str, pairs: list[tuple[str, Any]]) -> str:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> str:
-    return "".join(f"<div><dt>{html.escape(str(name))}</dt><dd>{_words(value)}</dd></div>"
-                   for name, value in pairs if value is not None and value != "")
+    return "".join(
+        f"<div><dt>{html.escape(str(name))}</dt><dd>{_words(value)}</dd></div>" for name, value in pairs if value is not None and value != ""
+    )
 
 
 def _words(value: Any) -> str:

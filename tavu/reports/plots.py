@@ -79,8 +79,16 @@ def _curve(figure: Figure, record: RunRecord, milestones: list[Sample]) -> None:
     axes.set_xlabel(across.title, fontproperties=font(13), color=SOFT, labelpad=6)
     if up.low < UNIFORM_BPB < up.high:
         axes.axhline(up.place(UNIFORM_BPB), color=WARM, linewidth=1.5, linestyle=(0, (1, 3)), zorder=1)
-        axes.annotate("a blind guess", (1, up.place(UNIFORM_BPB)), xytext=(0, -5), textcoords="offset points", ha="right", va="top",
-                      color=SOFT, fontproperties=font(13))
+        axes.annotate(
+            "a blind guess",
+            (1, up.place(UNIFORM_BPB)),
+            xytext=(0, -5),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=SOFT,
+            fontproperties=font(13),
+        )
     train = train_curve(record, "seconds")
     axes.plot([across.place(far) for far, _ in train], [up.place(value) for _, value in train], color=TRAIN, linewidth=1.5, zorder=2)
     points = record.curve
@@ -107,9 +115,18 @@ def _frame(axes: Axes) -> None:
 
 def _badge(axes: Axes, number: int, place: tuple[float, float], offset: tuple[float, float]) -> None:
     """The number that ties a point of the curve to its text."""
-    axes.annotate(str(number), place, xytext=offset, textcoords="offset points", ha="center", va="center_baseline", color=PAPER, zorder=5,
-                  fontproperties=font(12, is_bold=True),
-                  bbox={"boxstyle": "circle,pad=0.25", "facecolor": ACCENT, "edgecolor": PAPER, "linewidth": 1.5})
+    axes.annotate(
+        str(number),
+        place,
+        xytext=offset,
+        textcoords="offset points",
+        ha="center",
+        va="center_baseline",
+        color=PAPER,
+        zorder=5,
+        fontproperties=font(12, is_bold=True),
+        bbox={"boxstyle": "circle,pad=0.25", "facecolor": ACCENT, "edgecolor": PAPER, "linewidth": 1.5},
+    )
 
 
 def _texts(figure: Figure, milestones: list[Sample]) -> None:
@@ -189,13 +206,31 @@ def _write_line(figure: Figure, x: float, y: float, line: list[Run]) -> None:
     for words, is_bold in line:
         drawn = _write(figure, x, y, words, TEXT_POINTS, is_bold=is_bold, is_serif=True)
         if len(line) > 1:  # as drawn, for kerning and hinting make it narrower than the sum of its letters
-            x += drawn.get_window_extent().width + _wide((words[len(words.rstrip()):], is_bold))
+            x += drawn.get_window_extent().width + _wide((words[len(words.rstrip()) :], is_bold))
 
 
-def _write(figure: Figure, x: float, y: float, words: str, points: float, *, color: str = INK, is_bold: bool = False,
-           is_serif: bool = False, ha: str = "left") -> Text:
-    return figure.text(_x(x), _y(y), drawable(words, is_bold=is_bold, is_serif=is_serif), color=color, ha=ha, va="baseline", parse_math=False,
-                fontproperties=font(points, is_bold=is_bold, is_serif=is_serif))
+def _write(
+    figure: Figure,
+    x: float,
+    y: float,
+    words: str,
+    points: float,
+    *,
+    color: str = INK,
+    is_bold: bool = False,
+    is_serif: bool = False,
+    ha: str = "left",
+) -> Text:
+    return figure.text(
+        _x(x),
+        _y(y),
+        drawable(words, is_bold=is_bold, is_serif=is_serif),
+        color=color,
+        ha=ha,
+        va="baseline",
+        parse_math=False,
+        fontproperties=font(points, is_bold=is_bold, is_serif=is_serif),
+    )
 
 
 def _x(pixels: float) -> float:

@@ -65,7 +65,8 @@ def report_page(record: RunRecord, *, now: float) -> str:
     state_kind, state = _state(record, now)
     return _PAGE.substitute(
         reload=f'<meta http-equiv="refresh" content="{RELOAD_SECONDS}">\n' if state_kind == "training" else "",
-        title=("training… " if state_kind == "training" else "") + html.escape(showable(record.name))
+        title=("training… " if state_kind == "training" else "")
+        + html.escape(showable(record.name))
         + (f": {bpb(result.val_bpb)} bits per byte" if result else ""),
         style=files("tavu.reports").joinpath("report.css").read_text(encoding="utf-8"),
         name=html.escape(showable(record.name)),
@@ -100,6 +101,5 @@ def _curve(record: RunRecord) -> str:
         f'<figure class="against-seconds">{curve_svg(record, "seconds")}</figure>'
         f'<figure class="against-bytes">{curve_svg(record, "bytes_seen")}</figure>'
         '<p class="legend"><span class="key valid">unseen text (validation, ± one standard error)</span> '
-        f'<span class="key train">text it trains on</span> {milestone}</p>'
-        + (f'<ul class="notes">{notes}</ul>' if notes else "") + "</section>"
+        f'<span class="key train">text it trains on</span> {milestone}</p>' + (f'<ul class="notes">{notes}</ul>' if notes else "") + "</section>"
     )

@@ -68,12 +68,16 @@ def meaning(record: RunRecord) -> str:
         return "The first measurement on text that the model does not train on is still to come."
     scale = f"Lower is better; guessing every byte blindly costs {UNIFORM_BPB:.1f}."
     if len(points) == 1:
-        return (f"After {duration(last.seconds)} of training the model needs {last.val_bpb:.2f} bits "
-                f"to tell each byte of text that it has not seen. {scale}")
+        return (
+            f"After {duration(last.seconds)} of training the model needs {last.val_bpb:.2f} bits "
+            f"to tell each byte of text that it has not seen. {scale}"
+        )
     first = points[0]
-    return (f"From {first.val_bpb:.2f} bits after {duration(first.seconds)} to {last.val_bpb:.2f} "
-            f"after {duration(record.latest.seconds)}: for each byte of text that it has not seen, "
-            f"{_change(max(first.val_bpb, 1e-6) / max(last.val_bpb, 1e-6))}. {scale}")
+    return (
+        f"From {first.val_bpb:.2f} bits after {duration(first.seconds)} to {last.val_bpb:.2f} "
+        f"after {duration(record.latest.seconds)}: for each byte of text that it has not seen, "
+        f"{_change(max(first.val_bpb, 1e-6) / max(last.val_bpb, 1e-6))}. {scale}"
+    )
 
 
 def _change(ratio: float) -> str:

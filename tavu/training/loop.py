@@ -108,7 +108,9 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
                 last_log += watch.lap() - counters.seconds  # the speed told is that of training alone
             if stopped:
                 break
-            if counters.seconds - last_save >= config.save_every_seconds or (config.save_every_steps and step and step % config.save_every_steps == 0):
+            if counters.seconds - last_save >= config.save_every_seconds or (
+                config.save_every_steps and step and step % config.save_every_steps == 0
+            ):
                 save_state(folder, model, training.optimizer, counters)
                 last_save = counters.seconds
 

@@ -61,8 +61,15 @@ class Milestones:
         save_model(self.model_path, model, self.facts(counters, validation))
         seen = self.bytes_seen(counters)
         finished = Finished(
-            self.model_path, counters.step, counters.seconds, seen, seen / max(counters.seconds, 1e-9),
-            validation, peak_memory_mb(), stopped, counters.best_seconds,
+            self.model_path,
+            counters.step,
+            counters.seconds,
+            seen,
+            seen / max(counters.seconds, 1e-9),
+            validation,
+            peak_memory_mb(),
+            stopped,
+            counters.best_seconds,
         )
         self.log.finished(finished)
         return finished

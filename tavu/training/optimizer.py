@@ -34,10 +34,7 @@ class Optimizer:
         named = dict(model.named_parameters())
         tables = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Embedding) and module.sparse}
         blocks = {
-            f"{name}.{inner}"
-            for name, module in model.named_modules()
-            if isinstance(module, (Block, MLP))
-            for inner, _ in module.named_parameters()
+            f"{name}.{inner}" for name, module in model.named_modules() if isinstance(module, (Block, MLP)) for inner, _ in module.named_parameters()
         }
         self.tables = {name: p for name, p in named.items() if name in tables}
         self.matrices = {name: p for name, p in named.items() if name in blocks}

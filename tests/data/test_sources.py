@@ -355,7 +355,8 @@ def test_broken_parquet(tmp_path: Path) -> None:
 def test_records_left_over_and_options_that_exclude_each_other(tmp_path: Path) -> None:
     path = write(tmp_path / "images.bin", bytes(1000))
     assert mistake(path, as_bytes=True, record_bytes=784) == (
-        f"{path} holds 1,000 bytes, expected a whole number of records of 784: 216 are left over. Change --record-bytes, or pass --skip-bad to drop them."
+        f"{path} holds 1,000 bytes, expected a whole number of records of 784: 216 are left over. "
+        "Change --record-bytes, or pass --skip-bad to drop them."
     )
     assert [len(document) for document in skipping(path, as_bytes=True, record_bytes=784)[0]] == [784]
     assert "Pass --bytes too" in mistake(path, record_bytes=784)

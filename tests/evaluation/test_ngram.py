@@ -43,9 +43,7 @@ def naive_probability(documents: list[bytes], context: list[int], id: int) -> fl
 def toy_text(num_documents: int, seed: int) -> list[bytes]:
     rng = random.Random(seed)
     parts = ["the cat", "a small dog", "Lily", "Tom"], ["saw", "liked", "found"], ["the ball", "a red hat", "some cake"]
-    return [
-        "".join(" ".join(map(rng.choice, parts)) + ". " for _ in range(rng.randint(1, 6))).encode() for _ in range(num_documents)
-    ]
+    return ["".join(" ".join(map(rng.choice, parts)) + ". " for _ in range(rng.randint(1, 6))).encode() for _ in range(num_documents)]
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5, MAX_ORDER])
@@ -70,9 +68,7 @@ def test_equals_a_naive_implementation(documents, order, data):
     context = data.draw(st.lists(ids, min_size=order - 1, max_size=order - 1))
     id = data.draw(ids)
     window = pack(np.array(context + [id]), order)
-    assert math.isclose(
-        train_ngram(documents, order).probabilities(window)[0], naive_probability(documents, context, id), rel_tol=1e-12
-    )
+    assert math.isclose(train_ngram(documents, order).probabilities(window)[0], naive_probability(documents, context, id), rel_tol=1e-12)
 
 
 @settings(deadline=None, max_examples=20)

@@ -146,9 +146,7 @@ def test_temperature_comes_before_the_filters():
     assert (filter_probabilities(logits, SamplingConfig(temperature=1, top_p=0.78)) > 0).tolist() == [[True, True, False]]
 
 
-@pytest.mark.parametrize(
-    "config", [SamplingConfig(temperature=1), SamplingConfig(temperature=1.5, top_k=6, top_p=0.9, min_p=0.02)]
-)
+@pytest.mark.parametrize("config", [SamplingConfig(temperature=1), SamplingConfig(temperature=1.5, top_k=6, top_p=0.9, min_p=0.02)])
 def test_draws_follow_the_distribution(config):
     num_draws = 40_000
     logits = np.random.default_rng(1).normal(size=(1, 8)).astype(np.float32)

@@ -58,8 +58,10 @@ def test_the_four_texts_are_the_first_two_between_and_the_last(finished):
 def test_any_text_is_drawn_without_a_warning(finished, text, capfd):
     with (finished / "samples.jsonl").open("a") as file:
         for prompt in ("Once upon a time", ""):
-            file.write(json.dumps({"step": 9999, "seconds": 1801, "bytes_seen": 5, "val_bpb": None, "prompt": prompt, "text": text,
-                                   "stopped": "length"}) + "\n")
+            file.write(
+                json.dumps({"step": 9999, "seconds": 1801, "bytes_seen": 5, "val_bpb": None, "prompt": prompt, "text": text, "stopped": "length"})
+                + "\n"
+            )
     assert pixels(picture_of(finished)).std() > 0.01
     assert capfd.readouterr().err == ""
 

@@ -89,11 +89,14 @@ def test_what_is_not_a_run_folder_is_told(tmp_path):
         read_run(tmp_path)
 
 
-@pytest.mark.parametrize("name, text, reason", [
-    ("recipe.toml", "[model", "is not TOML"),
-    ("environment.json", '{"cores": ', "is not JSON"),
-    ("environment.json", "[]", "is list, expected an object"),
-])
+@pytest.mark.parametrize(
+    "name, text, reason",
+    [
+        ("recipe.toml", "[model", "is not TOML"),
+        ("environment.json", '{"cores": ', "is not JSON"),
+        ("environment.json", "[]", "is list, expected an object"),
+    ],
+)
 def test_a_broken_table_is_told(finished, name, text, reason):
     (finished / name).write_text(text)
     with pytest.raises(TavuError, match=rf"{re.escape(name)} {reason}.*Restore the file, or delete it"):

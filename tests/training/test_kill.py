@@ -12,13 +12,15 @@ import torch
 
 from tavu.model_file import load_model
 from tavu.training.run_log import is_finished
-from tavu.training.state import load_counters
 from tests.training.conftest import TINY
 
 
-def command(out, *more):
-    settings = [word for setting in (*TINY, "train.steps=120", "train.save_every_steps=3", "train.milestones=8") for word in ("--set", setting)]
-    return [sys.executable, "-c", "from tavu.cli.main import main; main()", "train", *more, *settings, *([] if "--resume" in more else ["--out", str(out)])]
+def command(out, steps: int, *, resume: bool = False) -> list[str]:
+    """A small training with frequent saves, as a shell would start it."""
+    wanted = (*TINY, f"train.steps={steps}", "train.save_every_steps=3", "train.milestones=8")
+    begin = ["--resume", str(out)] if resume else ["tales:200", "--out", str(out)]
+    settings = [word for setting in wanted for word in ("--set", setting)]
+    return [sys.executable, "-c", "from tavu.cli.main import main; main()", "train", *begin, *settings]
 
 
 def run_killed(arguments, after: float) -> bool:
@@ -36,34 +38,32 @@ def run_killed(arguments, after: float) -> bool:
         process.stderr.close()
 
 
-def kill_until_done(tmp_path, kills: int) -> None:
+def seconds(arguments) -> float:
     begun = time.monotonic()
-    assert not run_killed(command(tmp_path / "whole", "tales:200"), 600)
-    usual = time.monotonic() - begun
-    dice = random.Random(0)
-    killed = 0
-    out = tmp_path / "cut"
-    while True:
-        started = (out / "recipe.toml").exists()
-        arguments = command(out, "--resume", str(out)) if started else command(out, "tales:200")
-        at = dice.uniform(0.4 * usual, 0.8 * usual) if killed < kills else 600
-        if not run_killed(arguments, at) or is_finished(out):
-            break
-        killed += 1
-        if (out / "state" / "training.safetensors").exists():
-            load_counters(out)
-    assert killed > 0
+    assert not run_killed(arguments, 600)
+    return time.monotonic() - begun
+
+
+def check_kills(tmp_path, kills: int, steps: int) -> None:
+    """One training killed so many times, at random moments from before its first save on, ends with the model of another left in peace."""
+    start = seconds(command(tmp_path / "short", 1))
+    work = max(0.0, seconds(command(tmp_path / "whole", steps)) - start)
+    dice, out = random.Random(0), tmp_path / "cut"
+    for _ in range(kills):
+        after = 0.6 * start + dice.random() * (0.4 * start + work / kills)
+        assert run_killed(command(out, steps, resume=(out / "recipe.toml").exists()), after), "it ended before it was killed often enough"
+    assert not is_finished(out)
+    seconds(command(out, steps, resume=(out / "recipe.toml").exists()))
     one, other = (dict(load_model(tmp_path / name)[0].named_parameters()) for name in ("whole", "cut"))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert not [path for path in out.rglob("*") if path.suffix == ".tmp" and "recipe" in path.name]
 
 
 def test_two_kills(tmp_path, monkeypatch):
     monkeypatch.setenv("TAVU_CACHE", str(tmp_path / "cache"))
-    kill_until_done(tmp_path, 2)
+    check_kills(tmp_path, kills=2, steps=120)
 
 
 @pytest.mark.slow
 def test_thirty_kills(tmp_path, monkeypatch):
     monkeypatch.setenv("TAVU_CACHE", str(tmp_path / "cache"))
-    kill_until_done(tmp_path, 30)
+    check_kills(tmp_path, kills=30, steps=1500)
