@@ -14,7 +14,7 @@ story: .venv/ready    ## Train on the built-in tales for two minutes, then write
 	@rm -rf runs/story
 	@$(VENV)/tavu train tales --minutes $(MINUTES) --out runs/story
 	@echo; echo "A story:"; echo
-	@$(VENV)/tavu generate runs/story "Once upon a time"
+	@$(VENV)/tavu generate runs/story "Once upon a time" --temperature 0.6
 
 test: .venv/ready     ## Run every test but the slow ones.
 	@$(VENV)/python -m pytest

@@ -180,7 +180,7 @@ class TrainConfig:
     milestones: int = 14
     """How often, over the whole budget, validation is measured and samples are written."""
     valid_bytes: int = 50_000
-    """About how much of the validation text each milestone measures; the end measures all of it, up to 4 MB."""
+    """About how much of the validation text each milestone measures; the end measures all of it, up to 1 MB."""
     patience: float = 0.3
     """Fraction of the budget without a better validation after which training stops early; 1 never stops."""
     save_every_seconds: float = 60.0

@@ -18,7 +18,7 @@ from tavu.training.machine import Plan, peak_memory_mb
 from tavu.training.run_log import RunLog
 from tavu.training.state import Counters
 
-FINAL_VALID_BYTES = 4_000_000
+FINAL_VALID_BYTES = 1_000_000
 """At most about this much of the validation text is measured at the end."""
 
 
