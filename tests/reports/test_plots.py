@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tavu.reports import read_run, write_progress_png
-from tavu.reports.plots import HEIGHT, WIDTH, _chosen, _wide, _wrapped
+from tavu.reports.plots import HEIGHT, WIDTH, _chosen, _wide, _wrapped, write_progress_png
+from tavu.reports.run_folder import read_run
 
 
 def picture_of(folder):

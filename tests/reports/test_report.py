@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 
 from tavu.errors import TavuError
-from tavu.reports import read_run, write_report
-from tavu.reports.report import SILENT_SECONDS, report_page
+from tavu.reports.report import SILENT_SECONDS, report_page, write_report
+from tavu.reports.run_folder import read_run
 
 VOID = {"meta", "input"}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tavu.errors import TavuError
-from tavu.reports import read_run
+from tavu.reports.run_folder import read_run
 
 VALID = {"event": "valid", "step": 10, "seconds": 1.5, "bytes_seen": 1000, "val_bpb": 4.0, "standard_error": 0.1}
 
