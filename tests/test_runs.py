@@ -20,7 +20,7 @@ def test_train_returns_where_the_model_is_and_what_it_costs(stories, tmp_path):
     assert isinstance(result, Finished) and result.model == tmp_path / "run/model.safetensors"
     assert (result.step, result.stopped) == (3, "budget")
     model = tavu.load(result.model)
-    assert model.facts["val_bpb"] == result.validation.bits_per_byte and model.facts["sources"] == [str(stories)]
+    assert model.facts["val_bpb"] == result.validation.bits_per_byte and model.facts["sources"] == [stories.name]
     recipe = to_recipe(parse_toml((tmp_path / "run/recipe.toml").read_text(), "recipe.toml"))
     assert (recipe.train.steps, recipe.train.minutes, recipe.train.seed) == (3, None, 4)
 

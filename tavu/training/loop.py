@@ -28,6 +28,8 @@ from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_sca
 from tavu.training.signals import StopRequest
 from tavu.training.state import Counters, load_counters, load_state, save_state
 
+MEASURING_SHARE = 0.15
+"""Of a budget in time, about the most that milestones may take; where it is short, some of them come later or fall together."""
 LOG_SECONDS = 2.0
 """Between two lines of progress."""
 
@@ -92,6 +94,7 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     watch = Stopwatch(counters.seconds)
     reached = milestones_reached(budget_fraction(config, counters.step, counters.seconds), config)
     last_save = last_log = counters.seconds
+    measuring = 0.0  # seconds that the milestones took
     costs: list[float] = []  # bits per id of each step since the last line of progress
     stopped: Stopped | None = None
     with StopRequest() as stop:
@@ -101,11 +104,14 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             stopped = "budget" if fraction >= 1 else "interrupted" if stop.requested else None
             if stopped == "interrupted":
                 yield Stopping()
-            if stopped or milestones_reached(fraction, config) > reached:
+            affordable = config.steps is not None or measuring <= MEASURING_SHARE * counters.seconds
+            if stopped or (affordable and milestones_reached(fraction, config) > reached):
                 reached = milestones_reached(fraction, config)
                 yield training.milestones.measure(model, counters, fraction)
                 stopped = stopped or ("early" if _has_stalled(recipe, counters) else None)
-                last_log += watch.lap() - counters.seconds  # the speed told is that of training alone
+                took = watch.lap() - counters.seconds
+                measuring += took
+                last_log += took  # the speed told is that of training alone
             if stopped:
                 break
             if counters.seconds - last_save >= config.save_every_seconds or (

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tavu.config import Recipe, SamplingConfig
 from tavu.data.corpus import Corpus
@@ -27,6 +28,7 @@ class Milestones:
 
     def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path, log: RunLog, plan: Plan):
         self.recipe, self.corpus, self.folder, self.log, self.plan = recipe, corpus, folder, log, plan
+        self.bytes_per_patch: float | None = None
         self.documents = spread(corpus.valid, recipe.train.valid_bytes)
         self.sampling = SamplingConfig(
             temperature=recipe.sample.temperature,
@@ -45,6 +47,7 @@ class Milestones:
         validation = bits_per_byte(model, self.documents, self.plan.dtype)
         samples = tuple((prompt, write(model, prompt.encode(), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
         model.train()
+        self.bytes_per_patch = bytes_per_patch(model, self.documents)
         is_best = counters.best_bpb is None or validation.bits_per_byte < counters.best_bpb
         if is_best:
             counters.best_bpb, counters.best_step, counters.best_seconds = validation.bits_per_byte, counters.step, counters.seconds
@@ -56,6 +59,7 @@ class Milestones:
     def finish(self, counters: Counters, stopped: Stopped) -> Finished:
         """The model file read back, measured on all of validation, and told so in its facts."""
         model, _ = load_model(self.model_path, self.plan.device)
+        self.bytes_per_patch = bytes_per_patch(model, self.documents)
         documents = self.documents if stopped == "interrupted" else spread(self.corpus.valid, FINAL_VALID_BYTES)
         validation = bits_per_byte(model, documents, self.plan.dtype)
         save_model(self.model_path, model, self.facts(counters, validation))
@@ -82,7 +86,8 @@ class Milestones:
         """What a model file tells of its training."""
         return {
             "kind": "bytes" if self.recipe.data.as_bytes else "text",
-            "sources": list(self.recipe.data.sources),
+            "sources": [Path(source).name for source in self.recipe.data.sources],  # where they lie is nobody else's business
+            "bytes_per_patch": self.bytes_per_patch,
             "train_bytes": self.corpus.train.num_bytes,
             "record_bytes": self.recipe.data.record_bytes,
             "train_documents": self.corpus.train.num_documents,
@@ -93,6 +98,12 @@ class Milestones:
             "val_standard_error": validation.standard_error if validation.num_documents > 1 else None,
             "val_bytes": validation.num_bytes,
         }
+
+
+def bytes_per_patch(model: Model, documents: Sequence[np.ndarray]) -> float:
+    """How many bytes the patches of some text have on average; of the first hundred documents, as far as the context reaches."""
+    places = [model.places_in_patch(torch.from_numpy(d[: model.config.max_seq_len].astype(np.int64))[None]) for d in documents[:100]]
+    return round(sum(p.numel() for p in places) / sum(int((p == 0).sum()) for p in places), 2)
 
 
 def spread(documents: DocumentFile, num_bytes: int) -> Sequence[np.ndarray]:
