@@ -47,7 +47,7 @@ def summarize(bits: Sequence[float], num_bytes: Sequence[int]) -> BitsPerByte:
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """ids[first_counted:] of one stretch of a document are counted."""
 
     document: int
@@ -64,11 +64,11 @@ def document_bits(
     Windows come in an order of their own (long ones together); of one document, in order. The id numbered n of n bytes is END.
     """
     device = next(model.parameters()).device
-    windows = sorted(_windows([len(d) for d in documents], model.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
-    while windows:
-        longest = windows[0].stop - windows[0].start
+    waiting = sorted(windows([len(d) for d in documents], model.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
+    while waiting:
+        longest = waiting[0].stop - waiting[0].start
         rows = max(1, BATCH_POSITIONS // longest)
-        batch, windows = windows[:rows], windows[rows:]
+        batch, waiting = waiting[:rows], waiting[rows:]
         ids = np.full((len(batch), longest), END)
         for row, window in zip(ids, batch, strict=True):
             content = documents[window.document][max(0, window.start - 1) : window.stop - 1]
@@ -96,11 +96,12 @@ def bits_per_byte(model: Model, documents: Sequence[np.ndarray], dtype: torch.dt
     return summarize(totals.tolist(), [len(d) for d in documents])
 
 
-def _windows(num_bytes: Sequence[int], context: int) -> Iterator[_Window]:
-    for document, n in enumerate(num_bytes):
+def windows(lengths: Sequence[int], context: int) -> Iterator[Window]:
+    """The windows in which documents of these lengths are read, each with an END before it and one after it."""
+    for document, n in enumerate(lengths):
         length, counted = n + 2, 1  # END before it, END after it
         while counted < length:
             start = 0 if counted == 1 else max(0, counted - context // 2)
             stop = min(length, start + context)
-            yield _Window(document, start, stop, counted)
+            yield Window(document, start, stop, counted)
             counted = stop

@@ -70,7 +70,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     plan = Plan(**counters.plan)
     torch.manual_seed(config.seed)
     model = build_model(recipe.model).to(plan.device)
-    optimizer = Optimizer(model, config)
+    optimizer = Optimizer(model, config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)
     make_folder(folder / "state")

@@ -56,7 +56,7 @@ def make_plan(config: TrainConfig, rows: int, bytes_per_second: Callable[[Plan],
     First the precision, then the rows at a time, then whether to compile: each with the best of what was settled before.
     """
     device = pick_device(config.device)
-    precisions = [config.precision] if config.precision != "auto" else ["fp32", "bf16"]
+    precisions = [config.precision] if config.precision != "auto" else usable_precisions(device)
     plans = [Plan(device, precision, config.micro_batch_rows or rows, False) for precision in precisions]
     probe: list[dict[str, Any]] = []
 
@@ -79,6 +79,23 @@ def make_plan(config: TrainConfig, rows: int, bytes_per_second: Callable[[Plan],
     elif config.compile == "auto" and _worth_compiling(config, device):
         best = fastest([best, compiled])
     return Plan(best.device, best.precision, best.micro_batch_rows, best.compile, probe)
+
+
+def usable_precisions(device: str) -> list[str]:
+    """Without bf16 where its matrix products are slower: on processors that lack them a whole step of it would take half a minute."""
+    seconds = {name: _product_seconds(device, dtype) for name, dtype in PRECISIONS.items()}
+    return ["fp32", "bf16"] if seconds["bf16"] < seconds["fp32"] else ["fp32"]
+
+
+def _product_seconds(device: str, dtype: torch.dtype, size: int = 512) -> float:
+    """How long a product of two square matrices takes at least, of a few."""
+    a, b = torch.ones(2, size, size, dtype=dtype, device=device)
+    taken = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        (a @ b)[0, 0].item()  # waits for a device that works on its own
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
 
 
 def _worth_compiling(config: TrainConfig, device: str) -> bool:
@@ -119,7 +136,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": torch.get_num_threads(),
         "memory_gb": round(_memory_bytes() / 2**30, 1),
         "device": torch.cuda.get_device_name() if plan.device == "cuda" else plan.device,
@@ -130,7 +147,7 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor_name() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))

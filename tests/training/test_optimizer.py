@@ -5,14 +5,25 @@ import torch
 
 from tavu.config import TrainConfig
 from tavu.model_file import build_model
-from tavu.training.optimizer import Optimizer, orthogonalized
+from tavu.training.optimizer import Optimizer, iterated, iterated_on_gram, orthogonalized
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(2, 16, 16), (3, 48, 16), (1, 16, 64)])
-def test_muon_updates_have_singular_values_near_one(shape):
+def test_muon_updates_have_singular_values_near_one(shape, dtype):
     torch.manual_seed(0)
-    values = torch.linalg.svdvals(orthogonalized(torch.randn(shape)).float())
-    assert values.min() > 0.3 and values.max() < 1.5
+    update = orthogonalized(torch.randn(shape), dtype)
+    values = torch.linalg.svdvals(update.float())
+    assert update.dtype == dtype and values.min() > 0.3 and values.max() < 1.5
+
+
+@pytest.mark.parametrize("rank", [2, 16])
+def test_iterating_on_the_gram_matrix_is_the_same_iteration(rank):
+    """Also where most singular values are tiny, as those of gradients are."""
+    torch.manual_seed(0)
+    x = torch.randn(3, 16, rank) @ torch.randn(3, rank, 64) + 1e-4 * torch.randn(3, 16, 64)
+    x = x / x.norm(dim=(1, 2), keepdim=True)
+    assert torch.allclose(iterated(x), iterated_on_gram(x), atol=1e-4)
 
 
 @pytest.fixture
