@@ -121,6 +121,13 @@ class WordPatchConfig:
     ngram_orders: tuple[int, ...] = (3, 5)
     ngram_rows: int = 32768
     """Rows of the table of each order of n-grams that the local model reads."""
+    phrase_orders: tuple[int, ...] = ()
+    """The local model also reads the word so far together with the n words before it, for each n of these."""
+    phrase_rows: int = 131072
+    """Rows of the table of each order of phrases."""
+    continuation_rows: int = 0
+    """The commonest continuations of word beginnings, so many, are also scored against what the global model expects; 0: none are."""
+    continuation_dim: int = 64
     patching: str = "words"
 
     def __post_init__(self) -> None:
@@ -132,13 +139,18 @@ class WordPatchConfig:
         check(self.levels[1].num_heads == 0, "model.levels.1.num_heads", self.levels[1].num_heads, "0: the local model is a stack of MLPs.")
         check(self.max_seq_len >= 2, "model.max_seq_len", self.max_seq_len, "2 or more.")
         _check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
-        _check_at_most("model", self, MAX_ROWS, "word_rows", "prefix_rows", "ngram_rows")
+        _check_positive("model", self, "continuation_dim")
+        _check_at_most("model", self, MAX_DIM, "continuation_dim")
+        check(0 <= self.continuation_rows <= MAX_ROWS, "model.continuation_rows", self.continuation_rows, f"0 (none) to {MAX_ROWS}.")
+        _check_at_most("model", self, MAX_ROWS, "word_rows", "prefix_rows", "ngram_rows", "phrase_rows")
         check(2 <= self.max_patch_size <= 255, "model.max_patch_size", self.max_patch_size, "2 to 255.")
-        for name in ("word_rows", "prefix_rows", "ngram_rows"):
+        for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows"):
             rows = getattr(self, name)
             check(rows >= 2 and rows & (rows - 1) == 0, f"model.{name}", rows, "a power of two, as 65536.")
-        orders = list(self.ngram_orders)
-        check(all(2 <= n <= 16 for n in orders) and len(set(orders)) == len(orders), "model.ngram_orders", orders, "different orders from 2 to 16.")
+        for name, low, high in (("ngram_orders", 2, 16), ("phrase_orders", 1, 4)):
+            orders = list(getattr(self, name))
+            is_valid = all(low <= n <= high for n in orders) and len(set(orders)) == len(orders)
+            check(is_valid, f"model.{name}", orders, f"different orders from {low} to {high}.")
 
 
 ModelConfig = FixedPatchConfig | WordPatchConfig
@@ -167,6 +179,8 @@ class TrainConfig:
     steps: int | None = None
     batch_bytes: int = 8192
     seed: int = 0
+    counted_bytes: int = 16_000_000
+    """About how much of the training text is counted to begin the tables of a word model with (training/counting.py); 0: they begin at random."""
     # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
     muon_learning_rate: float = 0.02
     adamw_learning_rate: float = 3e-3
@@ -204,6 +218,7 @@ class TrainConfig:
             value = getattr(self, name)
             check(0 <= value <= 10, f"train.{name}", value, "a number from 0 to 10.")
         check(0 <= self.seed < 1 << 63, "train.seed", self.seed, "0 or more, and less than 2 ** 63.")
+        check(self.counted_bytes >= 0, "train.counted_bytes", self.counted_bytes, "0 (tables begin at random) or more.")
         check(0 <= self.weight_decay <= 10, "train.weight_decay", self.weight_decay, "a number from 0 to 10.")
         check(self.clip_norm > 0, "train.clip_norm", self.clip_norm, "more than 0.")
         check(0 <= self.warmup_fraction <= 0.5, "train.warmup_fraction", self.warmup_fraction, "0 to 0.5.")

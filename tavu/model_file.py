@@ -16,7 +16,7 @@ from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
 from tavu.model.megabyte import Megabyte
 from tavu.model.transformer import Linear, Transformer
-from tavu.model.words import WordModel
+from tavu.model.words import ContinuationHead, WordModel
 from tavu.recipe import to_model_config, to_tables
 from tavu.tensor_file import write_tensors
 
@@ -35,7 +35,7 @@ def build_model(config: ModelConfig) -> Model:
 
 def save_model(path: Path, model: Model, facts: Mapping[str, Any]) -> None:
     """Write the model and its training facts (anything JSON holds), whole or not at all. Raises TavuError when it cannot be written."""
-    weights = {name: p.detach().to(torch.bfloat16) for name, p in model.named_parameters()}
+    weights = {name: tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()}
     header = {"format": FORMAT, "model": to_tables(model.config), "facts": dict(facts)}
     write_tensors(path, weights, {_KEY: json.dumps(header, ensure_ascii=False)})
 
@@ -67,7 +67,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
             with torch.device("meta"):
                 model = build_model(config)
             names = set(opened.keys())
-            wanted = {name: p.shape for name, p in model.named_parameters()}
+            wanted = model.state_dict()
             if names != set(wanted):
                 odd = sorted(names ^ set(wanted))[0]
                 raise TavuError(
@@ -76,11 +76,13 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
             weights = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
         raise TavuError(f"{file} is not a whole model file ({error}). Copy or train it again.") from None
-    for name, shape in wanted.items():
-        if weights[name].shape != shape or not weights[name].is_floating_point():
-            raise TavuError(f"{file}: {name} has shape {list(weights[name].shape)}, expected {list(shape)}. The file is damaged.")
-    model.load_state_dict({name: weight.to(device, torch.float32) for name, weight in weights.items()}, assign=True)
+    for name, tensor in wanted.items():
+        if weights[name].shape != tensor.shape or weights[name].is_floating_point() != tensor.is_floating_point():
+            raise TavuError(f"{file}: {name} has shape {list(weights[name].shape)}, expected {list(tensor.shape)}. The file is damaged.")
+    model.load_state_dict({name: weight.to(device, wanted[name].dtype) for name, weight in weights.items()}, assign=True)
     for module in model.modules():
+        if isinstance(module, ContinuationHead) and not module.is_sound():
+            raise TavuError(f"{file}: its continuations name ids or rows that there are not. The file is damaged.")
         if isinstance(module, Transformer):
             module.make_rotations(device)  # the one thing that is not in the file
         if isinstance(module, Linear):

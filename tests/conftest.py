@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 import tavu
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.data.tales import tell_many
+from tavu.model.patching import read_words
+from tavu.model.words import NOBODY
 from tavu.model_file import Model, build_model
 from tavu.vocabulary import END, NUM_IDS
 
@@ -39,7 +41,18 @@ CONFIGS = {
     "conv": FixedPatchConfig((_GLOBAL, _LOCAL), CONTEXT, conv_encoder=True),
     "cross": FixedPatchConfig((_GLOBAL, _LOCAL), CONTEXT, cross_patch_bytes=3),
     "conv, cross, three levels": FixedPatchConfig((_COARSE, _FINE, _LOCAL), CONTEXT, conv_encoder=True, cross_patch_bytes=4),
-    "words": WordPatchConfig(_WORD_LEVELS, CONTEXT, word_rows=64, prefix_rows=128, ngram_orders=(3, 5), ngram_rows=64),
+    "words": WordPatchConfig(
+        _WORD_LEVELS,
+        CONTEXT,
+        word_rows=64,
+        prefix_rows=128,
+        ngram_orders=(3, 5),
+        ngram_rows=64,
+        phrase_orders=(1, 2),
+        phrase_rows=64,
+        continuation_rows=50,
+        continuation_dim=6,
+    ),
     "words, capped": WordPatchConfig(_WORD_LEVELS, CONTEXT, max_patch_size=5, word_rows=64, prefix_rows=128, ngram_orders=(), ngram_rows=2),
 }
 
@@ -50,7 +63,21 @@ def noisy_model(config, *, seed: int = 0, noise: float = 0.3) -> Model:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * noise)
+    if isinstance(config, WordPatchConfig) and config.phrase_orders and not parameter.is_meta:
+        know_phrases(model)
+    if isinstance(config, WordPatchConfig) and config.continuation_rows:
+        model.continuations.ids.random_(0, NUM_IDS)
+        model.continuations.rows.random_(0, config.continuation_rows)
     return model.eval()
+
+
+def know_phrases(model: Model) -> None:
+    """Give some rows of phrases to phrases of TEXT, and leave others nobody's."""
+    words = read_words(torch.tensor([[END, *TEXT]]), model.config)
+    embedder, num = model.byte_embedder, len(model.config.phrase_orders)
+    rows, names = words.byte_rows[0, ::2, -num:] - embedder.unknown[0], words.byte_names[0, ::2, -num:]
+    embedder.phrase_names[rows.flatten()] = names.flatten().int()
+    embedder.phrase_names[[unknown - embedder.unknown[0] for unknown in embedder.unknown]] = NOBODY
 
 
 @pytest.fixture(scope="session", autouse=True)

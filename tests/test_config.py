@@ -57,6 +57,7 @@ WRONG = {
     "rows": (lambda: words(word_rows=1000), "model.word_rows is 1000, expected a power of two"),
     "no rows": (lambda: words(ngram_rows=0), "model.ngram_rows is 0, expected a power of two"),
     "orders": (lambda: words(ngram_orders=(3, 17)), "model.ngram_orders is [3, 17], expected different orders from 2 to 16."),
+    "phrases of no word": (lambda: words(phrase_orders=(0, 1)), "model.phrase_orders is [0, 1], expected different orders from 1 to 4."),
     "an order twice": (lambda: words(ngram_orders=(3, 3)), "model.ngram_orders is [3, 3], expected different orders"),
     "huge width": (lambda: fixed(levels=(global_level(dim=HUGE), LOCAL)), f"model.levels.0.dim is {HUGE}, expected 65536 or less."),
     "huge depth": (lambda: words(levels=(WORD_GLOBAL, LevelConfig(8, HUGE, 0, 8))), f"model.levels.1.num_layers is {HUGE}, expected 256 or less."),

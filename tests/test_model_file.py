@@ -70,7 +70,7 @@ def test_a_model_comes_back_rounded_to_bfloat16(model, make_ids, tmp_path):
         assert torch.equal(parameters[name], parameter.bfloat16().float())
     ids = make_ids(2, model.config.max_seq_len)
     rounded = build_model(model.config)
-    rounded.load_state_dict({name: p.bfloat16().float() for name, p in model.state_dict().items()})
+    rounded.load_state_dict({name: t.bfloat16().float() if t.is_floating_point() else t for name, t in model.state_dict().items()})
     with torch.inference_mode():
         torch.testing.assert_close(loaded(ids), rounded(ids))
     save_model(tmp_path / "again.safetensors", loaded, facts)
@@ -136,6 +136,14 @@ def test_tensors_that_are_not_those_of_the_config(tmp_path, tiny_file):
     assert refusal(path, join(whole_numbers, tensors))
     extra = header | {"extra": {"dtype": "BF16", "shape": [1], "data_offsets": [len(tensors), len(tensors) + 2]}}
     assert "extra is unknown" in refusal(path, join(extra, tensors + b"\0\0"))
+
+
+@pytest.mark.parametrize(("what", "value"), [("ids", 257), ("ids", -1), ("rows", 4), ("rows", -1)])
+def test_continuations_that_there_are_not(tmp_path, make_model, what, value):
+    model = make_model(dataclasses.replace(TINY, continuation_rows=4))
+    getattr(model.continuations, what)[-1, -1] = value
+    save_model(tmp_path / "a", model, FACTS)
+    assert "continuations name ids or rows that there are not" in refusal(tmp_path / "a", (tmp_path / "a").read_bytes())
 
 
 def test_metadata_that_cannot_be_read(tmp_path, tiny_file):

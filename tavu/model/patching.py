@@ -1,6 +1,6 @@
 """Where words begin, and names (hashes) for runs of ids: how the word model cuts and reads its patches.
 
-Shapes: B rows, T positions, K patches of the longest row, O orders of n-grams.
+Shapes: B rows, T positions, K patches of the longest row, O names of a position: its word so far, n-grams and phrases.
 A patch begins at the first byte after a run of letters and one non-letter (the SpaceByte rule, Slagle 2024, arXiv 2404.14408, section 2), after
 an END, and after max_patch_size bytes of one patch. Letters are ASCII letters and digits, and every byte from 128 on, so words of any script hold
 together. All of it is causal: what is said of position t depends on ids[:, :t] alone.
@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tavu.config import WordPatchConfig
@@ -28,13 +29,16 @@ _MULTIPLIER = 0x9E3779B97F4A7C15
 _INVERSE = pow(_MULTIPLIER, -1, 1 << 64)
 _MIX = 0xBF58476D1CE4E5B9
 _PAIR = 31
+_PHRASE = 32
+_NAME_SHIFT = 40
+NUM_NAMES = 1 << 16
 
 
 @dataclass(frozen=True)
 class Words:
     """Which patch each position falls in, and the table rows that the model reads there.
 
-    Shapes: first (B, K), T where a row has fewer patches; patch (B, T); word_row, pair_row, last_id (B, K); byte_rows (B, T, 1 + O).
+    Shapes: first (B, K), T where a row has fewer patches; patch (B, T); word_row, pair_row, last_id (B, K); byte_rows, byte_names (B, T, O).
     """
 
     patch: Tensor
@@ -47,27 +51,31 @@ class Words:
     last_id: Tensor
     """The last id of the patch before, BEGIN at the start of the row."""
     byte_rows: Tensor
-    """Of the ids of the patch before this position, and of the last n ids before it for each order n; all rows of one table (see RowRanges)."""
+    """Of the ids of the patch before this position, of the last n ids for each order n of n-grams, and of the patch so far together with the n
+    patches before for each order n of phrases; all rows of one table (see RowRanges)."""
+    byte_names: Tensor
+    """More of the hashes behind byte_rows, 0 to NUM_NAMES - 1, to tell most of the runs apart that share a row."""
 
 
 @dataclass(frozen=True)
 class RowRanges:
-    """How the table that the local model reads is shared out: rows for the beginnings of words, then rows for each order of n-grams.
+    """How the table that the local model reads is shared out: rows for the beginnings of words, for each order of n-grams, and of phrases.
 
-    Shapes: all (1 + O,).
+    Shapes: all (O,).
     """
 
     salts: list[int]
-    """Told apart where the same ids are a beginning and an n-gram."""
+    """Told apart where the same ids are the one and the other."""
     masks: list[int]
     starts: list[int]
     num_rows: int
 
 
 def row_ranges(config: WordPatchConfig) -> RowRanges:
-    sizes = [config.prefix_rows, *(config.ngram_rows for _ in config.ngram_orders)]
+    sizes = [config.prefix_rows, *(config.ngram_rows for _ in config.ngram_orders), *(config.phrase_rows for _ in config.phrase_orders)]
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return RowRanges([0, *config.ngram_orders], [size - 1 for size in sizes], starts, sum(sizes))
+    salts = [0, *config.ngram_orders, *(_PHRASE + order for order in config.phrase_orders)]
+    return RowRanges(salts, [size - 1 for size in sizes], starts, sum(sizes))
 
 
 def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
@@ -89,21 +97,28 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
         start, stop = start + longest, stop + longest
         return (sums.gather(1, stop) - sums.gather(1, start)) * inverses[start]
 
-    before = torch.cat((torch.zeros_like(first[:, :1]), first[:, :-1]), dim=1)  # where the patch before begins
-    word = run_hash(before, first)
+    def begin_of(order: int) -> Tensor:
+        """Where the patch `order` patches before each one begins."""
+        return F.pad(first, (order, 0))[:, :num_patches]
+
+    word = run_hash(begin_of(1), first)
     word_before = torch.cat((torch.zeros_like(word[:, :1]), word[:, :-1]), dim=1)
     previous = torch.cat((torch.full_like(ids[:, :1], BEGIN), ids), dim=1)  # the id before each position
     here = position.expand(B, T)
     ranges = row_ranges(config)
     salts, masks, starts = (torch.tensor(x, device=ids.device) for x in (ranges.salts, ranges.masks, ranges.starts))
-    runs = [run_hash(first.gather(1, patch), here), *(run_hash(here - order, here) for order in config.ngram_orders)]
+    runs = [run_hash(first.gather(1, patch), here)]
+    runs += [run_hash(here - order, here) for order in config.ngram_orders]
+    runs += [run_hash(begin_of(order).gather(1, patch), here) for order in config.phrase_orders]
+    hashes = _mix(torch.stack(runs, dim=-1) + salts)
     return Words(
         patch=patch,
         first=first,
         word_row=_row(word, config.word_rows),
         pair_row=_row(word * _PAIR + _mix(word_before), config.word_rows),
         last_id=previous.gather(1, first),
-        byte_rows=(_mix(torch.stack(runs, dim=-1) + salts) & masks) + starts,
+        byte_rows=(hashes & masks) + starts,
+        byte_names=hashes >> _NAME_SHIFT & NUM_NAMES - 1,
     )
 
 
@@ -156,9 +171,10 @@ class WordReader:
 
     def __init__(self, config: WordPatchConfig, rows: int):
         self.config = config
-        orders = config.ngram_orders
+        orders, phrases = config.ngram_orders, config.phrase_orders
         self.window = max(orders, default=0)
-        self.powers = np.array([pow(_MULTIPLIER, i, 1 << 64) for i in range(max(self.window, config.max_patch_size) + 1)], dtype=np.uint64)
+        longest = max(self.window, (1 + max(phrases, default=0)) * config.max_patch_size)
+        self.powers = np.array([pow(_MULTIPLIER, i, 1 << 64) for i in range(longest + 1)], dtype=np.uint64)
         self.ngram_powers = np.zeros((len(orders), self.window), dtype=np.uint64)
         for powers, order in zip(self.ngram_powers, orders, strict=True):
             powers[self.window - order :] = self.powers[:order]
@@ -168,10 +184,11 @@ class WordReader:
         """Whether a patch begins at the next position."""
         self.last_id = np.full(rows, BEGIN)
         self.after_letter = np.zeros(rows, dtype=bool)
-        self.size = np.zeros(rows, dtype=np.int64)
-        """Ids in the unfinished patch; at a beginning, 0."""
-        self.since_word = np.zeros(rows, dtype=np.int64)
-        self.prefix, self.word, self.word_before = np.zeros((3, rows), dtype=np.uint64)
+        self.sizes = np.zeros((1 + max(phrases, default=0), rows), dtype=np.int64)
+        """Ids in the unfinished patch and the n patches before it, n = 0, 1, ...; at a beginning, sizes[0] is 0."""
+        self.runs = np.zeros(self.sizes.shape, dtype=np.uint64)
+        """The hashes of these ids."""
+        self.word, self.word_before = np.zeros((2, rows), dtype=np.uint64)
         self.recent = np.zeros((rows, self.window), dtype=np.uint64)
         """The last ids + 1, oldest first; 0 before the row began."""
 
@@ -179,15 +196,15 @@ class WordReader:
         """Go on by one id in each row, new (B,)."""
         letter = _IS_LETTER[new]
         values = new.astype(np.uint64) + np.uint64(1)
-        self.prefix = self.prefix + values * self.powers[self.size]
-        self.size = self.size + 1
+        self.runs = self.runs + values * self.powers[self.sizes]
+        self.sizes = self.sizes + 1
         if self.window:
             self.recent = np.concatenate((self.recent[:, 1:], values[:, None]), axis=1)
-        self.begins = (new == END) | (~letter & self.after_letter) | (self.size == self.config.max_patch_size)
+        self.begins = (new == END) | (~letter & self.after_letter) | (self.sizes[0] == self.config.max_patch_size)
         self.word_before = np.where(self.begins, self.word, self.word_before)
-        self.word = np.where(self.begins, self.prefix, self.word)
-        self.prefix = np.where(self.begins, np.uint64(0), self.prefix)
-        self.size = np.where(self.begins, 0, self.size)
+        self.word = np.where(self.begins, self.runs[0], self.word)
+        self.runs = np.where(self.begins, _one_patch_on(self.runs), self.runs)
+        self.sizes = np.where(self.begins, _one_patch_on(self.sizes), self.sizes)
         self.after_letter, self.last_id = letter, new
 
     def patch_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -195,15 +212,22 @@ class WordReader:
         pair = self.word * np.uint64(_PAIR) + _mix_unsigned(self.word_before)
         return self._row(self.word, self.config.word_rows), self._row(pair, self.config.word_rows), self.last_id
 
-    def byte_rows(self) -> np.ndarray:
-        """byte_rows (B, 1 + O) of the next position."""
+    def byte_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """byte_rows and byte_names (B, O) of the next position."""
         ngrams = (self.recent[:, None] * self.ngram_powers).sum(axis=2, dtype=np.uint64)
-        runs = np.concatenate((self.prefix[:, None], ngrams), axis=1)
-        return ((_mix_unsigned(runs + self.salts) & self.masks) + self.starts).astype(np.int64)
+        runs = np.concatenate((self.runs[:1].T, ngrams, self.runs[list(self.config.phrase_orders)].T), axis=1)
+        hashes = _mix_unsigned(runs + self.salts)
+        names = hashes >> np.uint64(_NAME_SHIFT) & np.uint64(NUM_NAMES - 1)
+        return ((hashes & self.masks) + self.starts).astype(np.int64), names.astype(np.int64)
 
     @staticmethod
     def _row(run_hash: np.ndarray, num_rows: int) -> np.ndarray:
         return (_mix_unsigned(run_hash) & np.uint64(num_rows - 1)).astype(np.int64)
+
+
+def _one_patch_on(runs: np.ndarray) -> np.ndarray:
+    """What is told of n = 0, 1, ... patches before, once the unfinished one is the first of them."""
+    return np.concatenate((np.zeros_like(runs[:1]), runs[:-1]))
 
 
 def _mix_unsigned(x: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The word model: MEGABYTE's two levels over patches that begin where words begin, with hashed tables in place of byte-by-byte reading.
 
-Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, V ids.
+Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, C width of continuations, O names of a position, V ids.
 Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the shifts live in patching.py, which reads only what comes before.
 
     ids (B, T) -> words (B, K) -> global transformer (B, K, D) -> context (B, T, L) -> local MLPs, byte by byte -> logits (B, T, V)
@@ -31,6 +31,10 @@ Two levels, as MEGABYTE (Yu et al. 2023, arXiv 2305.07185), a global model over 
 What each is worth is measured in records/LOG.md."""
 
 
+NOBODY = -1
+MAX_CONTINUATIONS = 16
+
+
 def table(num_rows: int, dim: int, std: float) -> nn.Embedding:
     """A table so large that a step touches few of its rows: its gradient is sparse, and so is its update."""
     embedding = nn.Embedding(num_rows, dim, sparse=True)
@@ -54,17 +58,61 @@ class WordEmbedder(nn.Module):
 
 
 class ByteEmbedder(nn.Module):
-    """The local model's own input at each byte: a row for the last id, and rows for the word so far and the last n ids of each order."""
+    """The local model's own input at each byte: rows for the last id, the word so far, n-grams and phrases that end here."""
 
     def __init__(self, config: WordPatchConfig):
         super().__init__()
         dim = config.levels[1].dim
+        ranges, num_orders = row_ranges(config), len(config.phrase_orders)
         self.last_ids = nn.Embedding(BEGIN + 1, dim)
-        self.hashed = table(row_ranges(config).num_rows, dim, std=0.1)
+        self.hashed = table(ranges.num_rows, dim, std=0.1)
         nn.init.normal_(self.last_ids.weight, std=0.5)
+        self.unknown = ranges.starts[len(ranges.starts) - num_orders :]
+        """The row that all phrases share that have none of their own, for each order."""
+        names = torch.full((num_orders * config.phrase_rows,), NOBODY, dtype=torch.int32) if num_orders else None
+        self.register_buffer("phrase_names", names)
+        """Whose each row of phrases is: the name of one phrase, or NOBODY's. training/counting.py decides it."""
 
-    def forward(self, last_id: Tensor, rows: Tensor) -> Tensor:  # (B, T), (B, T, 1 + O) -> (B, T, L)
-        return self.last_ids(last_id) + self.hashed(rows).sum(-2)
+    def forward(self, last_id: Tensor, rows: Tensor, names: Tensor) -> Tensor:  # (..., ), (..., O), (..., O) -> (..., L)
+        return self.last_ids(last_id) + self.hashed(self.own_rows(rows, names)).sum(-2)
+
+    def own_rows(self, rows: Tensor, names: Tensor) -> Tensor:
+        """The rows, but for phrases that are not known: the row of the unknown. Shapes: all (..., O).
+
+        In training a phrase reads what was learned of it; without names, a new one would read what was learned of another.
+        """
+        if not self.unknown:
+            return rows
+        others, phrases = rows.split((rows.size(-1) - len(self.unknown), len(self.unknown)), dim=-1)
+        is_known = self.phrase_names[phrases - self.unknown[0]] == names[..., -len(self.unknown) :]
+        return torch.cat((others, torch.where(is_known, phrases, torch.tensor(self.unknown, device=rows.device))), dim=-1)
+
+
+class ContinuationHead(nn.Module):
+    """Scores of the commonest ids after each beginning of a word: how well the beginning, that id longer, fits what the global model expects.
+
+    A subword model scores whole words so; here it is done along their spelling, as in a hierarchical softmax (Mnih and Hinton 2008).
+    training/counting.py decides which continuations there are; without it there are none.
+    """
+
+    def __init__(self, config: WordPatchConfig):
+        super().__init__()
+        self.expect = Linear(config.levels[0].dim, config.continuation_dim)
+        self.nodes = table(config.continuation_rows, config.continuation_dim, std=0.01)
+        self.register_buffer("ids", torch.zeros(config.prefix_rows, MAX_CONTINUATIONS, dtype=torch.int32))
+        """The ids that are scored after each beginning, by its row."""
+        self.register_buffer("rows", torch.zeros(config.prefix_rows, MAX_CONTINUATIONS, dtype=torch.int32))
+        """The row of `nodes` that each of them is scored with, from 1; 0: there is none."""
+
+    def forward(self, expected: Tensor, beginning: Tensor) -> Tensor:  # (..., C), (...,) -> (..., V)
+        ids, rows = self.ids[beginning].long(), self.rows[beginning].long()  # (..., N)
+        scores = (self.nodes(rows).to(expected.dtype) @ expected[..., None])[..., 0] * expected.size(-1) ** -0.5 * (rows > 0)
+        return expected.new_zeros(*beginning.shape, NUM_IDS).scatter_add(-1, ids, scores)
+
+    def is_sound(self) -> bool:
+        """Whether ids and rows are such as there are; those of a file may be anything."""
+        limits = ((self.ids, NUM_IDS), (self.rows, self.nodes.num_embeddings))
+        return all(int(values.min()) >= 0 and int(values.max()) < limit for values, limit in limits)
 
 
 class LocalModel(nn.Module):
@@ -76,11 +124,12 @@ class LocalModel(nn.Module):
         self.mlps = nn.ModuleList(MLP(level) for _ in range(level.num_layers))
         self.head = Linear(level.dim, NUM_IDS, zero=True)
 
-    def forward(self, own: Tensor, context: Tensor) -> Tensor:  # (..., L), (..., L) -> (..., V) float32
+    def forward(self, own: Tensor, context: Tensor, scores: Tensor | None) -> Tensor:  # (..., L), (..., L), (..., V) -> (..., V) float32
         x = norm(own + context + norm(own) * norm(context))
         for mlp in self.mlps:
             x = x + mlp(norm(x))
-        return soft_cap(self.head(norm(x)))
+        logits = self.head(norm(x))
+        return soft_cap(logits if scores is None else logits + scores)
 
 
 class WordCache:
@@ -90,8 +139,8 @@ class WordCache:
         device = model.global_to_local.weight.device
         self.reader = WordReader(model.config, rows)
         self.key_values = model.global_model.empty_cache(rows, dtype, device)
-        self.context = torch.zeros(rows, model.config.levels[1].dim, dtype=dtype, device=device)
-        """What the bytes of the current patch hear from the global model, (B, L)."""
+        self.heard = torch.zeros(rows, model.heard_dim, dtype=dtype, device=device)
+        """What the bytes of the current patch hear from the global model, (B, L + C)."""
 
 
 class WordModel(nn.Module):
@@ -106,23 +155,39 @@ class WordModel(nn.Module):
         self.global_model = Transformer(config.levels[0], config.max_seq_len + 1)
         self.global_to_local = Linear(config.levels[0].dim, config.levels[1].dim)
         self.byte_embedder = ByteEmbedder(config)
+        self.continuations = ContinuationHead(config) if config.continuation_rows else None
         self.local_model = LocalModel(config)
+
+    @property
+    def heard_dim(self) -> int:
+        return self.config.levels[1].dim + (self.config.continuation_dim if self.config.continuation_rows else 0)
 
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
         words = read_words(ids, self.config)
         global_in = self.word_embedder(words.word_row, words.pair_row, words.last_id)  # (B, K, D)
         global_out = self.global_model(norm(global_in.to(dtype)))  # (B, K, D)
-        by_patch = self.global_to_local(norm(global_out))  # (B, K, L)
-        context = self.spread(by_patch, words.patch)  # (B, T, L)
+        heard = self.spread(self.tell(global_out), words.patch)  # (B, T, L + C)
         previous = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
-        own = self.byte_embedder(previous, words.byte_rows)  # (B, T, L)
-        return self.local_model(own.to(dtype), context)  # (B, T, V)
+        return self.local_logits(heard, previous, words.byte_rows, words.byte_names)  # (B, T, V)
+
+    def tell(self, global_out: Tensor) -> Tensor:
+        """What the bytes of each patch hear: its context, and what the continuations of word beginnings are held against. (..., D) -> (..., L + C)"""
+        global_out = norm(global_out)
+        context = self.global_to_local(global_out)
+        return context if self.continuations is None else torch.cat((context, norm(self.continuations.expect(global_out))), dim=-1)
+
+    def local_logits(self, heard: Tensor, last_id: Tensor, rows: Tensor, names: Tensor) -> Tensor:
+        """The logits of some positions. Shapes: (..., L + C), (...,), (..., O), (..., O) -> (..., V)."""
+        own = self.byte_embedder(last_id, rows, names).to(heard.dtype)
+        context, expected = heard.split((own.size(-1), heard.size(-1) - own.size(-1)), dim=-1)
+        scores = None if self.continuations is None else self.continuations(expected, rows[..., 0])
+        return self.local_model(own, context, scores)
 
     def spread(self, by_patch: Tensor, patch: Tensor) -> Tensor:
-        """To every byte what belongs to its patch. Shapes: by_patch (B, K, L), patch (B, T), result (B, T, L)."""
-        B, K, L = by_patch.shape
+        """To every byte what belongs to its patch. Shapes: by_patch (B, K, H), patch (B, T), result (B, T, H)."""
+        B, K, H = by_patch.shape
         flat = patch + K * torch.arange(B, device=patch.device)[:, None]
-        return by_patch.reshape(B * K, L).index_select(0, flat.flatten()).view(B, -1, L)
+        return by_patch.reshape(B * K, H).index_select(0, flat.flatten()).view(B, -1, H)
 
     def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32) -> WordCache:
         return WordCache(self, rows, dtype)
@@ -134,10 +199,10 @@ class WordModel(nn.Module):
         global_out = self.global_model.prefill(norm(global_in.to(cache.key_values.dtype)), cache.key_values)
         current = words.patch[:, -1]
         cache.key_values.lengths = (current + 1).tolist()
-        cache.context = self.global_to_local(norm(global_out[torch.arange(len(ids), device=ids.device), current]))
+        cache.heard = self.tell(global_out[torch.arange(len(ids), device=ids.device), current])
         for new in ids.cpu().numpy().T:
             cache.reader.feed(new)
-        return self.local_logits(cache)
+        return self.next_logits(cache)
 
     def step(self, new: Tensor, cache: WordCache) -> Tensor:  # (B,) -> (B, V)
         """The logits of the next byte, after one more id of each row."""
@@ -145,21 +210,20 @@ class WordModel(nn.Module):
         rows = np.flatnonzero(cache.reader.begins).tolist()
         if rows:
             self.global_step(cache, rows)
-        return self.local_logits(cache)
+        return self.next_logits(cache)
 
     def global_step(self, cache: WordCache, rows: list[int]) -> None:
         """The global model's step for the rows in which a patch begins."""
-        device = cache.context.device
+        device = cache.heard.device
         inputs = (torch.from_numpy(x[rows]).to(device) for x in cache.reader.patch_rows())
-        x = norm(self.word_embedder(*inputs).to(cache.context.dtype))[:, None]
+        x = norm(self.word_embedder(*inputs).to(cache.heard.dtype))[:, None]
         alone = len(cache.reader.begins) == 1
         out = self.global_model.step(x, cache.key_values, rows=None if alone else rows)
-        cache.context[rows] = self.global_to_local(norm(out))[:, 0]
+        cache.heard[rows] = self.tell(out)[:, 0]
 
-    def local_logits(self, cache: WordCache) -> Tensor:
-        device = cache.context.device
-        inputs = (torch.from_numpy(x).to(device) for x in (cache.reader.last_id, cache.reader.byte_rows()))
-        return self.local_model(self.byte_embedder(*inputs).to(cache.context.dtype), cache.context)
+    def next_logits(self, cache: WordCache) -> Tensor:
+        inputs = (torch.from_numpy(x).to(cache.heard.device) for x in (cache.reader.last_id, *cache.reader.byte_rows()))
+        return self.local_logits(cache.heard, *inputs)
 
     def places_in_patch(self, ids: Tensor) -> Tensor:
         """How many bytes of its patch come before each position, (B, T)."""

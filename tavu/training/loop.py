@@ -18,7 +18,9 @@ from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus
 from tavu.errors import TavuError
 from tavu.files import make_folder
+from tavu.model.words import WordModel
 from tavu.model_file import Model, build_model
+from tavu.training.counting import begin_from_counts
 from tavu.training.events import Event, Progress, Started, Stopped, Stopping
 from tavu.training.machine import Plan, make_plan, timed
 from tavu.training.milestones import Milestones
@@ -69,7 +71,10 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
         counters.plan = asdict(make_plan(config, rows, lambda plan: _bytes_per_second(recipe, batches, loss_of, plan)))
     plan = Plan(**counters.plan)
     torch.manual_seed(config.seed)
-    model = build_model(recipe.model).to(plan.device)
+    model = build_model(recipe.model)
+    if isinstance(model, WordModel) and config.counted_bytes and not resume:
+        begin_from_counts(model, corpus.train, config.counted_bytes)
+    model = model.to(plan.device)
     optimizer = Optimizer(model, config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)

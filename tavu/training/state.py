@@ -31,7 +31,7 @@ class Counters:
 
 def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Counters) -> None:
     """Write everything to folder/state. Raises TavuError when it cannot be written; the state before it is then still there."""
-    tensors = {f"model.{name}": p.detach() for name, p in model.named_parameters()}
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state.items()}
     path = folder / "state" / STATE_NAME
     write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters))})
@@ -52,7 +52,7 @@ def load_counters(folder: Path) -> Counters:
 def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
     """Put the saved weights and moments into a fresh model and optimizer. Raises TavuError when they do not fit."""
     path = folder / "state" / STATE_NAME
-    targets = {f"model.{name}": p for name, p in model.named_parameters()} | {f"optimizer.{name}": t for name, t in optimizer.state.items()}
+    targets = {f"model.{name}": t for name, t in model.state_dict().items()} | {f"optimizer.{name}": t for name, t in optimizer.state.items()}
     try:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             for name, target in targets.items():

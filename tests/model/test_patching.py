@@ -1,6 +1,6 @@
 """Words are cut by one rule, told twice here and in the code; whole rows and id by id agree; rows of tables name exactly what was read."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
@@ -18,8 +18,9 @@ a_few_letters = st.sampled_from([*b"abZ9", 0, ord(" "), ord("."), ord("\n"), 0xC
 rows_of_ids = st.lists(st.integers(0, END) | a_few_letters | a_few_letters, min_size=1, max_size=60)
 
 
-def config(cap: int = 24, orders: tuple[int, ...] = (3, 5)) -> WordPatchConfig:
-    return WordPatchConfig(LEVELS, 64, max_patch_size=cap, word_rows=MANY, prefix_rows=MANY, ngram_rows=MANY, ngram_orders=orders)
+def config(cap: int = 24, orders: tuple[int, ...] = (3, 5), phrases: tuple[int, ...] = (1, 2)) -> WordPatchConfig:
+    rows = {name: MANY for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows")}
+    return WordPatchConfig(LEVELS, 64, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, **rows)
 
 
 def is_letter(id: int) -> bool:
@@ -60,14 +61,20 @@ def test_the_slow_rule_agrees(ids, cap):
     assert words.last_id[0].tolist() == [BEGIN, *(patch[-1] for patch in patches[:-1])]
 
 
-@given(st.lists(rows_of_ids, min_size=1, max_size=3), st.integers(2, 9), st.sampled_from([(3, 5), (2,), (), (16, 2)]))
-def test_id_by_id_and_whole_rows_say_the_same(rows, cap, orders):
+@given(
+    st.lists(rows_of_ids, min_size=1, max_size=3),
+    st.integers(2, 9),
+    st.sampled_from([(3, 5), (2,), (), (16, 2)]),
+    st.sampled_from([(), (1, 2), (4,)]),
+)
+def test_id_by_id_and_whole_rows_say_the_same(rows, cap, orders, phrases):
     T = min(map(len, rows))
     ids = torch.tensor([row[:T] for row in rows])
-    words = read_words(ids, config(cap, orders))
-    reader = WordReader(config(cap, orders), len(rows))
+    words = read_words(ids, config(cap, orders, phrases))
+    reader = WordReader(config(cap, orders, phrases), len(rows))
     for t in range(T):
-        assert np.array_equal(reader.byte_rows(), words.byte_rows[:, t])
+        for whole, so_far in zip((words.byte_rows, words.byte_names), reader.byte_rows(), strict=True):
+            assert np.array_equal(so_far, whole[:, t])
         word_row, pair_row, last_id = reader.patch_rows()
         for row in range(len(rows)):
             k = int(words.patch[row, t])
@@ -93,12 +100,15 @@ def test_rows_are_equal_where_the_ids_that_they_name_are(ids, cap):
     assert_same_names(words.pair_row[0].tolist(), [(a, b) for a, b in zip([[], *before], before, strict=False)])
     for o, order in enumerate((3, 5)):
         assert_same_names(words.byte_rows[0, :, 1 + o].tolist(), [ids[max(0, t - order) : t] for t in range(len(ids))])
+    for o, order in enumerate((1, 2)):
+        phrases = [[*chain(*patches[max(0, k - order) : k]), *patch[:p]] for k, patch in enumerate(patches) for p in range(len(patch))]
+        assert_same_names(words.byte_rows[0, :, 3 + o].tolist(), phrases)
 
 
 @given(rows_of_ids, rows_of_ids)
 def test_rows_do_not_depend_on_where_a_word_stands(before, other):
     word = [*b"hedgehog "]
-    a, b = ([END, *ids, END, *word, ord("x")] for ids in (before, other))
+    a, b = ([END, *ids, END, *b"the old ", *word, ord("x")] for ids in (before, other))
     first, second = (read_words(torch.tensor([ids]), config()) for ids in (a, b))
     assert first.word_row[0, -1] == second.word_row[0, -1]
     assert first.byte_rows[0, -len(word) - 1 :, 0].tolist() == second.byte_rows[0, -len(word) - 1 :, 0].tolist()
@@ -127,12 +137,13 @@ def test_a_row_is_read_as_if_alone(rows):
         assert (words.first[i, K:] == T).all()
         for name in ("first", "word_row", "pair_row", "last_id"):
             assert torch.equal(getattr(words, name)[i, :K], getattr(alone, name)[0])
-        for name in ("patch", "byte_rows"):
+        for name in ("patch", "byte_rows", "byte_names"):
             assert torch.equal(getattr(words, name)[i], getattr(alone, name)[0])
 
 
 def test_rows_stay_within_small_tables():
-    small = WordPatchConfig(LEVELS, 64, word_rows=8, prefix_rows=4, ngram_rows=2)
+    small = WordPatchConfig(LEVELS, 64, word_rows=8, prefix_rows=4, ngram_rows=2, phrase_orders=(1,), phrase_rows=8)
     words = read_words(torch.randint(0, 257, (4, 64), generator=torch.Generator().manual_seed(0)), small)
-    for rows, first, last in ((words.word_row, 0, 7), (words.pair_row, 0, 7), *zip(words.byte_rows.unbind(-1), (0, 4, 6), (3, 5, 7), strict=True)):
+    of_bytes = zip(words.byte_rows.unbind(-1), (0, 4, 6, 8), (3, 5, 7, 15), strict=True)
+    for rows, first, last in ((words.word_row, 0, 7), (words.pair_row, 0, 7), *of_bytes):
         assert rows.min() >= first and rows.max() == last

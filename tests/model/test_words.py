@@ -18,9 +18,11 @@ ids_in_words = st.sampled_from([*b"abcdefghi", ord(" "), ord("."), 0, 0xC3, END]
 rows_of_ids = st.lists(st.lists(ids_in_words, min_size=T, max_size=T), min_size=1, max_size=4)
 
 
-def config(cap: int, orders: tuple[int, ...] = (2, 4)) -> WordPatchConfig:
+def config(cap: int, orders: tuple[int, ...] = (2, 4), phrases: tuple[int, ...] = (1, 3)) -> WordPatchConfig:
     levels = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 1, 0, 16))
-    return WordPatchConfig(levels, T, max_patch_size=cap, word_rows=64, prefix_rows=64, ngram_rows=64, ngram_orders=orders)
+    return WordPatchConfig(
+        levels, T, max_patch_size=cap, word_rows=64, prefix_rows=64, ngram_rows=64, ngram_orders=orders, phrase_orders=phrases, phrase_rows=64
+    )
 
 
 def test_prefill_and_steps_equal_forward_whatever_the_ids(make_model):
@@ -67,7 +69,7 @@ def test_one_patch_after_another_at_the_shortest_words(make_model):
 
 @torch.inference_mode()
 def test_what_a_word_was_is_heard_many_words_later(make_model):
-    model = make_model(config(24, orders=()))
+    model = make_model(config(24, orders=(), phrases=()))
     ids, other = (torch.tensor([[END, *(start + b" was here and then it went").ljust(T - 1)[: T - 1]]]) for start in (b"ann", b"bob"))
     difference = (model(ids, torch.float64) - model(other, torch.float64)).abs().amax(-1)[0]
     assert difference[0] == 0 and difference[1] < CLOSE
@@ -75,9 +77,9 @@ def test_what_a_word_was_is_heard_many_words_later(make_model):
 
 
 @torch.inference_mode()
-def test_without_ngrams_a_byte_hears_its_own_word_and_whole_words_before(make_model):
+def test_without_ngrams_and_phrases_a_byte_hears_its_own_word_and_whole_words_before(make_model):
     """The bytes inside a word depend on where it stands only through the global model, which all of them hear alike."""
-    model = make_model(config(24, orders=()))
+    model = make_model(config(24, orders=(), phrases=()))
     ids = torch.tensor([[END, *b"one two three four five six son"]])
     alone = torch.tensor([[END, *b"one two three four five six sun"]])
     first, second = model(ids, torch.float64), model(alone, torch.float64)

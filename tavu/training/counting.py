@@ -1,0 +1,169 @@
+"""Tables that begin where counting leaves them: what follows what, read off the training text in one pass before the first step.
+
+A subword model is given its vocabulary, which is counted from all of the text; a byte model that must find words by gradient descent starts far
+behind. So each row that the local model reads begins as the log ratio between how often each id follows there and how often it comes at all, and
+each row that the global model reads begins as a word vector, factorized from which word follows which (Levy and Goldberg 2014, "Neural word
+embedding as implicit matrix factorization"). What it is worth is in records/LOG.md.
+
+Shapes: N rows of text, T positions, M = N T of them; R rows of a table, U ids that occur, V ids, D width of a table.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tavu.data.documents import DocumentFile
+from tavu.model.patching import NUM_NAMES, Words, read_words, row_ranges
+from tavu.model.words import MAX_CONTINUATIONS, NOBODY, ContinuationHead, WordModel
+from tavu.vocabulary import NUM_IDS
+
+ROW_IDS, ROWS_AT_ONCE = 2048, 64
+SMOOTHING = 2.0
+"""How many ids of the usual kind are added to those counted in each row."""
+SCALE = {"bytes": 0.4, "words": 0.5, "pairs": 0.25}
+"""How far from 0 the values of each table are, where it is read."""
+NOISE = 0.02
+POWER_ITERATIONS, EXTRA_DIRECTIONS = 2, 16
+
+
+@torch.no_grad()
+def begin_from_counts(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
+    """Set the tables of a fresh model, and the head that reads them, from at most about max_bytes of documents, taken evenly from first to last.
+
+    Draws from torch's default generator.
+    """
+    if model.config.phrase_orders:
+        _name_phrases(model, documents, max_bytes)
+    _begin_byte_tables(model, documents, max_bytes)
+    _begin_word_tables(model, documents, max_bytes)
+
+
+def _texts(model: WordModel, documents: DocumentFile, max_bytes: int) -> Iterator[tuple[Tensor, Words]]:
+    """ids (N, T) of some of the text, a few rows at a time, and what the model reads there."""
+    length = min(ROW_IDS, documents.num_ids)
+    num_rows = max(1, min(documents.num_ids, max_bytes) // length)
+    starts = np.linspace(0, documents.num_ids - length, num_rows).astype(np.int64).tolist()
+    for i in range(0, num_rows, ROWS_AT_ONCE):
+        ids = torch.from_numpy(np.stack([documents.ids(start, length) for start in starts[i : i + ROWS_AT_ONCE]]))
+        yield ids, read_words(ids, model.config)
+
+
+def _name_phrases(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
+    """Each row of phrases goes to the one that comes most often of those that share it, if it comes twice."""
+    embedder, num_orders = model.byte_embedder, len(model.config.phrase_orders)
+    keys, counts = [], []
+    for _, words in _texts(model, documents, max_bytes):
+        rows, names = words.byte_rows[..., -num_orders:] - embedder.unknown[0], words.byte_names[..., -num_orders:]
+        for found, into in zip(torch.unique(rows * NUM_NAMES + names, return_counts=True), (keys, counts), strict=True):
+            into.append(found)
+    key, place = torch.unique(torch.cat(keys), return_inverse=True)
+    count = torch.zeros_like(key).index_add_(0, place, torch.cat(counts))
+    key = key[count > 1][count[count > 1].argsort(stable=True)]  # the most frequent last
+    last = torch.full_like(embedder.phrase_names, 0, dtype=torch.long).scatter_reduce_(0, key // NUM_NAMES, torch.arange(1, len(key) + 1), "amax")
+    embedder.phrase_names[last > 0] = (key[last[last > 0] - 1] % NUM_NAMES).int()
+    embedder.phrase_names[[row - embedder.unknown[0] for row in embedder.unknown]] = NOBODY
+
+
+def _begin_byte_tables(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
+    """Log ratios in the directions in which they differ most, the head reading each id's part of them."""
+    num_rows = row_ranges(model.config).num_rows
+    used = torch.zeros(NUM_IDS, dtype=torch.bool)
+    for ids, _ in _texts(model, documents, max_bytes):
+        used[ids.flatten()] = True
+    num_used = int(used.sum())
+    column = used.cumsum(0) - 1
+    counts = torch.zeros(num_rows * num_used)
+    for ids, words in _texts(model, documents, max_bytes):
+        rows = model.byte_embedder.own_rows(words.byte_rows, words.byte_names)
+        places = (rows * num_used + column[ids][..., None]).flatten()
+        counts.index_add_(0, places, torch.ones(len(places)))
+    counts = counts.view(num_rows, num_used)
+    for unknown in model.byte_embedder.unknown:
+        counts[unknown] = 0
+
+    if model.continuations is not None:
+        _choose_continuations(model.continuations, counts[: model.config.prefix_rows], used.nonzero()[:, 0])
+    usual = counts[: model.config.prefix_rows].sum(0)
+    usual /= usual.sum()
+    counts = (counts - 1).clamp_(min=0)  # what came once is what training is about to see
+    seen = counts.sum(1, keepdim=True)  # (R, 1)
+    ratios = ((counts + SMOOTHING * usual) / (seen + SMOOTHING) / usual).log_() * (seen / (seen + 1))  # (R, U), 0 in rows never read
+    ratios[: model.config.prefix_rows] += usual.log()  # each position reads one of these
+    ratios -= ratios.mean(1, keepdim=True)
+    directions = _main_directions(ratios * seen.sqrt(), model.byte_embedder.hashed.weight.size(1))  # (U, D)
+    rows = ratios @ directions
+
+    table, head = model.byte_embedder.hashed.weight, model.local_model.head.weight
+    table.copy_(rows * (SCALE["bytes"] / _typical_size(rows, seen)) + NOISE * torch.randn(table.shape))
+    beginnings = slice(model.config.prefix_rows)
+    head[used] = directions * _typical_size(rows[beginnings], seen[beginnings])  # logits as far apart as the log frequencies
+    model.byte_embedder.last_ids.weight.mul_(0.2)
+    model.global_to_local.weight.mul_(0.3)
+
+
+def _choose_continuations(head: ContinuationHead, counts: Tensor, ids: Tensor) -> None:
+    """The commonest ids after each beginning, each with a row of its own, the commonest of all where there are not enough. Shapes: (R, U), (U,)."""
+    most, column = counts.topk(min(MAX_CONTINUATIONS, counts.size(1)), dim=1)  # (R, N)
+    commonest = most.flatten().argsort(descending=True, stable=True)[: head.nodes.num_embeddings - 1]
+    rows = torch.zeros(most.numel(), dtype=torch.int32)
+    rows[commonest] = torch.arange(1, len(commonest) + 1, dtype=torch.int32)
+    rows = rows.view(most.shape).where(most > 1, 0)
+    head.rows[:, : rows.size(1)] = rows
+    head.ids[:, : rows.size(1)] = ids[column].int()
+
+
+def _main_directions(rows: Tensor, dim: int) -> Tensor:
+    """The dim directions of most variance, of (R, U) a (U, dim) with orthonormal columns, and columns of 0 where dim is more than U."""
+    directions = torch.linalg.eigh(rows.T @ rows).eigenvectors[:, -dim:]
+    return F.pad(directions, (0, dim - directions.size(1)))
+
+
+def _begin_word_tables(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
+    """Word vectors, and the mean vector of what follows each pair of words."""
+    words, pairs, following = [], [], []
+    for _, read in _texts(model, documents, max_bytes):
+        is_followed = read.first[:, 1:] < read.patch.size(1)  # the row of patch k is that of the word before it
+        words.append(read.word_row[:, :-1][is_followed])
+        pairs.append(read.pair_row[:, :-1][is_followed])
+        following.append(read.word_row[:, 1:][is_followed])
+    after_word, word_seen = _information(torch.cat(words), torch.cat(following), model.config.word_rows)
+    after_pair, pair_seen = _information(torch.cat(pairs), torch.cat(following), model.config.word_rows)
+    dim = model.word_embedder.words.weight.size(1)
+    directions, sizes = _factorized(after_word, dim)  # (R, D), (D,)
+    for table, information, seen, scale in (
+        (model.word_embedder.words.weight, after_word, word_seen, SCALE["words"]),
+        (model.word_embedder.pairs.weight, after_pair, pair_seen, SCALE["pairs"]),
+    ):
+        rows = information @ directions / sizes.sqrt() * (seen / (seen + SMOOTHING))
+        rows = F.pad(rows, (0, dim - rows.size(1)))
+        table.copy_(rows * (scale / _typical_size(rows, (seen > 0).float())) + NOISE * torch.randn(table.shape))
+    model.word_embedder.last_ids.weight.mul_(0.5)
+
+
+def _information(rows: Tensor, following: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
+    """Positive pointwise mutual information of each row and the word row that follows, sparse (R, R), and how often each row was seen (R, 1)."""
+    kinds, counts = torch.unique(rows * num_rows + following, return_counts=True)
+    row, follower, counts = kinds // num_rows, kinds % num_rows, counts.float()
+    seen, seen_following = (torch.zeros(num_rows).index_add_(0, index, counts) for index in (row, follower))
+    values = (counts * counts.sum() / (seen[row] * seen_following[follower])).log().clamp(min=0)
+    information = torch.sparse_coo_tensor(torch.stack((row, follower)), values, (num_rows, num_rows), check_invariants=True)
+    return information.coalesce(), seen[:, None]
+
+
+def _factorized(matrix: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """The first right singular vectors (R, dim) and values (dim,) of a sparse (R, R), by subspace iteration (Halko et al. 2011, algorithm 4.4)."""
+    num_directions = min(dim + EXTRA_DIRECTIONS, matrix.size(1))
+    transposed = matrix.t().coalesce()
+    basis = torch.randn(matrix.size(1), num_directions)
+    for _ in range(POWER_ITERATIONS + 1):
+        basis = torch.linalg.qr(transposed @ torch.linalg.qr(matrix @ basis).Q).Q
+    _, values, right = torch.linalg.svd(matrix @ basis, full_matrices=False)
+    return (basis @ right.T)[:, :dim], values[:dim].clamp(min=1e-6)
+
+
+def _typical_size(rows: Tensor, weights: Tensor) -> Tensor:
+    """The root mean square of rows (R, D), weighted (R, 1)."""
+    return ((rows.square().mean(1, keepdim=True) * weights).sum() / weights.sum().clamp(min=1)).sqrt().clamp(min=1e-6)

@@ -1,0 +1,73 @@
+"""Counting: a model knows a language's letters and words before its first step, whatever the text."""
+
+import numpy as np
+import pytest
+import torch
+
+from tavu.config import LevelConfig, WordPatchConfig
+from tavu.data.corpus import build_corpus
+from tavu.data.sources import SourceOptions
+from tavu.evaluation.bits_per_byte import bits_per_byte
+from tavu.model.patching import read_words
+from tavu.model_file import build_model
+from tavu.training.counting import begin_from_counts
+from tavu.training.loop import train
+
+CONFIG = WordPatchConfig(
+    (LevelConfig(32, 1, 2, 64), LevelConfig(64, 1, 0, 64)),
+    max_seq_len=256,
+    word_rows=1024,
+    prefix_rows=4096,
+    ngram_rows=4096,
+    phrase_orders=(1,),
+    phrase_rows=4096,
+    continuation_rows=2048,
+)
+
+
+def counted_model(documents, max_bytes: int = 1_000_000):
+    torch.manual_seed(0)
+    model = build_model(CONFIG)
+    begin_from_counts(model, documents, max_bytes)
+    return model.eval()
+
+
+def test_a_model_that_was_counted_is_ahead_after_a_few_steps(tiny, corpus, tmp_path):
+    """And it knows all at once what many steps would teach it."""
+
+    def bpb(name: str, *settings: str) -> float:
+        *_, finished = train(tiny(*settings), corpus, tmp_path / name)
+        return finished.validation.bits_per_byte
+
+    assert bpb("counted", "train.steps=15") < bpb("not", "train.steps=15", "train.counted_bytes=0") - 0.5
+
+
+def test_words_that_are_followed_alike_get_vectors_alike(tmp_path):
+    text = "".join(f"the {animal} sat on the {thing} by the {animal}. " for animal in ("cat", "dog", "hen") for thing in ("mat", "rug", "bed"))
+    (tmp_path / "text.txt").write_text("\n<|endoftext|>\n".join(f"{n} {text}" for n in range(20)))
+    documents = build_corpus([str(tmp_path / "text.txt")], options=SourceOptions(), cache_dir=tmp_path).train
+    model = counted_model(documents)
+
+    def vector(word: bytes) -> torch.Tensor:
+        words = read_words(torch.tensor([[*b"x ", *word, ord("x")]]), CONFIG)
+        return model.word_embedder.words.weight[words.word_row[0, -1]]
+
+    cat, dog, mat = vector(b"cat "), vector(b"dog "), vector(b"mat ")
+    assert torch.cosine_similarity(cat, dog, dim=0) > torch.cosine_similarity(cat, mat, dim=0) + 0.2
+
+
+@pytest.mark.parametrize("document", [b"x", b"aaaaaaaaaa", bytes(range(256)), "päivää ".encode() * 50])
+def test_any_text_will_do(tmp_path, document):
+    (tmp_path / "file.bin").write_bytes(document)
+    (tmp_path / "valid.bin").write_bytes(b"valid")
+    options = SourceOptions(as_bytes=True)
+    corpus = build_corpus([str(tmp_path / "file.bin")], valid_sources=[str(tmp_path / "valid.bin")], options=options, cache_dir=tmp_path)
+    model = counted_model(corpus.train)
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+    assert np.isfinite(bits_per_byte(model, [np.frombuffer(document, dtype=np.uint8)]).bits_per_byte)
+
+
+def test_only_as_much_is_counted_as_was_asked_for(corpus):
+    little, all_of_it = (counted_model(corpus.train, max_bytes) for max_bytes in (4096, 10_000_000))
+    rows_begun = [int((m.byte_embedder.hashed.weight.abs().amax(1) > 0.3).sum()) for m in (little, all_of_it)]
+    assert 0 < rows_begun[0] < rows_begun[1]
