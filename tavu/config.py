@@ -185,6 +185,8 @@ class TrainConfig:
     muon_learning_rate: float = 0.02
     adamw_learning_rate: float = 3e-3
     table_learning_rate: float = 0.03
+    muon_every: int = 1
+    """Matrices are updated at every so many steps, from the momentum that every step adds to: most of an update is one and the same for any batch."""
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     # the schedule, in fractions of the budget (training/schedule.py)
@@ -223,7 +225,7 @@ class TrainConfig:
         check(self.clip_norm > 0, "train.clip_norm", self.clip_norm, "more than 0.")
         check(0 <= self.warmup_fraction <= 0.5, "train.warmup_fraction", self.warmup_fraction, "0 to 0.5.")
         check(0 <= self.decay_fraction <= 1 - self.warmup_fraction, "train.decay_fraction", self.decay_fraction, "0 to 1 less the warm-up.")
-        _check_positive("train", self, "batch_bytes", "milestones", "valid_bytes")
+        _check_positive("train", self, "batch_bytes", "muon_every", "milestones", "valid_bytes")
         check(0 < self.patience <= 1, "train.patience", self.patience, "more than 0, at most 1.")
         check(self.save_every_seconds > 0, "train.save_every_seconds", self.save_every_seconds, "more than 0.")
         for name, choices in (

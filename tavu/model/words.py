@@ -106,7 +106,7 @@ class ContinuationHead(nn.Module):
 
     def forward(self, expected: Tensor, beginning: Tensor) -> Tensor:  # (..., C), (...,) -> (..., V)
         ids, rows = self.ids[beginning].long(), self.rows[beginning].long()  # (..., N)
-        scores = (self.nodes(rows).to(expected.dtype) @ expected[..., None])[..., 0] * expected.size(-1) ** -0.5 * (rows > 0)
+        scores = (expected[..., None, :] @ self.nodes(rows).to(expected.dtype).transpose(-1, -2))[..., 0, :] * expected.size(-1) ** -0.5 * (rows > 0)
         return expected.new_zeros(*beginning.shape, NUM_IDS).scatter_add(-1, ids, scores)
 
     def is_sound(self) -> bool:

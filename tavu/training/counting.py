@@ -8,6 +8,7 @@ embedding as implicit matrix factorization"). What it is worth is in records/LOG
 Shapes: N rows of text, T positions, M = N T of them; R rows of a table, U ids that occur, V ids, D width of a table.
 """
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -35,10 +36,17 @@ def begin_from_counts(model: WordModel, documents: DocumentFile, max_bytes: int)
 
     Draws from torch's default generator.
     """
-    if model.config.phrase_orders:
-        _name_phrases(model, documents, max_bytes)
-    _begin_byte_tables(model, documents, max_bytes)
-    _begin_word_tables(model, documents, max_bytes)
+    used = torch.zeros(NUM_IDS, dtype=torch.bool)
+    phrases, words = [], []
+    for ids, read in _texts(model, documents, max_bytes):
+        used[ids.flatten()] = True
+        words.append(_followed(read))
+        if model.config.phrase_orders:
+            phrases.append(_phrases(model, read))
+    _begin_word_tables(model, *map(torch.cat, zip(*words, strict=True)))
+    if phrases:
+        _name_phrases(model, *map(torch.cat, zip(*phrases, strict=True)))
+    _begin_byte_tables(model, used, _texts(model, documents, max_bytes))
 
 
 def _texts(model: WordModel, documents: DocumentFile, max_bytes: int) -> Iterator[tuple[Tensor, Words]]:
@@ -51,33 +59,32 @@ def _texts(model: WordModel, documents: DocumentFile, max_bytes: int) -> Iterato
         yield ids, read_words(ids, model.config)
 
 
-def _name_phrases(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
+def _phrases(model: WordModel, read: Words) -> tuple[Tensor, Tensor]:
+    """Different phrases, each a row and a name in one number, and how often each comes."""
+    num_orders = len(model.config.phrase_orders)
+    rows, names = read.byte_rows[..., -num_orders:] - model.byte_embedder.unknown[0], read.byte_names[..., -num_orders:]
+    return torch.unique(rows * NUM_NAMES + names, return_counts=True)
+
+
+def _name_phrases(model: WordModel, phrases: Tensor, counts: Tensor) -> None:
     """Each row of phrases goes to the one that comes most often of those that share it, if it comes twice."""
-    embedder, num_orders = model.byte_embedder, len(model.config.phrase_orders)
-    keys, counts = [], []
-    for _, words in _texts(model, documents, max_bytes):
-        rows, names = words.byte_rows[..., -num_orders:] - embedder.unknown[0], words.byte_names[..., -num_orders:]
-        for found, into in zip(torch.unique(rows * NUM_NAMES + names, return_counts=True), (keys, counts), strict=True):
-            into.append(found)
-    key, place = torch.unique(torch.cat(keys), return_inverse=True)
-    count = torch.zeros_like(key).index_add_(0, place, torch.cat(counts))
-    key = key[count > 1][count[count > 1].argsort(stable=True)]  # the most frequent last
-    last = torch.full_like(embedder.phrase_names, 0, dtype=torch.long).scatter_reduce_(0, key // NUM_NAMES, torch.arange(1, len(key) + 1), "amax")
-    embedder.phrase_names[last > 0] = (key[last[last > 0] - 1] % NUM_NAMES).int()
+    embedder = model.byte_embedder
+    phrase, place = torch.unique(phrases, return_inverse=True)
+    count = torch.zeros_like(phrase).index_add_(0, place, counts)
+    by_count = phrase[count > 1][count[count > 1].argsort(stable=True)]
+    best = torch.zeros(len(embedder.phrase_names), dtype=torch.long)  # of each row, the place in by_count, from 1
+    best.scatter_reduce_(0, by_count // NUM_NAMES, torch.arange(1, len(by_count) + 1), "amax")
+    embedder.phrase_names[best > 0] = (by_count[best[best > 0] - 1] % NUM_NAMES).int()
     embedder.phrase_names[[row - embedder.unknown[0] for row in embedder.unknown]] = NOBODY
 
 
-def _begin_byte_tables(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
-    """Log ratios in the directions in which they differ most, the head reading each id's part of them."""
-    num_rows = row_ranges(model.config).num_rows
-    used = torch.zeros(NUM_IDS, dtype=torch.bool)
-    for ids, _ in _texts(model, documents, max_bytes):
-        used[ids.flatten()] = True
-    num_used = int(used.sum())
+def _begin_byte_tables(model: WordModel, used: Tensor, texts: Iterator[tuple[Tensor, Words]]) -> None:
+    """Log ratios in the directions in which they differ most, the head reading each id's part of them. `used` (V,) are the ids that occur."""
+    num_rows, num_used = row_ranges(model.config).num_rows, int(used.sum())
     column = used.cumsum(0) - 1
     counts = torch.zeros(num_rows * num_used)
-    for ids, words in _texts(model, documents, max_bytes):
-        rows = model.byte_embedder.own_rows(words.byte_rows, words.byte_names)
+    for ids, read in texts:
+        rows = model.byte_embedder.own_rows(read.byte_rows, read.byte_names)
         places = (rows * num_used + column[ids][..., None]).flatten()
         counts.index_add_(0, places, torch.ones(len(places)))
     counts = counts.view(num_rows, num_used)
@@ -121,16 +128,16 @@ def _main_directions(rows: Tensor, dim: int) -> Tensor:
     return F.pad(directions, (0, dim - directions.size(1)))
 
 
-def _begin_word_tables(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
+def _followed(read: Words) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows of words that are followed by another, of these with the word before them, and of what follows."""
+    is_followed = read.first[:, 1:] < read.patch.size(1)  # the row of patch k is that of the word before it
+    return read.word_row[:, :-1][is_followed], read.pair_row[:, :-1][is_followed], read.word_row[:, 1:][is_followed]
+
+
+def _begin_word_tables(model: WordModel, words: Tensor, pairs: Tensor, following: Tensor) -> None:
     """Word vectors, and the mean vector of what follows each pair of words."""
-    words, pairs, following = [], [], []
-    for _, read in _texts(model, documents, max_bytes):
-        is_followed = read.first[:, 1:] < read.patch.size(1)  # the row of patch k is that of the word before it
-        words.append(read.word_row[:, :-1][is_followed])
-        pairs.append(read.pair_row[:, :-1][is_followed])
-        following.append(read.word_row[:, 1:][is_followed])
-    after_word, word_seen = _information(torch.cat(words), torch.cat(following), model.config.word_rows)
-    after_pair, pair_seen = _information(torch.cat(pairs), torch.cat(following), model.config.word_rows)
+    after_word, word_seen = _information(words, following, model.config.word_rows)
+    after_pair, pair_seen = _information(pairs, following, model.config.word_rows)
     dim = model.word_embedder.words.weight.size(1)
     directions, sizes = _factorized(after_word, dim)  # (R, D), (D,)
     for table, information, seen, scale in (
@@ -149,18 +156,19 @@ def _information(rows: Tensor, following: Tensor, num_rows: int) -> tuple[Tensor
     row, follower, counts = kinds // num_rows, kinds % num_rows, counts.float()
     seen, seen_following = (torch.zeros(num_rows).index_add_(0, index, counts) for index in (row, follower))
     values = (counts * counts.sum() / (seen[row] * seen_following[follower])).log().clamp(min=0)
-    information = torch.sparse_coo_tensor(torch.stack((row, follower)), values, (num_rows, num_rows), check_invariants=True)
-    return information.coalesce(), seen[:, None]
+    return torch.sparse_coo_tensor(torch.stack((row, follower)), values, (num_rows, num_rows), check_invariants=True), seen[:, None]
 
 
 def _factorized(matrix: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """The first right singular vectors (R, dim) and values (dim,) of a sparse (R, R), by subspace iteration (Halko et al. 2011, algorithm 4.4)."""
     num_directions = min(dim + EXTRA_DIRECTIONS, matrix.size(1))
-    transposed = matrix.t().coalesce()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that compressed rows are in beta; their products take a fifth of the time of coordinates'
+        by_rows, by_columns = matrix.to_sparse_csr(), matrix.t().to_sparse_csr()
     basis = torch.randn(matrix.size(1), num_directions)
     for _ in range(POWER_ITERATIONS + 1):
-        basis = torch.linalg.qr(transposed @ torch.linalg.qr(matrix @ basis).Q).Q
-    _, values, right = torch.linalg.svd(matrix @ basis, full_matrices=False)
+        basis = torch.linalg.qr(by_columns @ torch.linalg.qr(by_rows @ basis).Q).Q
+    _, values, right = torch.linalg.svd(by_rows @ basis, full_matrices=False)
     return (basis @ right.T)[:, :dim], values[:dim].clamp(min=1e-6)
 
 

@@ -73,7 +73,9 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     torch.manual_seed(config.seed)
     model = build_model(recipe.model)
     if isinstance(model, WordModel) and config.counted_bytes and not resume:
+        watch = Stopwatch()
         begin_from_counts(model, corpus.train, config.counted_bytes)
+        counters.seconds = watch.lap()  # it is a part of learning, and of the budget
     model = model.to(plan.device)
     optimizer = Optimizer(model, config, plan.dtype)
     if resume:

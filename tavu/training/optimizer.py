@@ -102,6 +102,8 @@ class Optimizer:
             gradients = [p.grad for p in parameters]
             momenta = [self.state[f"{name}.momentum"] for name in names]
             torch._foreach_lerp_(momenta, gradients, 1 - MUON_MOMENTUM)
+            if self.step_count % self.config.muon_every:
+                continue
             torch._foreach_lerp_(gradients, momenta, MUON_MOMENTUM)  # Nesterov
             updates = orthogonalized(torch.stack(gradients), self.dtype) * max(1, out_dim / in_dim) ** 0.5
             torch._foreach_mul_(parameters, 1 - rate * self.config.weight_decay)

@@ -40,7 +40,7 @@ def test_every_parameter_has_exactly_one_kind(model):
     optimizer = Optimizer(model, TrainConfig())
     kinds = [set(kind) for kind in (optimizer.matrices, optimizer.rest, optimizer.tables)]
     assert set.union(*kinds) == {name for name, _ in model.named_parameters()} and sum(map(len, kinds)) == len(set.union(*kinds))
-    assert all("embedder" in name for name in optimizer.tables) and all(p.ndim == 2 for p in optimizer.matrices.values())
+    assert all("embedder" in name or "nodes" in name for name in optimizer.tables) and all(p.ndim == 2 for p in optimizer.matrices.values())
 
 
 def test_a_step_moves_only_the_table_rows_that_were_read(model):
