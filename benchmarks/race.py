@@ -46,7 +46,7 @@ CURVE_DOCUMENTS = 64
 
 Documents = list[bytes]
 Curve = list[tuple[float, float]]
-"""(minutes, bits per byte on the first CURVE_DOCUMENTS), then all documents at the end."""
+"""(minutes, bits per byte), all on the same part of the documents."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def race_tavu(preset: str, *settings: str) -> Contender:
             bpb = bits_per_byte(model.network, [np.frombuffer(document, dtype=np.uint8) for document in documents_of(valid_file)])
             curve = [(event.seconds / 60, event.validation.bits_per_byte) for event in events if isinstance(event, Milestone)]
             num_parameters = sum(p.numel() for p in model.network.parameters())
-            return Result(bpb, [*curve[:-1], (minutes, bpb.bits_per_byte)], num_parameters, finished.bytes_seen)
+            return Result(bpb, curve, num_parameters, finished.bytes_seen)
 
     return train
 
@@ -105,9 +105,9 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
             rival.step(learning_rate_scale(spent / (60 * minutes), TrainConfig()))
             spent += time.monotonic() - begun
             ids_seen += ids.numel()
-        bpb = score(rival, encoded, held_out)
+        curve.append((minutes, score(rival, encoded[:CURVE_DOCUMENTS], held_out).bits_per_byte))
         num_parameters = sum(p.numel() for p in rival.model.parameters())
-        return Result(bpb, [*curve, (minutes, bpb.bits_per_byte)], num_parameters, ids_seen * bytes_per_id)
+        return Result(score(rival, encoded, held_out), curve, num_parameters, ids_seen * bytes_per_id)
 
     return train
 
@@ -251,7 +251,7 @@ def table(records: list[dict]) -> str:
 
 
 def draw(records: list[dict], path: Path) -> None:
-    """Bits per byte against minutes: each contender's ends at every budget, and the curve of its longest run."""
+    """Bits per byte against minutes: dots where runs ended, on all documents; the curve of each contender's longest run, on a part of them."""
     figure = Figure(figsize=(11, 6.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(xscale="log", yscale="log", xlabel="minutes of training", ylabel="bits per byte of unseen text")
@@ -262,8 +262,9 @@ def draw(records: list[dict], path: Path) -> None:
         curve = [(minutes, bpb) for minutes, bpb in longest["curve"] if minutes > 0]
         axes.plot(*zip(*curve, strict=True), color=color, linewidth=3 if is_ours else 1.5, label=f"{name}: {longest['bpb']:.3f}")
         axes.plot(list(by_minutes), list(by_minutes.values()), "o", color=color)
-    ticks = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 4, 6]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5, 3, 4, 5, 6, 8) if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.yaxis.set_minor_formatter("")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)

@@ -24,7 +24,10 @@ Two levels, as MEGABYTE (Yu et al. 2023, arXiv 2305.07185), a global model over 
 - the global model reads a patch as one table row named by the hash of the whole word, one by the hash of the last two words, and its last byte
   (hashed n-grams: Pagnoni et al. 2024, arXiv 2412.09871, section 3.2.1), instead of the concatenation of its bytes;
 - all bytes of a patch hear the same global output, through one matrix, added to and multiplied with what the local model reads itself;
-- the local model has no attention: the hash of the word so far names everything that it could attend to within its patch;
+- the local model has no attention: the hash of the word so far names everything that it could attend to within its patch; it also reads rows named
+  by the last n bytes, and by phrases, the word so far together with the last words;
+- the commonest continuations of each word beginning are also scored against the global output, as a subword model scores its words;
+- tables begin from what counting the training text tells, not at random, and rows of phrases belong to those that the text repeats;
 - the blocks are today's: layer norms without parameters, rotary positions, normalized queries and keys, squared ReLU, no biases, no dropout;
 - the head is not tied, and logits are bent to stay within +-15; END, a 257th id, starts and ends every document;
 - trained with Muon, AdamW and row-wise Adam (paper: Adam).

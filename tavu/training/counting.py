@@ -95,18 +95,20 @@ def _begin_byte_tables(model: WordModel, used: Tensor, texts: Iterator[tuple[Ten
         _choose_continuations(model.continuations, counts[: model.config.prefix_rows], used.nonzero()[:, 0])
     usual = counts[: model.config.prefix_rows].sum(0)
     usual /= usual.sum()
-    counts = (counts - 1).clamp_(min=0)  # what came once is what training is about to see
+    counts.sub_(1).clamp_(min=0)  # what came once is what training is about to see
     seen = counts.sum(1, keepdim=True)  # (R, 1)
-    ratios = ((counts + SMOOTHING * usual) / (seen + SMOOTHING) / usual).log_() * (seen / (seen + 1))  # (R, U), 0 in rows never read
+    ratios = counts.add_(SMOOTHING * usual).div_(seen + SMOOTHING).div_(usual).log_()  # (R, U), in the memory of the counts; 0 in rows never read
+    ratios *= seen / (seen + 1)
     ratios[: model.config.prefix_rows] += usual.log()  # each position reads one of these
     ratios -= ratios.mean(1, keepdim=True)
     directions = _main_directions(ratios * seen.sqrt(), model.byte_embedder.hashed.weight.size(1))  # (U, D)
     rows = ratios @ directions
 
     table, head = model.byte_embedder.hashed.weight, model.local_model.head.weight
-    table.copy_(rows * (SCALE["bytes"] / _typical_size(rows, seen)) + NOISE * torch.randn(table.shape))
     beginnings = slice(model.config.prefix_rows)
     head[used] = directions * _typical_size(rows[beginnings], seen[beginnings])  # logits as far apart as the log frequencies
+    table.copy_(rows.mul_(SCALE["bytes"] / _typical_size(rows, seen)))
+    table.add_(torch.randn(table.shape), alpha=NOISE)
     model.byte_embedder.last_ids.weight.mul_(0.2)
     model.global_to_local.weight.mul_(0.3)
 

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
+from tavu.model.patching import read_words
+from tavu.model.words import ByteEmbedder, ContinuationHead
 from tavu.vocabulary import END
 
 CLOSE = 1e-5
@@ -85,3 +87,24 @@ def test_without_ngrams_and_phrases_a_byte_hears_its_own_word_and_whole_words_be
     first, second = model(ids, torch.float64), model(alone, torch.float64)
     assert torch.allclose(first[:, :30], second[:, :30], atol=CLOSE)
     assert not torch.allclose(first[:, 31], second[:, 31], atol=1e-3)
+
+
+def test_a_phrase_has_a_row_of_its_own_or_that_of_the_unknown():
+    tiny = config(24, phrases=(1,))
+    embedder, read = ByteEmbedder(tiny), read_words(torch.tensor([[*b"one two three one two four"]]), tiny)
+    assert (embedder.own_rows(read.byte_rows, read.byte_names)[..., -1] == embedder.unknown[0]).all()
+    known = 6  # after "one tw"
+    embedder.phrase_names[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_names[0, known, -1])
+    own = embedder.own_rows(read.byte_rows, read.byte_names)
+    assert (own[0, :, -1] != embedder.unknown[0]).nonzero().flatten().tolist() == [known]
+    assert torch.equal(own[..., :-1], read.byte_rows[..., :-1])
+
+
+def test_continuations_score_just_what_they_list():
+    head = ContinuationHead(config(24))
+    head.ids[3, :2], head.rows[3, :2] = torch.tensor([97, 98]), torch.tensor([5, 0])  # the second has no row
+    expected = torch.randn(1, head.nodes.embedding_dim)
+    scores = head(expected, torch.tensor([3]))[0]
+    assert scores.nonzero().flatten().tolist() == [97]
+    assert torch.allclose(scores[97], (head.nodes.weight[5] * expected[0]).sum() * expected.size(-1) ** -0.5)
+    assert not head(expected, torch.tensor([4])).any()

@@ -87,3 +87,14 @@ def test_adam_follows_torch(model):
         optimizer.step(1.0)
         reference.step()
     torch.testing.assert_close(model.local_model.head.weight.detach(), copy.detach())
+
+
+def test_matrices_are_updated_at_every_so_many_steps_and_the_rest_at_each(model):
+    optimizer = Optimizer(model, TrainConfig(muon_every=3))
+    model.local_model.head.weight.data.normal_()
+    for step in range(1, 7):
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        backward(model, torch.randint(0, 256, (2, 16), generator=torch.Generator().manual_seed(step)))
+        optimizer.step(1.0)
+        assert any(not torch.equal(p, before[name]) for name, p in optimizer.matrices.items()) == (step % 3 == 0)
+        assert not torch.equal(model.global_to_local.weight, before["global_to_local.weight"])
