@@ -22,9 +22,8 @@ rows_of_ids = st.lists(st.lists(ids_in_words, min_size=T, max_size=T), min_size=
 
 def config(cap: int, orders: tuple[int, ...] = (2, 4), phrases: tuple[int, ...] = (1, 3)) -> WordPatchConfig:
     levels = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 1, 0, 16))
-    return WordPatchConfig(
-        levels, T, max_patch_size=cap, word_rows=64, prefix_rows=64, ngram_rows=64, ngram_orders=orders, phrase_orders=phrases, phrase_rows=64
-    )
+    rows = {f"{name}_rows": 64 for name in ("word", "prefix", "ngram", "phrase", "continuation")}
+    return WordPatchConfig(levels, T, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, **rows)
 
 
 def test_prefill_and_steps_equal_forward_whatever_the_ids(make_model):
@@ -93,10 +92,10 @@ def test_a_phrase_has_a_row_of_its_own_or_that_of_the_unknown():
     tiny = config(24, phrases=(1,))
     embedder, read = ByteEmbedder(tiny), read_words(torch.tensor([[*b"one two three one two four"]]), tiny)
     assert (embedder.own_rows(read.byte_rows, read.byte_names)[..., -1] == embedder.unknown[0]).all()
-    known = 6  # after "one tw"
+    known = 6  # after "one tw", and so again at 20
     embedder.phrase_names[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_names[0, known, -1])
     own = embedder.own_rows(read.byte_rows, read.byte_names)
-    assert (own[0, :, -1] != embedder.unknown[0]).nonzero().flatten().tolist() == [known]
+    assert (own[0, :, -1] != embedder.unknown[0]).nonzero().flatten().tolist() == [known, 20]
     assert torch.equal(own[..., :-1], read.byte_rows[..., :-1])
 
 
