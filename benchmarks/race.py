@@ -159,16 +159,16 @@ def score(rival: Rival, encoded: Sequence[Sequence[int]], documents: Documents) 
 CONTENDERS: dict[str, Contender] = {
     "tavu": race_tavu("words"),
     "tavu, megabyte": race_tavu("megabyte"),
-    "BPE transformer at its best, 1k": race_rival(partial(rivals.bpe_best, vocabulary=1024, dim=256, layers=4, rows=4)),
-    "BPE transformer at its best, 4k": race_rival(partial(rivals.bpe_best, vocabulary=4096, dim=256, layers=4, rows=4)),
-    "BPE transformer at its best, 8k": race_rival(partial(rivals.bpe_best, vocabulary=8192, dim=256, layers=4, rows=4)),
+    "BPE transformer of our blocks, 1k": race_rival(partial(rivals.bpe_ours, vocabulary=1024, dim=256, layers=4, rows=4)),
+    "BPE transformer of our blocks, 4k": race_rival(partial(rivals.bpe_ours, vocabulary=4096, dim=256, layers=4, rows=4)),
+    "BPE transformer of our blocks, 8k": race_rival(partial(rivals.bpe_ours, vocabulary=8192, dim=256, layers=4, rows=4)),
     "BPE Llama as users build it": race_rival(partial(rivals.bpe_llama, vocabulary=4096, dim=256, layers=6, rows=16, rate=1e-3)),
     "flat bytes, our blocks": race_rival(lambda _: rivals.flat_bytes(dim=256, layers=4, rows=16, context=256)),
-    "MEGABYTE-pytorch at its best": race_rival(
-        lambda _: rivals.megabyte_pytorch((256, 128), (6, 3), (256, 4), rows=4, rate=1e-3, best=True),
+    "MEGABYTE-pytorch at our size": race_rival(
+        lambda _: rivals.megabyte_pytorch((256, 128), (6, 3), (256, 4), rows=4, rate=1e-3, fast=True),
     ),
     "MEGABYTE-pytorch as its train.py": race_rival(
-        lambda _: rivals.megabyte_pytorch((768, 512, 256), (6, 4, 2), (512, 4, 4), rows=4, rate=2e-4, best=False),
+        lambda _: rivals.megabyte_pytorch((768, 512, 256), (6, 4, 2), (512, 4, 4), rows=4, rate=2e-4, fast=False),
     ),
     "byte n-grams, order 5": race_ngram,
 }

@@ -1,7 +1,7 @@
 """The other ways to train a small model from scratch, each as a `Rival` that race.py can train and score.
 
 Shapes: B rows, T ids of a row, V ids. Alignment as in tavu: logits[:, t] is the distribution of ids[:, t] given ids[:, :t], END first.
-Each reads the bytes of documents through `encode`; `text_bytes` is how many bytes of text the ids of a row stand for, on average.
+Each reads the bytes of documents through `encode`. Learning rates are as said here: none is tuned yet.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,13 +54,13 @@ def best_precision() -> torch.dtype:
     return torch.bfloat16 if "bf16" in usable_precisions("cpu") else torch.float32
 
 
-def megabyte_pytorch(dims: tuple[int, ...], depths: tuple[int, ...], lengths: tuple[int, ...], *, rows: int, rate: float, best: bool) -> Rival:
+def megabyte_pytorch(dims: tuple[int, ...], depths: tuple[int, ...], lengths: tuple[int, ...], *, rows: int, rate: float, fast: bool) -> Rival:
     """MEGABYTE-pytorch with Adam and the clipping of its train.py; in float32 as it comes, or in this machine's best precision."""
     from MEGABYTE_pytorch import MEGABYTE
 
     pad = 257  # its own default, 0, would never be learned
     model = MEGABYTE(num_tokens=258, dim=dims, depth=depths, max_seq_len=lengths, pad_id=pad, flash_attn=False)
-    precision = best_precision() if best else torch.float32
+    precision = best_precision() if fast else torch.float32
 
     def run(ids: Tensor, return_loss: bool) -> Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
@@ -122,7 +122,7 @@ def bpe_llama(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: 
 
 
 class FlatTransformer(nn.Module):
-    """Our own blocks over ids of one kind, whole or with attention to a window of the last ids only."""
+    """Our own blocks over ids of one kind."""
 
     def __init__(self, num_ids: int, end: int, level: LevelConfig, context: int):
         super().__init__()
@@ -152,8 +152,8 @@ def _flat(encode: Callable[[bytes], Sequence[int]], num_ids: int, end: int, leve
     )
 
 
-def bpe_best(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: int, rows: int) -> Rival:
-    """The strongest rival that we can make: tavu's own blocks, optimizer and precision over BPE tokens."""
+def bpe_ours(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: int, rows: int) -> Rival:
+    """tavu's own blocks, optimizer and precision over BPE tokens."""
     encode, end = bpe(documents, vocabulary)
     return _flat(encode, vocabulary, end, LevelConfig(dim, layers, dim // 64, 4 * dim), CONTEXT_BYTES // 4, rows)
 
