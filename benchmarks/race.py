@@ -260,7 +260,12 @@ def draw(records: list[dict], path: Path) -> None:
         color, is_ours = f"C{index}", name.startswith("tavu")
         longest = max((r for r in records if r["name"] == name), key=lambda r: r["minutes"])
         curve = [(minutes, bpb) for minutes, bpb in longest["curve"] if minutes > 0]
-        axes.plot(*zip(*curve, strict=True), color=color, linewidth=3 if is_ours else 1.5, label=f"{name}: {longest['bpb']:.3f} after {longest['minutes']:g} min")
+        axes.plot(
+            *zip(*curve, strict=True),
+            color=color,
+            linewidth=3 if is_ours else 1.5,
+            label=f"{name}: {longest['bpb']:.3f} after {longest['minutes']:g} min",
+        )
         axes.plot(list(by_minutes), list(by_minutes.values()), "o", color=color)
     low, high = axes.get_ylim()
     ticks = [tick for tick in (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5, 3, 4, 5, 6, 8) if low <= tick <= high]
