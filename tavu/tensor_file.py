@@ -12,11 +12,11 @@ from torch import Tensor
 
 from tavu.files import replace_file
 
-_DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32"}
+_DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32", torch.int8: "I8", torch.uint8: "U8"}
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Put tensors (float32, bfloat16 or int32) and their metadata in a file, whole or not at all. Raises TavuError when it cannot be written."""
+    """Put tensors (of the dtypes above) and their metadata in a file, whole or not at all. Raises TavuError when it cannot be written."""
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     end = 0
     for name, tensor in tensors.items():

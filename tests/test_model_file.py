@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.errors import TavuError
 from tavu.model_file import MODEL_NAME, build_model, find_model, load_model, save_model
+from tavu.quantized import can_quantize, dequantize, quantize
 
 FACTS = {"kind": "text", "bits_per_byte": 1.25, "sources": ["äiti.txt"], "nothing": None}
 TINY = WordPatchConfig((LevelConfig(4, 1, 1, 4), LevelConfig(4, 1, 0, 4)), 8, word_rows=2, prefix_rows=2, ngram_rows=2)
@@ -153,9 +154,41 @@ def test_metadata_that_cannot_be_read(tmp_path, tiny_file):
         assert refusal(path, content) == ": its tavu config cannot be read. The file is damaged; copy or train it again."
     for changes in ({"format": "1"}, {"format": None}, {"format": [1]}, {"format": 0}, {"format": -1}, {"facts": []}, {"facts": "x"}, {"model": []}):
         assert "cannot be read" in refusal(path, with_metadata(tiny_file, **changes))
-    expected = " was written by tavu format 2; this version reads up to 1. Upgrade with `pip install -U tavu`."
-    assert refusal(path, with_metadata(tiny_file, format=2)) == expected
-    assert "format 2" in refusal(path, with_metadata(tiny_file, format=2, model="something new"))
+    expected = " was written by tavu format 3; this version reads up to 2. Upgrade with `pip install -U tavu`."
+    assert refusal(path, with_metadata(tiny_file, format=3)) == expected
+    assert "format 3" in refusal(path, with_metadata(tiny_file, format=3, model="something new"))
+
+
+def test_the_format_before_is_read(tmp_path, tiny_file):
+    (tmp_path / "a").write_bytes(with_metadata(tiny_file, format=1))
+    assert load_model(tmp_path / "a")[1] == FACTS
+
+
+WIDE = WordPatchConfig((LevelConfig(32, 1, 1, 64), LevelConfig(32, 1, 0, 64)), 8, word_rows=2, prefix_rows=2, ngram_rows=2, continuation_rows=4)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_a_quantized_model_comes_back_as_the_numbers_say(tmp_path, make_model, make_ids, bits):
+    model = make_model(WIDE)
+    save_model(tmp_path / "a", model, FACTS, bits=bits)
+    save_model(tmp_path / "whole", model, FACTS)
+    loaded, facts = load_model(tmp_path / "a")
+    expected = {name: dequantize(*quantize(t, bits)) if can_quantize(t) else t for name, t in model.state_dict().items()}
+    assert facts == FACTS and all(torch.equal(t.to(torch.float64), expected[name].to(torch.float64)) for name, t in loaded.state_dict().items())
+    ids = make_ids(2, 8)
+    with torch.inference_mode():
+        assert (loaded(ids) - model(ids)).abs().mean() < {8: 0.1, 4: 2.0}[bits]
+    assert (tmp_path / "a").stat().st_size < (tmp_path / "whole").stat().st_size
+
+
+def test_damaged_scales_get_a_sentence(tmp_path, make_model):
+    save_model(tmp_path / "a", make_model(WIDE), FACTS, bits=4)
+    header, tensors = split((tmp_path / "a").read_bytes())
+    name = next(name for name in header if name.endswith(".scales"))
+    turned = header | {name: header[name] | {"shape": header[name]["shape"][::-1] + [1]}}
+    assert "has shape" in refusal(tmp_path / "b", join(turned, tensors))
+    renamed = {("other" if key == name else key): entry for key, entry in header.items()}
+    assert "other is unknown" in refusal(tmp_path / "b", join(renamed, tensors))
 
 
 LEVELS = [dataclasses.asdict(level) for level in TINY.levels]

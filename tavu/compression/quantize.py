@@ -1,0 +1,46 @@
+"""A model file made smaller: weights stored in 8 or 4 bits, and what that costs in bits per byte."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tavu.config import check
+from tavu.errors import TavuError
+from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
+from tavu.files import make_folder
+from tavu.model_file import find_model, load_model, save_model
+from tavu.quantized import LIMITS
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """A model file before and after; the bits per byte where there was text to measure on."""
+
+    out: Path
+    bits: int
+    file_bytes_before: int
+    file_bytes: int
+    before: BitsPerByte | None
+    after: BitsPerByte | None
+
+
+def quantize_file(model: str | Path, out: Path, bits: int, documents: Sequence[bytes] = ()) -> Quantization:
+    """Write the model of a file or run folder to `out` with its weights in so many bits, and measure both on documents.
+
+    Raises TavuError when bits are not 8 or 4, the model cannot be read, or `out` is the model itself or cannot be written.
+    """
+    check(bits in LIMITS, "bits", bits, " or ".join(map(str, LIMITS)) + ".")
+    file = find_model(model)
+    if out.exists() and out.samefile(file):
+        raise TavuError(f"{out} is the model itself, which would be lost. Choose another --out.")
+    if out.is_dir():
+        raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / f'{file.stem}-{bits}bit.safetensors'}.")
+    network, facts = load_model(file)
+    make_folder(out.parent)
+    save_model(out, network, facts | {"weight_bits": bits}, bits=bits)
+    arrays = [np.frombuffer(document, dtype=np.uint8) for document in documents]
+    before = bits_per_byte(network, arrays) if arrays else None
+    after = bits_per_byte(load_model(out)[0], arrays) if arrays else None
+    return Quantization(out, bits, file.stat().st_size, out.stat().st_size, before, after)

@@ -1,0 +1,16 @@
+"""tavu quantize: what it says, and where it puts the file."""
+
+
+def test_a_file_beside_the_model(tavu, run_folder, answer, stories, tmp_path):
+    out = tmp_path / "small.safetensors"
+    told = answer("quantize", run_folder, "--bits", 8, "--out", out, "--valid", stories)
+    assert told["out"] == str(out) and told["file_bytes"] == out.stat().st_size and told["bits"] == 8
+    assert abs(told["after"]["bits_per_byte"] / told["before"]["bits_per_byte"] - 1) < 0.01
+    status, text, _ = tavu("quantize", run_folder, "--out", out)
+    assert status == 0 and text.startswith(f"{out}: {out.stat().st_size:,} bytes, ") and "name some text with --valid" in text
+    assert answer("info", out)["facts"]["weight_bits"] == 8
+
+
+def test_bad_bits(refused, run_folder, tmp_path):
+    assert refused("quantize", run_folder, "--bits", 3, "--out", tmp_path / "x") == "bits is 3, expected 8 or 4."
+    assert not (tmp_path / "x").exists()
