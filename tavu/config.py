@@ -23,7 +23,7 @@ def _check_positive(where: str, config: object, *names: str) -> None:
 
 
 # What a model may be at most. A damaged or hostile model file can name any size; none of these takes long to refuse.
-MAX_DIM, MAX_LAYERS, MAX_SEQ_LEN, MAX_ROWS = 2**16, 256, 2**21, 2**30
+MAX_DIM, MAX_LAYERS, MAX_SEQ_LEN, MAX_ROWS, MAX_WORDS = 2**16, 256, 2**21, 2**30, 2**16
 
 
 def _check_at_most(where: str, config: object, most: int, *names: str) -> None:
@@ -125,9 +125,8 @@ class WordPatchConfig:
     """The local model also reads the word so far together with the n words before it, for each n of these."""
     phrase_rows: int = 131072
     """Rows of the table of each order of phrases."""
-    continuation_rows: int = 0
-    """The commonest continuations of word beginnings, so many, are also scored against what the global model expects; 0: none are."""
-    continuation_dim: int = 64
+    lexicon_words: int = 0
+    """So many of the commonest words are scored as a whole by the global model, each byte hearing its share of it; 0: none are."""
     patching: str = "words"
 
     def __post_init__(self) -> None:
@@ -139,9 +138,7 @@ class WordPatchConfig:
         check(self.levels[1].num_heads == 0, "model.levels.1.num_heads", self.levels[1].num_heads, "0: the local model is a stack of MLPs.")
         check(self.max_seq_len >= 2, "model.max_seq_len", self.max_seq_len, "2 or more.")
         _check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
-        _check_positive("model", self, "continuation_dim")
-        _check_at_most("model", self, MAX_DIM, "continuation_dim")
-        check(0 <= self.continuation_rows <= MAX_ROWS, "model.continuation_rows", self.continuation_rows, f"0 (none) to {MAX_ROWS}.")
+        check(0 <= self.lexicon_words <= MAX_WORDS, "model.lexicon_words", self.lexicon_words, f"0 (none) to {MAX_WORDS}.")
         _check_at_most("model", self, MAX_ROWS, "word_rows", "prefix_rows", "ngram_rows", "phrase_rows")
         check(2 <= self.max_patch_size <= 255, "model.max_patch_size", self.max_patch_size, "2 to 255.")
         for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows"):

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
+from tavu.model.lexicon import Lexicon
 from tavu.model.megabyte import Megabyte
 from tavu.model.transformer import Linear, Transformer
-from tavu.model.words import ContinuationHead, WordModel
+from tavu.model.words import WordModel
 from tavu.quantized import can_quantize, dequantize, fits, quantize
 from tavu.recipe import to_model_config, to_tables
 from tavu.tensor_file import write_tensors
@@ -103,10 +104,10 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
             raise TavuError(f"{file}: {name} has shape {list(weights[name].shape)}, expected {list(tensor.shape)}. The file is damaged.")
     model.load_state_dict({name: weights[name].to(device, tensor.dtype) for name, tensor in wanted.items()}, assign=True)
     for module in model.modules():
-        if isinstance(module, ContinuationHead) and not module.is_sound():
-            raise TavuError(f"{file}: its continuations name ids or rows that there are not. The file is damaged.")
+        if isinstance(module, Lexicon) and not module.is_sound():
+            raise TavuError(f"{file}: its lexicon has words longer than its patches. The file is damaged.")
         if isinstance(module, Transformer):
-            module.make_rotations(device)  # the one thing that is not in the file
+            module.make_rotations(device)  # derived, and not in the file
         if isinstance(module, Linear):
             module.lay_out_for_vectors()
     return model.eval(), header["facts"]

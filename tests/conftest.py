@@ -50,8 +50,7 @@ CONFIGS = {
         ngram_rows=64,
         phrase_orders=(1, 2),
         phrase_rows=64,
-        continuation_rows=50,
-        continuation_dim=6,
+        lexicon_words=40,
     ),
     "words, capped": WordPatchConfig(_WORD_LEVELS, CONTEXT, max_patch_size=5, word_rows=64, prefix_rows=128, ngram_orders=(), ngram_rows=2),
 }
@@ -65,10 +64,19 @@ def noisy_model(config, *, seed: int = 0, noise: float = 0.3) -> Model:
             parameter.add_(torch.randn_like(parameter) * noise)
     if isinstance(config, WordPatchConfig) and config.phrase_orders and not parameter.is_meta:
         know_phrases(model)
-    if isinstance(config, WordPatchConfig) and config.continuation_rows:
-        model.continuations.ids.random_(0, NUM_IDS)
-        model.continuations.rows.random_(0, config.continuation_rows)
+    if isinstance(config, WordPatchConfig) and config.lexicon_words and not parameter.is_meta:
+        know_words(model)
     return model.eval()
+
+
+def know_words(model: Model) -> None:
+    """Put the words of TEXT in the lexicon, with some of it left free."""
+    words = sorted({word + b" " for word in TEXT.split()} | {b"a", b"\0", b" \""})[: len(model.lexicon.lengths) - 3]
+    for i, word in enumerate(words):
+        word = word[: model.config.max_patch_size]
+        model.lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
+        model.lexicon.lengths[i] = len(word)
+    model.lexicon.make_tree()
 
 
 def know_phrases(model: Model) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from tavu.model.megabyte import CONV_FILTERS, Level, Megabyte
 from tavu.model.transformer import Transformer
-from tavu.model.words import MAX_CONTINUATIONS, ContinuationHead, WordModel
+from tavu.model.words import WordModel
 from tavu.vocabulary import NUM_IDS
 
 BYTES_PER_WORD = 5.0
@@ -96,7 +96,7 @@ def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
         _whole("word embedder", _leaf("words (hashed)", words.words), _leaf("pairs (hashed)", words.pairs), _leaf("last ids", words.last_ids)),
         _whole("global model", _transformer(model.global_model, bytes_per_unit=bytes_per_patch, attended=num_words, cached=num_words)),
         _leaf("global to local", model.global_to_local, flops=2 * _num_parameters(model.global_to_local) / bytes_per_patch),
-        *([_continuations(model.continuations, bytes_per_patch)] if model.continuations is not None else []),
+        *([_leaf("lexicon", model.lexicon, flops=2 * _num_parameters(model.lexicon.words) / bytes_per_patch)] if model.lexicon is not None else []),
         _whole(
             "byte embedder",
             _leaf("last ids", model.byte_embedder.last_ids),
@@ -108,8 +108,3 @@ def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
             _leaf("head", local.head, flops=2 * _num_parameters(local.head)),
         ),
     )
-
-
-def _continuations(head: ContinuationHead, bytes_per_patch: float) -> Part:
-    scoring = 2 * MAX_CONTINUATIONS * head.nodes.embedding_dim
-    return _leaf("continuations", head, flops=2 * _num_parameters(head.expect) / bytes_per_patch + scoring)

@@ -1,6 +1,6 @@
 """The word model: MEGABYTE's two levels over patches that begin where words begin, with hashed tables in place of byte-by-byte reading.
 
-Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, C width of continuations, O names of a position, V ids.
+Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, O names of a position, V ids.
 Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the shifts live in patching.py, which reads only what comes before.
 
     ids (B, T) -> words (B, K) -> global transformer (B, K, D) -> context (B, T, L) -> local MLPs, byte by byte -> logits (B, T, V)
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
+from tavu.model.lexicon import Lexicon, sum_dtype
 from tavu.model.patching import BEGIN, WordReader, read_words, row_ranges
 from tavu.model.transformer import MLP, Linear, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
@@ -26,7 +27,7 @@ Two levels, as MEGABYTE (Yu et al. 2023, arXiv 2305.07185), a global model over 
 - all bytes of a patch hear the same global output, through one matrix, added to and multiplied with what the local model reads itself;
 - the local model has no attention: the hash of the word so far names everything that it could attend to within its patch; it also reads rows named
   by the last n bytes, and by phrases, the word so far together with the last words;
-- the commonest continuations of each word beginning are also scored against the global output, as a subword model scores its words;
+- common words are also scored against the global output, as a subword model scores its tokens, and each byte hears its share of that;
 - tables begin from what counting the training text tells, not at random, and rows of phrases belong to those that the text repeats;
 - the blocks are today's: layer norms without parameters, rotary positions, normalized queries and keys, squared ReLU, no biases, no dropout;
 - the head is not tied, and logits are bent to stay within +-15; END, a 257th id, starts and ends every document;
@@ -35,7 +36,6 @@ What each is worth is measured in records/LOG.md."""
 
 
 NOBODY = -1
-MAX_CONTINUATIONS = 16
 
 
 def table(num_rows: int, dim: int, std: float) -> nn.Embedding:
@@ -91,33 +91,6 @@ class ByteEmbedder(nn.Module):
         return torch.cat((others, torch.where(is_known, phrases, torch.tensor(self.unknown, device=rows.device))), dim=-1)
 
 
-class ContinuationHead(nn.Module):
-    """Scores of the commonest ids after each beginning of a word: how well the beginning, that id longer, fits what the global model expects.
-
-    A subword model scores whole words so; here it is done along their spelling, as in a hierarchical softmax (Mnih and Hinton 2008).
-    training/counting.py decides which continuations there are; without it there are none.
-    """
-
-    def __init__(self, config: WordPatchConfig):
-        super().__init__()
-        self.expect = Linear(config.levels[0].dim, config.continuation_dim)
-        self.nodes = table(config.continuation_rows, config.continuation_dim, std=0.01)
-        self.register_buffer("ids", torch.zeros(config.prefix_rows, MAX_CONTINUATIONS, dtype=torch.int32))
-        """The ids that are scored after each beginning, by its row."""
-        self.register_buffer("rows", torch.zeros(config.prefix_rows, MAX_CONTINUATIONS, dtype=torch.int32))
-        """The row of `nodes` that each of them is scored with, from 1; 0: there is none."""
-
-    def forward(self, expected: Tensor, beginning: Tensor) -> Tensor:  # (..., C), (...,) -> (..., V)
-        ids, rows = self.ids[beginning].long(), self.rows[beginning].long()  # (..., N)
-        scores = (expected[..., None, :] @ self.nodes(rows).to(expected.dtype).transpose(-1, -2))[..., 0, :] * expected.size(-1) ** -0.5 * (rows > 0)
-        return expected.new_zeros(*beginning.shape, NUM_IDS).scatter_add(-1, ids, scores)
-
-    def is_sound(self) -> bool:
-        """Whether ids and rows are such as there are; those of a file may be anything."""
-        limits = ((self.ids, NUM_IDS), (self.rows, self.nodes.num_embeddings))
-        return all(int(values.min()) >= 0 and int(values.max()) < limit for values, limit in limits)
-
-
 class LocalModel(nn.Module):
     """From the context of its patch and what was read of it so far to the logits of each byte, without attention."""
 
@@ -142,8 +115,10 @@ class WordCache:
         device = model.global_to_local.weight.device
         self.reader = WordReader(model.config, rows)
         self.key_values = model.global_model.empty_cache(rows, dtype, device)
-        self.heard = torch.zeros(rows, model.heard_dim, dtype=dtype, device=device)
-        """What the bytes of the current patch hear from the global model, (B, L + C)."""
+        self.context = torch.zeros(rows, model.config.levels[1].dim, dtype=dtype, device=device)
+        """What the bytes of the current patch hear from the global model, (B, L)."""
+        self.expected = torch.zeros(rows, model.config.lexicon_words + 1, dtype=sum_dtype(device), device=device)
+        """What it expects the word to be, (B, V + 1); see Lexicon.expect."""
 
 
 class WordModel(nn.Module):
@@ -158,39 +133,29 @@ class WordModel(nn.Module):
         self.global_model = Transformer(config.levels[0], config.max_seq_len + 1)
         self.global_to_local = Linear(config.levels[0].dim, config.levels[1].dim)
         self.byte_embedder = ByteEmbedder(config)
-        self.continuations = ContinuationHead(config) if config.continuation_rows else None
+        self.lexicon = Lexicon(config) if config.lexicon_words else None
         self.local_model = LocalModel(config)
-
-    @property
-    def heard_dim(self) -> int:
-        return self.config.levels[1].dim + (self.config.continuation_dim if self.config.continuation_rows else 0)
 
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
         words = read_words(ids, self.config)
         global_in = self.word_embedder(words.word_row, words.pair_row, words.last_id)  # (B, K, D)
         global_out = self.global_model(norm(global_in.to(dtype)))  # (B, K, D)
-        heard = self.spread(self.tell(global_out), words.patch)  # (B, T, L + C)
+        context, expected = self.tell(global_out.flatten(0, 1))  # (B K, L), (B K, V + 1)
+        patch = words.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
         previous = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
-        return self.local_logits(heard, previous, words.byte_rows, words.byte_names)  # (B, T, V)
+        heard = context.index_select(0, patch.flatten()).view(*ids.shape, -1)  # (B, T, L)
+        return self.local_logits(heard, expected, patch, previous, words.byte_rows, words.byte_names)  # (B, T, V)
 
-    def tell(self, global_out: Tensor) -> Tensor:
-        """What the bytes of each patch hear: its context, and what the continuations of word beginnings are held against. (..., D) -> (..., L + C)"""
+    def tell(self, global_out: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the bytes of each patch hear: its context, and the words that are expected there. (..., D) -> (..., L), (..., V + 1)"""
         global_out = norm(global_out)
-        context = self.global_to_local(global_out)
-        return context if self.continuations is None else torch.cat((context, norm(self.continuations.expect(global_out))), dim=-1)
+        return self.global_to_local(global_out), None if self.lexicon is None else self.lexicon.expect(global_out)
 
-    def local_logits(self, heard: Tensor, last_id: Tensor, rows: Tensor, names: Tensor) -> Tensor:
-        """The logits of some positions. Shapes: (..., L + C), (...,), (..., O), (..., O) -> (..., V)."""
-        own = self.byte_embedder(last_id, rows, names).to(heard.dtype)
-        context, expected = heard.split((own.size(-1), heard.size(-1) - own.size(-1)), dim=-1)
-        scores = None if self.continuations is None else self.continuations(expected, rows[..., 0])
+    def local_logits(self, context: Tensor, expected: Tensor | None, patch: Tensor, last_id: Tensor, rows: Tensor, names: Tensor) -> Tensor:
+        """The logits of some positions. Shapes: (..., L), (S, V + 1), (...) of S, (...), (..., O), (..., O) -> (..., V)."""
+        own = self.byte_embedder(last_id, rows, names).to(context.dtype)
+        scores = None if expected is None else self.lexicon(expected, patch, rows[..., 0], names[..., 0])
         return self.local_model(own, context, scores)
-
-    def spread(self, by_patch: Tensor, patch: Tensor) -> Tensor:
-        """To every byte what belongs to its patch. Shapes: by_patch (B, K, H), patch (B, T), result (B, T, H)."""
-        B, K, H = by_patch.shape
-        flat = patch + K * torch.arange(B, device=patch.device)[:, None]
-        return by_patch.reshape(B * K, H).index_select(0, flat.flatten()).view(B, -1, H)
 
     def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32) -> WordCache:
         return WordCache(self, rows, dtype)
@@ -202,7 +167,7 @@ class WordModel(nn.Module):
         global_out = self.global_model.prefill(norm(global_in.to(cache.key_values.dtype)), cache.key_values)
         current = words.patch[:, -1]
         cache.key_values.lengths = (current + 1).tolist()
-        cache.heard = self.tell(global_out[torch.arange(len(ids), device=ids.device), current])
+        self.hear(cache, slice(None), global_out[torch.arange(len(ids), device=ids.device), current])
         for new in ids.cpu().numpy().T:
             cache.reader.feed(new)
         return self.next_logits(cache)
@@ -217,16 +182,24 @@ class WordModel(nn.Module):
 
     def global_step(self, cache: WordCache, rows: list[int]) -> None:
         """The global model's step for the rows in which a patch begins."""
-        device = cache.heard.device
+        device = cache.context.device
         inputs = (torch.from_numpy(x[rows]).to(device) for x in cache.reader.patch_rows())
-        x = norm(self.word_embedder(*inputs).to(cache.heard.dtype))[:, None]
+        x = norm(self.word_embedder(*inputs).to(cache.context.dtype))[:, None]
         alone = len(cache.reader.begins) == 1
         out = self.global_model.step(x, cache.key_values, rows=None if alone else rows)
-        cache.heard[rows] = self.tell(out)[:, 0]
+        self.hear(cache, rows, out[:, 0])
+
+    def hear(self, cache: WordCache, rows: list[int] | slice, global_out: Tensor) -> None:
+        """Remember what the bytes of the patches that begin now hear. Shapes: global_out (R, D)."""
+        cache.context[rows], expected = self.tell(global_out)
+        if expected is not None:
+            cache.expected[rows] = expected
 
     def next_logits(self, cache: WordCache) -> Tensor:
-        inputs = (torch.from_numpy(x).to(cache.heard.device) for x in (cache.reader.last_id, *cache.reader.byte_rows()))
-        return self.local_logits(cache.heard, *inputs)
+        device = cache.context.device
+        inputs = (torch.from_numpy(x).to(device) for x in (cache.reader.last_id, *cache.reader.byte_rows()))
+        expected = None if self.lexicon is None else cache.expected
+        return self.local_logits(cache.context, expected, torch.arange(len(cache.context), device=device), *inputs)
 
     def places_in_patch(self, ids: Tensor) -> Tensor:
         """How many bytes of its patch come before each position, (B, T)."""

@@ -8,8 +8,11 @@ embedding as implicit matrix factorization"). What it is worth is in records/LOG
 Shapes: N rows of text, T positions, M = N T of them; R rows of a table, U ids that occur, V ids, D width of a table.
 """
 
+import math
 import warnings
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,9 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tavu.data.documents import DocumentFile
+from tavu.model.lexicon import Lexicon
 from tavu.model.patching import NUM_NAMES, Words, read_words, row_ranges
-from tavu.model.words import MAX_CONTINUATIONS, NOBODY, ContinuationHead, WordModel
-from tavu.vocabulary import NUM_IDS
+from tavu.model.words import NOBODY, WordModel
+from tavu.vocabulary import END, NUM_IDS
 
 ROW_IDS, ROWS_AT_ONCE = 2048, 64
 SMOOTHING = 2.0
@@ -27,6 +31,8 @@ SMOOTHING = 2.0
 SCALE = {"bytes": 0.4, "words": 0.5, "pairs": 0.25}
 """How far from 0 the values of each table are, where it is read."""
 NOISE = 0.02
+NEVER = -30.0
+"""The log of how often a word comes that is none."""
 POWER_ITERATIONS, EXTRA_DIRECTIONS = 2, 16
 
 
@@ -37,16 +43,21 @@ def begin_from_counts(model: WordModel, documents: DocumentFile, max_bytes: int)
     Draws from torch's default generator.
     """
     used = torch.zeros(NUM_IDS, dtype=torch.bool)
-    phrases, words = [], []
+    phrases, words, spellings = [], [], Counter[bytes]()
     for ids, read in _texts(model, documents, max_bytes):
         used[ids.flatten()] = True
         words.append(_followed(read))
+        if model.lexicon is not None:
+            spellings.update(_spellings(ids, read))
         if model.config.phrase_orders:
             phrases.append(_phrases(model, read))
     _begin_word_tables(model, *map(torch.cat, zip(*words, strict=True)))
     if phrases:
         _name_phrases(model, *map(torch.cat, zip(*phrases, strict=True)))
     _begin_byte_tables(model, used, _texts(model, documents, max_bytes))
+    if model.lexicon is not None:
+        _begin_lexicon(model.lexicon, spellings)
+        model.local_model.head.weight.mul_(1 - float(model.lexicon.strength))  # the two say the same at first
 
 
 def _texts(model: WordModel, documents: DocumentFile, max_bytes: int) -> Iterator[tuple[Tensor, Words]]:
@@ -57,6 +68,25 @@ def _texts(model: WordModel, documents: DocumentFile, max_bytes: int) -> Iterato
     for i in range(0, num_rows, ROWS_AT_ONCE):
         ids = torch.from_numpy(np.stack([documents.ids(start, length) for start in starts[i : i + ROWS_AT_ONCE]]))
         yield ids, read_words(ids, model.config)
+
+
+def _spellings(ids: Tensor, read: Words) -> Iterator[bytes]:
+    """The bytes of each whole patch without an END."""
+    is_end = (ids == END).tolist()
+    for row, ends, begins, num in zip(ids.to(torch.uint8).numpy(), is_end, read.first.tolist(), (read.patch[:, -1] + 1).tolist(), strict=True):
+        content = row.tobytes()
+        yield from (content[begin:end] for begin, end in pairwise(begins[:num]) if not (ends[begin] or ends[end - 1]))
+
+
+def _begin_lexicon(lexicon: Lexicon, spellings: Counter[bytes]) -> None:
+    """The commonest words, expected as often as they come."""
+    words = sorted((word, count) for word, count in spellings.most_common(len(lexicon.bias)) if count > 1)
+    lexicon.bias.fill_(NEVER)
+    for i, (word, count) in enumerate(words):
+        lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
+        lexicon.lengths[i] = len(word)
+        lexicon.bias[i] = math.log(count / spellings.total())
+    lexicon.make_tree()
 
 
 def _phrases(model: WordModel, read: Words) -> tuple[Tensor, Tensor]:
@@ -91,8 +121,6 @@ def _begin_byte_tables(model: WordModel, used: Tensor, texts: Iterator[tuple[Ten
     for unknown in model.byte_embedder.unknown:
         counts[unknown] = 0
 
-    if model.continuations is not None:
-        _choose_continuations(model.continuations, counts[: model.config.prefix_rows], used.nonzero()[:, 0])
     usual = counts[: model.config.prefix_rows].sum(0)
     usual /= usual.sum()
     counts.sub_(1).clamp_(min=0)  # what came once is what training is about to see
@@ -111,17 +139,6 @@ def _begin_byte_tables(model: WordModel, used: Tensor, texts: Iterator[tuple[Ten
     table.add_(torch.randn(table.shape), alpha=NOISE)
     model.byte_embedder.last_ids.weight.mul_(0.2)
     model.global_to_local.weight.mul_(0.3)
-
-
-def _choose_continuations(head: ContinuationHead, counts: Tensor, ids: Tensor) -> None:
-    """The commonest ids after each beginning, each with a row of its own, the commonest of all where there are not enough. Shapes: (R, U), (U,)."""
-    most, column = counts.topk(min(MAX_CONTINUATIONS, counts.size(1)), dim=1)  # (R, N)
-    commonest = most.flatten().argsort(descending=True, stable=True)[: head.nodes.num_embeddings - 1]
-    rows = torch.zeros(most.numel(), dtype=torch.int32)
-    rows[commonest] = torch.arange(1, len(commonest) + 1, dtype=torch.int32)
-    rows = rows.view(most.shape).where(most > 1, 0)
-    head.rows[:, : rows.size(1)] = rows
-    head.ids[:, : rows.size(1)] = ids[column].int()
 
 
 def _main_directions(rows: Tensor, dim: int) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from tavu.errors import TavuError
+from tavu.model.lexicon import Lexicon
 from tavu.model_file import Model
 from tavu.tensor_file import write_tensors
 from tavu.training.optimizer import Optimizer
@@ -59,4 +60,7 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
                 target.copy_(file.get_tensor(name))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise TavuError(f"{path} does not fit the recipe beside it ({error}). Train again with `tavu train SOURCE --out {folder}`.") from None
+    for module in model.modules():
+        if isinstance(module, Lexicon):
+            module.make_tree()
     optimizer.step_count = load_counters(folder).step

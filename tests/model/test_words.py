@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
 from tavu.model.patching import read_words
-from tavu.model.words import ByteEmbedder, ContinuationHead
+from tavu.model.words import ByteEmbedder
 from tavu.vocabulary import END
 
 CLOSE = 1e-5
@@ -22,8 +22,8 @@ rows_of_ids = st.lists(st.lists(ids_in_words, min_size=T, max_size=T), min_size=
 
 def config(cap: int, orders: tuple[int, ...] = (2, 4), phrases: tuple[int, ...] = (1, 3)) -> WordPatchConfig:
     levels = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 1, 0, 16))
-    rows = {f"{name}_rows": 64 for name in ("word", "prefix", "ngram", "phrase", "continuation")}
-    return WordPatchConfig(levels, T, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, **rows)
+    rows = {f"{name}_rows": 64 for name in ("word", "prefix", "ngram", "phrase")}
+    return WordPatchConfig(levels, T, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, lexicon_words=40, **rows)
 
 
 def test_prefill_and_steps_equal_forward_whatever_the_ids(make_model):
@@ -97,13 +97,3 @@ def test_a_phrase_has_a_row_of_its_own_or_that_of_the_unknown():
     own = embedder.own_rows(read.byte_rows, read.byte_names)
     assert (own[0, :, -1] != embedder.unknown[0]).nonzero().flatten().tolist() == [known, 20]
     assert torch.equal(own[..., :-1], read.byte_rows[..., :-1])
-
-
-def test_continuations_score_just_what_they_list():
-    head = ContinuationHead(config(24))
-    head.ids[3, :2], head.rows[3, :2] = torch.tensor([97, 98]), torch.tensor([5, 0])  # the second has no row
-    expected = torch.randn(1, head.nodes.embedding_dim)
-    scores = head(expected, torch.tensor([3]))[0]
-    assert scores.nonzero().flatten().tolist() == [97]
-    assert torch.allclose(scores[97], (head.nodes.weight[5] * expected[0]).sum() * expected.size(-1) ** -0.5)
-    assert not head(expected, torch.tensor([4])).any()

@@ -16,7 +16,7 @@ TINY = (
     "model.prefix_rows=256",
     "model.ngram_rows=256",
     "model.phrase_rows=256",
-    "model.continuation_rows=256",
+    "model.lexicon_words=256",
     *(f"model.levels.0.{key}" for key in ("dim=32", "num_layers=2", "num_heads=2", "mlp_dim=64")),
     *(f"model.levels.1.{key}" for key in ("dim=16", "num_layers=1", "mlp_dim=32")),
     "train.batch_bytes=256",

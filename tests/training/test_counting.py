@@ -21,7 +21,7 @@ CONFIG = WordPatchConfig(
     ngram_rows=4096,
     phrase_orders=(1,),
     phrase_rows=4096,
-    continuation_rows=2048,
+    lexicon_words=200,
 )
 
 
@@ -54,6 +54,17 @@ def test_words_that_are_followed_alike_get_vectors_alike(tmp_path):
 
     cat, dog, mat = vector(b"cat "), vector(b"dog "), vector(b"mat ")
     assert torch.cosine_similarity(cat, dog, dim=0) > torch.cosine_similarity(cat, mat, dim=0) + 0.2
+
+
+def test_the_commonest_words_become_the_lexicon(tmp_path):
+    text = "the cat saw the dog. the cat ran; the end. " * 20 + "once"
+    (tmp_path / "text.txt").write_text("\n<|endoftext|>\n".join(f"{n} {text}" for n in range(20)))
+    lexicon = counted_model(build_corpus([str(tmp_path / "text.txt")], options=SourceOptions(), cache_dir=tmp_path).train).lexicon
+    words = lexicon.spelled()
+    assert words == sorted([b"the ", b"cat ", b"saw ", b"dog.", b" the ", b"ran;", b"end."])  # nothing that ends with the document
+    expected = lexicon.expect(torch.zeros(1, 32)).diff()[0].tolist()
+    assert max(expected[len(words) :]) < 1e-9
+    assert expected[words.index(b"cat ")] == pytest.approx(2 * expected[words.index(b"saw ")], rel=0.05)
 
 
 @pytest.mark.parametrize("document", [b"x", b"aaaaaaaaaa", bytes(range(256)), "päivää ".encode() * 50])
