@@ -51,6 +51,7 @@ CONFIGS = {
         phrase_orders=(1, 2),
         phrase_rows=64,
         lexicon_words=40,
+        lexicon_dim=6,
     ),
     "words, capped": WordPatchConfig(_WORD_LEVELS, CONTEXT, max_patch_size=5, word_rows=64, prefix_rows=128, ngram_orders=(), ngram_rows=2),
 }
@@ -71,7 +72,7 @@ def noisy_model(config, *, seed: int = 0, noise: float = 0.3) -> Model:
 
 def know_words(model: Model) -> None:
     """Put the words of TEXT in the lexicon, with some of it left free."""
-    words = sorted({word + b" " for word in TEXT.split()} | {b"a", b"\0", b" \""})[: len(model.lexicon.lengths) - 3]
+    words = sorted({word + b" " for word in TEXT.split()} | {b"a", b"\0", b' "'})[: len(model.lexicon.lengths) - 3]
     for i, word in enumerate(words):
         word = word[: model.config.max_patch_size]
         model.lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)

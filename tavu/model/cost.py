@@ -51,6 +51,10 @@ def _num_parameters(module: nn.Module | None) -> int:
     return sum(p.numel() for p in module.parameters()) if module is not None else 0
 
 
+def _matrices(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters() if p.ndim == 2)
+
+
 def _transformer(model: Transformer, *, bytes_per_unit: float, attended: int, cached: int) -> Part:
     """A transformer whose units each attend to `attended` units, and `cached` of whose units are remembered."""
     config = model.config
@@ -96,7 +100,7 @@ def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
         _whole("word embedder", _leaf("words (hashed)", words.words), _leaf("pairs (hashed)", words.pairs), _leaf("last ids", words.last_ids)),
         _whole("global model", _transformer(model.global_model, bytes_per_unit=bytes_per_patch, attended=num_words, cached=num_words)),
         _leaf("global to local", model.global_to_local, flops=2 * _num_parameters(model.global_to_local) / bytes_per_patch),
-        *([_leaf("lexicon", model.lexicon, flops=2 * _num_parameters(model.lexicon.words) / bytes_per_patch)] if model.lexicon is not None else []),
+        *([_leaf("lexicon", model.lexicon, flops=2 * _matrices(model.lexicon) / bytes_per_patch)] if model.lexicon is not None else []),
         _whole(
             "byte embedder",
             _leaf("last ids", model.byte_embedder.last_ids),

@@ -6,13 +6,14 @@ not in the lexicon lose nothing: their bytes are left to the local model.
 Shapes: S patches, V words, D global width, M nodes of the tree of beginnings, N the most bytes that follow one.
 """
 
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
 from tavu.model.patching import read_words
-from tavu.model.transformer import Linear
+from tavu.model.transformer import Linear, norm
 from tavu.vocabulary import NUM_IDS
 
 MAX_FOLLOWING = 32
@@ -22,9 +23,28 @@ UNLIKELY = 1e-5
 """A beginning that less than this share of the expected words has: what follows it is left to the local model."""
 
 
-def sum_dtype(device: torch.device) -> torch.dtype:
-    """In which shares are summed: beginnings are differences of two sums near 1. Apple's GPUs have no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
+class SumsUpTo(torch.autograd.Function):
+    """The sum of the first n shares of a row s, for each place s V + n - 1 of many, n > 0. Shapes: shares (S, V), places any.
+
+    Summed in float64, since beginnings are differences of two sums near 1; Apple's GPUs have none. Written out with its gradient because
+    autograd's own way copies all (S, V) several times over.
+    """
+
+    @staticmethod
+    def forward(context: Any, shares: Tensor, places: Tensor) -> Tensor:
+        context.save_for_backward(places)
+        context.shape = shares.shape
+        sums = shares.cumsum(1, dtype=torch.float32 if shares.device.type == "mps" else torch.float64)
+        return sums.flatten().index_select(0, places.flatten()).view(places.shape)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,), (places,) = gradients, context.saved_tensors
+        of_sums = gradient.new_zeros(context.shape)
+        of_sums.view(-1).index_add_(0, places.flatten(), gradient.flatten())
+        of_earlier_sums = of_sums.cumsum(1)
+        total = of_earlier_sums[:, -1:].clone()
+        return of_sums.sub_(of_earlier_sums).add_(total).float(), None  # a share is in its own sum and all later ones
 
 
 class Lexicon(nn.Module):
@@ -37,7 +57,8 @@ class Lexicon(nn.Module):
         super().__init__()
         self.config = config
         num_words = config.lexicon_words
-        self.words = Linear(config.levels[0].dim, num_words, zero=True)
+        self.project = Linear(config.levels[0].dim, config.lexicon_dim)
+        self.words = Linear(config.lexicon_dim, num_words, zero=True)
         self.bias = nn.Parameter(torch.zeros(num_words))
         self.strength = nn.Parameter(torch.full((1,), 0.5))
         self.register_buffer("spellings", torch.zeros(num_words, config.max_patch_size, dtype=torch.uint8))
@@ -79,21 +100,18 @@ class Lexicon(nn.Module):
         return [bytes(row[:n]) for row, n in zip(self.spellings.tolist(), self.lengths.tolist(), strict=True) if n]
 
     def expect(self, global_out: Tensor) -> Tensor:
-        """How much all words before each one are expected together, and all of them at last. (..., D) -> (..., V + 1)"""
-        shares = (self.words(global_out).float() + self.bias).softmax(-1)
-        return F.pad(shares.to(sum_dtype(shares.device)).cumsum(-1), (1, 0))
+        """How much each word is expected, in shares of 1. (..., D) -> (..., V) float32"""
+        return (self.words(norm(self.project(global_out))).float() + self.bias).softmax(-1)
 
     def forward(self, expected: Tensor, patch: Tensor, beginning: Tensor, name: Tensor) -> Tensor:
-        """The scores of each next id, (..., 257) float32. Shapes: expected (S, V + 1), others (...): which of S, row and name of the word so far."""
+        """The scores of each next id, (..., 257) float32. Shapes: expected (S, V), others (...): which of S, row and name of the word so far."""
         node = self.node_of_row[beginning]
         node = torch.where(self.names[node] == name, node, 0)
         byte, first, past = self.ranges[node].long().unbind(-1)  # (..., N)
         begin, end = self.whole[node].long().unbind(-1)  # (...)
-        at = patch * expected.size(-1)
-        flat = expected.flatten()
-        places = torch.cat((first + at[..., None], past + at[..., None], (begin + at)[..., None], (end + at)[..., None]), dim=-1)
-        sums = flat.index_select(0, places.flatten()).view(places.shape)
-        before, up_to, begin, end = sums.split((MAX_FOLLOWING, MAX_FOLLOWING, 1, 1), dim=-1)
+        words = torch.cat((first, past, begin[..., None], end[..., None]), dim=-1)
+        places = (words - 1).clamp(min=0) + (patch * expected.size(-1))[..., None]
+        before, up_to, begin, end = (SumsUpTo.apply(expected, places) * (words > 0)).split((MAX_FOLLOWING, MAX_FOLLOWING, 1, 1), dim=-1)
         share = (up_to - before) / (end - begin + UNLIKELY)
         scores = self.strength * torch.log1p(share / FLOOR).float()
         return scores.new_zeros(*patch.shape, NUM_IDS).scatter_add(-1, byte, scores)

@@ -45,7 +45,7 @@ class Words:
     first: Tensor
     """Position at which each patch begins."""
     word_row: Tensor
-    """Of the whole patch before."""
+    """Of the letters of the patch before, or of all of it where it has none: a word is the same word before a comma."""
     pair_row: Tensor
     """Of the two patches before."""
     last_id: Tensor
@@ -84,7 +84,8 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
     position = torch.arange(T, device=ids.device)
     longest = max(config.ngram_orders, default=0)
     powers, inverses = _power_tables(_next_power_of_two(longest + T + 1), ids.device)
-    begins = _begins(ids, config.max_patch_size)
+    letter = torch.from_numpy(_IS_LETTER).to(ids.device)[ids]
+    begins = _begins(ids, letter, config.max_patch_size)
     patch = begins.cumsum(1) - 1
     num_patches = int(patch[:, -1].max()) + 1
     first = torch.full((B, num_patches), T, device=ids.device).scatter_reduce_(1, patch, position.expand(B, T), "amin")
@@ -101,7 +102,12 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
         """Where the patch `order` patches before each one begins."""
         return F.pad(first, (order, 0))[:, :num_patches]
 
-    word = run_hash(begin_of(1), first)
+    num_letters = torch.zeros_like(first).scatter_add_(1, patch, letter.long())
+    first_letter = torch.full_like(first, T).scatter_reduce_(1, patch, torch.where(letter, position, T), "amin")
+    has_letters = (num_letters > 0)[:, :-1]
+    start = F.pad(torch.where(has_letters, first_letter[:, :-1], first[:, :-1]), (1, 0))
+    stop = torch.where(F.pad(has_letters, (1, 0)), start + F.pad(num_letters[:, :-1], (1, 0)), first)
+    word = run_hash(start, stop)
     word_before = torch.cat((torch.zeros_like(word[:, :1]), word[:, :-1]), dim=1)
     previous = torch.cat((torch.full_like(ids[:, :1], BEGIN), ids), dim=1)  # the id before each position
     here = position.expand(B, T)
@@ -122,10 +128,9 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
     )
 
 
-def _begins(ids: Tensor, max_patch_size: int) -> Tensor:
-    """Whether a patch begins at each position, (B, T) bool."""
+def _begins(ids: Tensor, letter: Tensor, max_patch_size: int) -> Tensor:
+    """Whether a patch begins at each position, from ids and whether each is a letter. Shapes: all (B, T)."""
     B, T = ids.shape
-    letter = torch.from_numpy(_IS_LETTER).to(ids.device)[ids]
     begins = torch.zeros(B, T, dtype=torch.bool, device=ids.device)
     begins[:, 0] = True
     begins[:, 1:] = ids[:, :-1] == END
@@ -188,7 +193,9 @@ class WordReader:
         """Ids in the unfinished patch and the n patches before it, n = 0, 1, ...; at a beginning, sizes[0] is 0."""
         self.runs = np.zeros(self.sizes.shape, dtype=np.uint64)
         """The hashes of these ids."""
-        self.word, self.word_before = np.zeros((2, rows), dtype=np.uint64)
+        self.num_letters = np.zeros(rows, dtype=np.int64)
+        self.letters, self.word, self.word_before = np.zeros((3, rows), dtype=np.uint64)
+        """Of the letters of the unfinished patch, how many and their hash; the words of the two patches before."""
         self.recent = np.zeros((rows, self.window), dtype=np.uint64)
         """The last ids + 1, oldest first; 0 before the row began."""
 
@@ -198,11 +205,14 @@ class WordReader:
         values = new.astype(np.uint64) + np.uint64(1)
         self.runs = self.runs + values * self.powers[self.sizes]
         self.sizes = self.sizes + 1
+        self.letters = self.letters + letter * values * self.powers[self.num_letters]
+        self.num_letters = self.num_letters + letter
         if self.window:
             self.recent = np.concatenate((self.recent[:, 1:], values[:, None]), axis=1)
         self.begins = (new == END) | (~letter & self.after_letter) | (self.sizes[0] == self.config.max_patch_size)
         self.word_before = np.where(self.begins, self.word, self.word_before)
-        self.word = np.where(self.begins, self.runs[0], self.word)
+        self.word = np.where(self.begins, np.where(self.num_letters > 0, self.letters, self.runs[0]), self.word)
+        self.letters, self.num_letters = np.where(self.begins, 0, self.letters), np.where(self.begins, 0, self.num_letters)
         self.runs = np.where(self.begins, _one_patch_on(self.runs), self.runs)
         self.sizes = np.where(self.begins, _one_patch_on(self.sizes), self.sizes)
         self.after_letter, self.last_id = letter, new

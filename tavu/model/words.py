@@ -1,6 +1,6 @@
 """The word model: MEGABYTE's two levels over patches that begin where words begin, with hashed tables in place of byte-by-byte reading.
 
-Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, O names of a position, V ids.
+Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, O names of a position, V ids, W words of the lexicon.
 Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the shifts live in patching.py, which reads only what comes before.
 
     ids (B, T) -> words (B, K) -> global transformer (B, K, D) -> context (B, T, L) -> local MLPs, byte by byte -> logits (B, T, V)
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
-from tavu.model.lexicon import Lexicon, sum_dtype
+from tavu.model.lexicon import Lexicon
 from tavu.model.patching import BEGIN, WordReader, read_words, row_ranges
 from tavu.model.transformer import MLP, Linear, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
@@ -117,8 +117,8 @@ class WordCache:
         self.key_values = model.global_model.empty_cache(rows, dtype, device)
         self.context = torch.zeros(rows, model.config.levels[1].dim, dtype=dtype, device=device)
         """What the bytes of the current patch hear from the global model, (B, L)."""
-        self.expected = torch.zeros(rows, model.config.lexicon_words + 1, dtype=sum_dtype(device), device=device)
-        """What it expects the word to be, (B, V + 1); see Lexicon.expect."""
+        self.expected = torch.zeros(rows, model.config.lexicon_words, device=device)
+        """What it expects the word to be, (B, V); see Lexicon.expect."""
 
 
 class WordModel(nn.Module):
@@ -140,19 +140,19 @@ class WordModel(nn.Module):
         words = read_words(ids, self.config)
         global_in = self.word_embedder(words.word_row, words.pair_row, words.last_id)  # (B, K, D)
         global_out = self.global_model(norm(global_in.to(dtype)))  # (B, K, D)
-        context, expected = self.tell(global_out.flatten(0, 1))  # (B K, L), (B K, V + 1)
+        context, expected = self.tell(global_out.flatten(0, 1))  # (B K, L), (B K, V)
         patch = words.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
         previous = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
         heard = context.index_select(0, patch.flatten()).view(*ids.shape, -1)  # (B, T, L)
         return self.local_logits(heard, expected, patch, previous, words.byte_rows, words.byte_names)  # (B, T, V)
 
     def tell(self, global_out: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What the bytes of each patch hear: its context, and the words that are expected there. (..., D) -> (..., L), (..., V + 1)"""
+        """What the bytes of each patch hear: its context, and the words that are expected there. (..., D) -> (..., L), (..., V)"""
         global_out = norm(global_out)
         return self.global_to_local(global_out), None if self.lexicon is None else self.lexicon.expect(global_out)
 
     def local_logits(self, context: Tensor, expected: Tensor | None, patch: Tensor, last_id: Tensor, rows: Tensor, names: Tensor) -> Tensor:
-        """The logits of some positions. Shapes: (..., L), (S, V + 1), (...) of S, (...), (..., O), (..., O) -> (..., V)."""
+        """The logits of some positions. Shapes: (..., L), (S, V), (...) of S, (...), (..., O), (..., O) -> (..., V)."""
         own = self.byte_embedder(last_id, rows, names).to(context.dtype)
         scores = None if expected is None else self.lexicon(expected, patch, rows[..., 0], names[..., 0])
         return self.local_model(own, context, scores)

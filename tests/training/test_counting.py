@@ -62,7 +62,7 @@ def test_the_commonest_words_become_the_lexicon(tmp_path):
     lexicon = counted_model(build_corpus([str(tmp_path / "text.txt")], options=SourceOptions(), cache_dir=tmp_path).train).lexicon
     words = lexicon.spelled()
     assert words == sorted([b"the ", b"cat ", b"saw ", b"dog.", b" the ", b"ran;", b"end."])  # nothing that ends with the document
-    expected = lexicon.expect(torch.zeros(1, 32)).diff()[0].tolist()
+    expected = lexicon.expect(torch.zeros(1, 32))[0].tolist()
     assert max(expected[len(words) :]) < 1e-9
     assert expected[words.index(b"cat ")] == pytest.approx(2 * expected[words.index(b"saw ")], rel=0.05)
 
