@@ -127,8 +127,6 @@ class WordPatchConfig:
     """Rows of the table of each order of phrases."""
     lexicon_words: int = 0
     """So many of the commonest words are scored as a whole by the global model, each byte hearing its share of it; 0: none are."""
-    lexicon_dim: int = 128
-    """Width of what they are scored with."""
     patching: str = "words"
 
     def __post_init__(self) -> None:
@@ -140,8 +138,6 @@ class WordPatchConfig:
         check(self.levels[1].num_heads == 0, "model.levels.1.num_heads", self.levels[1].num_heads, "0: the local model is a stack of MLPs.")
         check(self.max_seq_len >= 2, "model.max_seq_len", self.max_seq_len, "2 or more.")
         _check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
-        _check_positive("model", self, "lexicon_dim")
-        _check_at_most("model", self, MAX_DIM, "lexicon_dim")
         check(0 <= self.lexicon_words <= MAX_WORDS, "model.lexicon_words", self.lexicon_words, f"0 (none) to {MAX_WORDS}.")
         _check_at_most("model", self, MAX_ROWS, "word_rows", "prefix_rows", "ngram_rows", "phrase_rows")
         check(2 <= self.max_patch_size <= 255, "model.max_patch_size", self.max_patch_size, "2 to 255.")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
 from tavu.model.patching import read_words
-from tavu.model.transformer import Linear, norm
+from tavu.model.transformer import Linear
 from tavu.vocabulary import NUM_IDS
 
 MAX_FOLLOWING = 32
@@ -57,8 +57,7 @@ class Lexicon(nn.Module):
         super().__init__()
         self.config = config
         num_words = config.lexicon_words
-        self.project = Linear(config.levels[0].dim, config.lexicon_dim)
-        self.words = Linear(config.lexicon_dim, num_words, zero=True)
+        self.words = Linear(config.levels[0].dim, num_words, zero=True)
         self.bias = nn.Parameter(torch.zeros(num_words))
         self.strength = nn.Parameter(torch.full((1,), 0.5))
         self.register_buffer("spellings", torch.zeros(num_words, config.max_patch_size, dtype=torch.uint8))
@@ -101,7 +100,7 @@ class Lexicon(nn.Module):
 
     def expect(self, global_out: Tensor) -> Tensor:
         """How much each word is expected, in shares of 1. (..., D) -> (..., V) float32"""
-        return (self.words(norm(self.project(global_out))).float() + self.bias).softmax(-1)
+        return (self.words(global_out).float() + self.bias).softmax(-1)
 
     def forward(self, expected: Tensor, patch: Tensor, beginning: Tensor, name: Tensor) -> Tensor:
         """The scores of each next id, (..., 257) float32. Shapes: expected (S, V), others (...): which of S, row and name of the word so far."""

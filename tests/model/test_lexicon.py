@@ -6,7 +6,6 @@ import torch
 from tavu.config import LevelConfig, WordPatchConfig
 from tavu.model.lexicon import FLOOR, UNLIKELY, Lexicon, SumsUpTo
 from tavu.model.patching import read_words
-from tavu.model.transformer import norm
 from tavu.vocabulary import END
 
 WORDS = sorted([b"the ", b"then ", b"there ", b"dog ", b"dog.", b' "', b"\xc3\xa4iti ", b"\0x "])
@@ -15,7 +14,7 @@ WORDS = sorted([b"the ", b"then ", b"there ", b"dog ", b"dog.", b' "', b"\xc3\xa
 @pytest.fixture
 def lexicon() -> Lexicon:
     torch.manual_seed(0)
-    lexicon = Lexicon(WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, prefix_rows=4096, lexicon_words=12, lexicon_dim=8))
+    lexicon = Lexicon(WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, prefix_rows=4096, lexicon_words=12))
     for i, word in enumerate(WORDS):
         lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
         lexicon.lengths[i] = len(word)
@@ -36,7 +35,7 @@ def scores(lexicon: Lexicon, expected: torch.Tensor, beginning: bytes) -> torch.
 @pytest.mark.parametrize("beginning", [b"", b"t", b"the", b"dog", b"\xc3", b"there", b"\0"])
 def test_a_byte_hears_the_share_of_the_words_that_go_on_with_it(lexicon, beginning):
     global_out = torch.randn(1, 16)
-    share = dict(zip(WORDS, (lexicon.words(norm(lexicon.project(global_out))) + lexicon.bias).softmax(-1)[0].double(), strict=False))
+    share = dict(zip(WORDS, (lexicon.words(global_out) + lexicon.bias).softmax(-1)[0].double(), strict=False))
     told = scores(lexicon, lexicon.expect(global_out), beginning)
     begun = {word: p for word, p in share.items() if word.startswith(beginning)}
     for byte in range(257):
