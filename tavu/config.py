@@ -115,7 +115,9 @@ class WordPatchConfig:
     max_patch_size: int = 24
     """A word longer than this many bytes is cut into several patches."""
     word_rows: int = 16384
-    """Rows of the table of whole words, and of the table of pairs of words."""
+    """Rows of the table of words: seven in eight are for the commonest, the others share the rest."""
+    pair_rows: int = 0
+    """Rows of the table of pairs of words; 0: there is none."""
     prefix_rows: int = 32768
     """Rows of the table of word beginnings that the local model reads."""
     ngram_orders: tuple[int, ...] = (3, 5)
@@ -139,9 +141,9 @@ class WordPatchConfig:
         check(self.max_seq_len >= 2, "model.max_seq_len", self.max_seq_len, "2 or more.")
         _check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
         check(0 <= self.lexicon_words <= MAX_WORDS, "model.lexicon_words", self.lexicon_words, f"0 (none) to {MAX_WORDS}.")
-        _check_at_most("model", self, MAX_ROWS, "word_rows", "prefix_rows", "ngram_rows", "phrase_rows")
+        _check_at_most("model", self, MAX_ROWS, "word_rows", "pair_rows", "prefix_rows", "ngram_rows", "phrase_rows")
         check(2 <= self.max_patch_size <= 255, "model.max_patch_size", self.max_patch_size, "2 to 255.")
-        for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows"):
+        for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows", *(["pair_rows"] if self.pair_rows else [])):
             rows = getattr(self, name)
             check(rows >= 2 and rows & (rows - 1) == 0, f"model.{name}", rows, "a power of two, as 65536.")
         for name, low, high in (("ngram_orders", 2, 16), ("phrase_orders", 1, 4)):

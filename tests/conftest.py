@@ -45,6 +45,7 @@ CONFIGS = {
         _WORD_LEVELS,
         CONTEXT,
         word_rows=64,
+        pair_rows=32,
         prefix_rows=128,
         ngram_orders=(3, 5),
         ngram_rows=64,
@@ -62,15 +63,20 @@ def noisy_model(config, *, seed: int = 0, noise: float = 0.3) -> Model:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * noise)
-    if isinstance(config, WordPatchConfig) and config.phrase_orders and not parameter.is_meta:
-        know_phrases(model)
-    if isinstance(config, WordPatchConfig) and config.lexicon_words and not parameter.is_meta:
+    if isinstance(config, WordPatchConfig) and not parameter.is_meta:
         know_words(model)
+        if config.phrase_orders:
+            know_phrases(model)
     return model.eval()
 
 
 def know_words(model: Model) -> None:
-    """Put the words of TEXT in the lexicon, with some of it left free."""
+    """Give words of TEXT rows of their own, and put them in the lexicon, each with some place left free."""
+    known = model.word_embedder.known
+    hashes = read_words(torch.tensor([[END, *TEXT]]), model.config).word.unique()[: max(1, len(known) - 3)]
+    known[: len(hashes)] = hashes
+    if model.lexicon is None:
+        return
     words = sorted({word + b" " for word in TEXT.split()} | {b"a", b"\0", b' "'})[: len(model.lexicon.lengths) - 3]
     for i, word in enumerate(words):
         word = word[: model.config.max_patch_size]

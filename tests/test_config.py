@@ -54,6 +54,7 @@ WRONG = {
     "words, no context": (lambda: words(max_seq_len=1), "model.max_seq_len is 1, expected 2 or more."),
     "short words": (lambda: words(max_patch_size=1), "model.max_patch_size is 1, expected 2 to 255."),
     "long words": (lambda: words(max_patch_size=256), "model.max_patch_size is 256, expected 2 to 255."),
+    "rows of pairs": (lambda: words(pair_rows=100), "model.pair_rows is 100, expected a power of two"),
     "rows": (lambda: words(word_rows=1000), "model.word_rows is 1000, expected a power of two"),
     "no rows": (lambda: words(ngram_rows=0), "model.ngram_rows is 0, expected a power of two"),
     "orders": (lambda: words(ngram_orders=(3, 17)), "model.ngram_orders is [3, 17], expected different orders from 2 to 16."),

@@ -38,16 +38,16 @@ NUM_NAMES = 1 << 16
 class Words:
     """Which patch each position falls in, and the table rows that the model reads there.
 
-    Shapes: first (B, K), T where a row has fewer patches; patch (B, T); word_row, pair_row, last_id (B, K); byte_rows, byte_names (B, T, O).
+    Shapes: first (B, K), T where a row has fewer patches; patch (B, T); word, pair_row, last_id (B, K); byte_rows, byte_names (B, T, O).
     """
 
     patch: Tensor
     first: Tensor
     """Position at which each patch begins."""
-    word_row: Tensor
-    """Of the letters of the patch before, or of all of it where it has none: a word is the same word before a comma."""
+    word: Tensor
+    """The hash of the letters of the patch before, or of all of it where it has none: a word is the same word before a comma."""
     pair_row: Tensor
-    """Of the two patches before."""
+    """The row of the two words before."""
     last_id: Tensor
     """The last id of the patch before, BEGIN at the start of the row."""
     byte_rows: Tensor
@@ -120,8 +120,8 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
     return Words(
         patch=patch,
         first=first,
-        word_row=_row(word, config.word_rows),
-        pair_row=_row(word * _PAIR + _mix(word_before), config.word_rows),
+        word=word,
+        pair_row=bucket(word * _PAIR + _mix(word_before), config.pair_rows) if config.pair_rows else torch.zeros_like(word),
         last_id=previous.gather(1, first),
         byte_rows=(hashes & masks) + starts,
         byte_names=hashes >> _NAME_SHIFT & NUM_NAMES - 1,
@@ -147,7 +147,8 @@ def _mix(x: Tensor) -> Tensor:
     return x ^ ((x >> 32) & ((1 << 32) - 1))
 
 
-def _row(run_hash: Tensor, num_rows: int) -> Tensor:
+def bucket(run_hash: Tensor, num_rows: int) -> Tensor:
+    """The row, of a power of two, that a hash falls in."""
     return _mix(run_hash) & (num_rows - 1)
 
 
@@ -218,9 +219,9 @@ class WordReader:
         self.after_letter, self.last_id = letter, new
 
     def patch_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """word_row, pair_row and last_id (B,) of the patch that begins at the next position."""
-        pair = self.word * np.uint64(_PAIR) + _mix_unsigned(self.word_before)
-        return self._row(self.word, self.config.word_rows), self._row(pair, self.config.word_rows), self.last_id
+        """word, pair_row and last_id (B,) of the patch that begins at the next position."""
+        pair = _mix_unsigned(self.word * np.uint64(_PAIR) + _mix_unsigned(self.word_before)) & np.uint64(max(0, self.config.pair_rows - 1))
+        return self.word.view(np.int64), pair.view(np.int64), self.last_id
 
     def byte_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """byte_rows and byte_names (B, O) of the next position."""
@@ -229,10 +230,6 @@ class WordReader:
         hashes = _mix_unsigned(runs + self.salts)
         names = hashes >> np.uint64(_NAME_SHIFT) & np.uint64(NUM_NAMES - 1)
         return ((hashes & self.masks) + self.starts).astype(np.int64), names.astype(np.int64)
-
-    @staticmethod
-    def _row(run_hash: np.ndarray, num_rows: int) -> np.ndarray:
-        return (_mix_unsigned(run_hash) & np.uint64(num_rows - 1)).astype(np.int64)
 
 
 def _one_patch_on(runs: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
 from tavu.model.lexicon import Lexicon
-from tavu.model.patching import BEGIN, WordReader, read_words, row_ranges
+from tavu.model.patching import BEGIN, WordReader, bucket, read_words, row_ranges
 from tavu.model.transformer import MLP, Linear, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
 
@@ -52,12 +52,22 @@ class WordEmbedder(nn.Module):
         super().__init__()
         dim = config.levels[0].dim
         self.words = table(config.word_rows, dim, std=0.5)
-        self.pairs = table(config.word_rows, dim, std=0.1)
+        self.pairs = table(config.pair_rows, dim, std=0.1) if config.pair_rows else None
+        self.num_buckets = max(1, config.word_rows // 8)
+        known = torch.full((config.word_rows - self.num_buckets,), torch.iinfo(torch.int64).max)
+        self.register_buffer("known", known)
+        """The hashes of words that have a row of their own, ascending; the others share the last rows. training/counting.py decides it."""
         self.last_ids = nn.Embedding(BEGIN + 1, dim)
         nn.init.normal_(self.last_ids.weight, std=0.5)
 
-    def forward(self, word_row: Tensor, pair_row: Tensor, last_id: Tensor) -> Tensor:  # all (B, K) -> (B, K, D)
-        return self.words(word_row) + self.pairs(pair_row) + self.last_ids(last_id)
+    def forward(self, word: Tensor, pair_row: Tensor, last_id: Tensor) -> Tensor:  # all (B, K) -> (B, K, D)
+        read = self.words(self.row(word)) + self.last_ids(last_id)
+        return read if self.pairs is None else read + self.pairs(pair_row)
+
+    def row(self, word: Tensor) -> Tensor:
+        """The row of each word, by its hash."""
+        place = torch.searchsorted(self.known, word).clamp(max=len(self.known) - 1)
+        return torch.where(self.known[place] == word, place, len(self.known) + bucket(word, self.num_buckets))
 
 
 class ByteEmbedder(nn.Module):
@@ -138,7 +148,7 @@ class WordModel(nn.Module):
 
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
         words = read_words(ids, self.config)
-        global_in = self.word_embedder(words.word_row, words.pair_row, words.last_id)  # (B, K, D)
+        global_in = self.word_embedder(words.word, words.pair_row, words.last_id)  # (B, K, D)
         global_out = self.global_model(norm(global_in.to(dtype)))  # (B, K, D)
         context, expected = self.tell(global_out.flatten(0, 1))  # (B K, L), (B K, V)
         patch = words.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
@@ -163,7 +173,7 @@ class WordModel(nn.Module):
     def prefill(self, ids: Tensor, cache: WordCache) -> Tensor:  # (B, t) -> (B, V)
         """The logits of the byte after the first t < max_seq_len ids of each row, which are read into an empty cache."""
         words = read_words(F.pad(ids, (0, 1)), self.config)  # the last position is the one to predict
-        global_in = self.word_embedder(words.word_row, words.pair_row, words.last_id)
+        global_in = self.word_embedder(words.word, words.pair_row, words.last_id)
         global_out = self.global_model.prefill(norm(global_in.to(cache.key_values.dtype)), cache.key_values)
         current = words.patch[:, -1]
         cache.key_values.lengths = (current + 1).tolist()

@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from tavu.data.documents import DocumentFile
 from tavu.model.lexicon import Lexicon
@@ -148,34 +148,43 @@ def _main_directions(rows: Tensor, dim: int) -> Tensor:
 
 
 def _followed(read: Words) -> tuple[Tensor, Tensor, Tensor]:
-    """The rows of words that are followed by another, of these with the word before them, and of what follows."""
-    is_followed = read.first[:, 1:] < read.patch.size(1)  # the row of patch k is that of the word before it
-    return read.word_row[:, :-1][is_followed], read.pair_row[:, :-1][is_followed], read.word_row[:, 1:][is_followed]
+    """Words that are followed by another, the rows of these with the word before them, and what follows."""
+    is_followed = read.first[:, 1:] < read.patch.size(1)  # what is said of patch k is of the word before it
+    return read.word[:, :-1][is_followed], read.pair_row[:, :-1][is_followed], read.word[:, 1:][is_followed]
 
 
 def _begin_word_tables(model: WordModel, words: Tensor, pairs: Tensor, following: Tensor) -> None:
-    """Word vectors, and the mean vector of what follows each pair of words."""
-    after_word, word_seen = _information(words, following, model.config.word_rows)
-    after_pair, pair_seen = _information(pairs, following, model.config.word_rows)
-    dim = model.word_embedder.words.weight.size(1)
+    """Rows of their own for the commonest words, word vectors in them, and the mean vector of what follows in those of pairs."""
+    embedder = model.word_embedder
+    word, count = torch.unique(words, return_counts=True)
+    commonest = word[count.argsort(descending=True, stable=True)[: len(embedder.known)]].sort().values
+    embedder.known[: len(commonest)] = commonest
+    words, following = embedder.row(words), embedder.row(following)
+    after_word, word_seen = _information(words, following, embedder.words)
+    dim = embedder.words.weight.size(1)
     directions, sizes = _factorized(after_word, dim)  # (R, D), (D,)
-    for table, information, seen, scale in (
-        (model.word_embedder.words.weight, after_word, word_seen, SCALE["words"]),
-        (model.word_embedder.pairs.weight, after_pair, pair_seen, SCALE["pairs"]),
-    ):
+    begun = [(embedder.words.weight, after_word, word_seen, SCALE["words"])]
+    if embedder.pairs is not None:
+        begun.append((embedder.pairs.weight, *_information(pairs, following, embedder.pairs, embedder.words), SCALE["pairs"]))
+    for table, information, seen, scale in begun:
         rows = information @ directions / sizes.sqrt() * (seen / (seen + SMOOTHING))
         rows = F.pad(rows, (0, dim - rows.size(1)))
         table.copy_(rows * (scale / _typical_size(rows, (seen > 0).float())) + NOISE * torch.randn(table.shape))
-    model.word_embedder.last_ids.weight.mul_(0.5)
+    embedder.last_ids.weight.mul_(0.5)
 
 
-def _information(rows: Tensor, following: Tensor, num_rows: int) -> tuple[Tensor, Tensor]:
-    """Positive pointwise mutual information of each row and the word row that follows, sparse (R, R), and how often each row was seen (R, 1)."""
-    kinds, counts = torch.unique(rows * num_rows + following, return_counts=True)
-    row, follower, counts = kinds // num_rows, kinds % num_rows, counts.float()
-    seen, seen_following = (torch.zeros(num_rows).index_add_(0, index, counts) for index in (row, follower))
+def _information(rows: Tensor, following: Tensor, table: nn.Embedding, words: nn.Embedding | None = None) -> tuple[Tensor, Tensor]:
+    """Positive pointwise mutual information of each row of a table and the row of words (the same table, or another) that follows, sparse (R, W).
+
+    Also how often each row was seen, (R, 1).
+    """
+    num_rows, num_words = table.num_embeddings, (words or table).num_embeddings
+    kinds, counts = torch.unique(rows * num_words + following, return_counts=True)
+    row, follower, counts = kinds // num_words, kinds % num_words, counts.float()
+    seen = torch.zeros(num_rows).index_add_(0, row, counts)
+    seen_following = torch.zeros(num_words).index_add_(0, follower, counts)
     values = (counts * counts.sum() / (seen[row] * seen_following[follower])).log().clamp(min=0)
-    return torch.sparse_coo_tensor(torch.stack((row, follower)), values, (num_rows, num_rows), check_invariants=True), seen[:, None]
+    return torch.sparse_coo_tensor(torch.stack((row, follower)), values, (num_rows, num_words), check_invariants=True), seen[:, None]
 
 
 def _factorized(matrix: Tensor, dim: int) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ rows_of_ids = st.lists(st.integers(0, END) | a_few_letters | a_few_letters, min_
 
 
 def config(cap: int = 24, orders: tuple[int, ...] = (3, 5), phrases: tuple[int, ...] = (1, 2)) -> WordPatchConfig:
-    rows = {name: MANY for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows")}
+    rows = {name: MANY for name in ("word_rows", "pair_rows", "prefix_rows", "ngram_rows", "phrase_rows")}
     return WordPatchConfig(LEVELS, 64, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, **rows)
 
 
@@ -75,12 +75,12 @@ def test_id_by_id_and_whole_rows_say_the_same(rows, cap, orders, phrases):
     for t in range(T):
         for whole, so_far in zip((words.byte_rows, words.byte_names), reader.byte_rows(), strict=True):
             assert np.array_equal(so_far, whole[:, t])
-        word_row, pair_row, last_id = reader.patch_rows()
+        word, pair_row, last_id = reader.patch_rows()
         for row in range(len(rows)):
             k = int(words.patch[row, t])
             assert bool(reader.begins[row]) == (int(words.first[row, k]) == t)
             if reader.begins[row]:
-                assert (word_row[row], pair_row[row], last_id[row]) == (words.word_row[row, k], words.pair_row[row, k], words.last_id[row, k])
+                assert (word[row], pair_row[row], last_id[row]) == (words.word[row, k], words.pair_row[row, k], words.last_id[row, k])
         reader.feed(ids[:, t].numpy())
 
 
@@ -96,7 +96,7 @@ def test_rows_are_equal_where_the_ids_that_they_name_are(ids, cap):
     patches = slow_patches(ids, cap)
     assert_same_names(words.byte_rows[0, :, 0].tolist(), [patch[:p] for patch in patches for p in range(len(patch))])
     before = [[], *([id for id in patch if is_letter(id)] or patch for patch in patches)][: len(patches)]  # words: without what is around them
-    assert_same_names(words.word_row[0].tolist(), before)
+    assert_same_names(words.word[0].tolist(), before)
     assert_same_names(words.pair_row[0].tolist(), [(a, b) for a, b in zip([[], *before], before, strict=False)])
     for o, order in enumerate((3, 5)):
         assert_same_names(words.byte_rows[0, :, 1 + o].tolist(), [ids[max(0, t - order) : t] for t in range(len(ids))])
@@ -110,7 +110,7 @@ def test_rows_do_not_depend_on_where_a_word_stands(before, other):
     word = [*b"hedgehog "]
     a, b = ([END, *ids, END, *b"the old ", *word, ord("x")] for ids in (before, other))
     first, second = (read_words(torch.tensor([ids]), config()) for ids in (a, b))
-    assert first.word_row[0, -1] == second.word_row[0, -1]
+    assert first.word[0, -1] == second.word[0, -1]
     assert first.byte_rows[0, -len(word) - 1 :, 0].tolist() == second.byte_rows[0, -len(word) - 1 :, 0].tolist()
     assert first.byte_rows[0, -1].tolist() == second.byte_rows[0, -1].tolist()
 
@@ -123,7 +123,7 @@ def test_nothing_said_of_a_position_depends_on_it_or_what_follows(ids, others, c
     assert torch.equal(words.patch[:, : t + 1], other.patch[:, : t + 1])
     assert torch.equal(words.byte_rows[:, : t + 1], other.byte_rows[:, : t + 1])
     known = int(words.patch[0, t]) + 1
-    for name in ("first", "word_row", "pair_row", "last_id"):
+    for name in ("first", "word", "pair_row", "last_id"):
         assert torch.equal(getattr(words, name)[:, :known], getattr(other, name)[:, :known])
 
 
@@ -135,15 +135,15 @@ def test_a_row_is_read_as_if_alone(rows):
         alone = read_words(torch.tensor([row[:T]]), config(5))
         K = alone.first.size(1)
         assert (words.first[i, K:] == T).all()
-        for name in ("first", "word_row", "pair_row", "last_id"):
+        for name in ("first", "word", "pair_row", "last_id"):
             assert torch.equal(getattr(words, name)[i, :K], getattr(alone, name)[0])
         for name in ("patch", "byte_rows", "byte_names"):
             assert torch.equal(getattr(words, name)[i], getattr(alone, name)[0])
 
 
 def test_rows_stay_within_small_tables():
-    small = WordPatchConfig(LEVELS, 64, word_rows=8, prefix_rows=4, ngram_rows=2, phrase_orders=(1,), phrase_rows=8)
+    small = WordPatchConfig(LEVELS, 64, word_rows=8, pair_rows=8, prefix_rows=4, ngram_rows=2, phrase_orders=(1,), phrase_rows=8)
     words = read_words(torch.randint(0, 257, (4, 64), generator=torch.Generator().manual_seed(0)), small)
     of_bytes = zip(words.byte_rows.unbind(-1), (0, 4, 6, 8), (3, 5, 7, 15), strict=True)
-    for rows, first, last in ((words.word_row, 0, 7), (words.pair_row, 0, 7), *of_bytes):
+    for rows, first, last in ((words.pair_row, 0, 7), *of_bytes):
         assert rows.min() >= first and rows.max() == last

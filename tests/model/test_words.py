@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
 from tavu.model.patching import read_words
-from tavu.model.words import ByteEmbedder
+from tavu.model.words import ByteEmbedder, WordEmbedder
 from tavu.vocabulary import END
 
 CLOSE = 1e-5
@@ -22,7 +22,7 @@ rows_of_ids = st.lists(st.lists(ids_in_words, min_size=T, max_size=T), min_size=
 
 def config(cap: int, orders: tuple[int, ...] = (2, 4), phrases: tuple[int, ...] = (1, 3)) -> WordPatchConfig:
     levels = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 1, 0, 16))
-    rows = {f"{name}_rows": 64 for name in ("word", "prefix", "ngram", "phrase")}
+    rows = {f"{name}_rows": 64 for name in ("word", "pair", "prefix", "ngram", "phrase")}
     return WordPatchConfig(levels, T, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, lexicon_words=40, **rows)
 
 
@@ -86,6 +86,15 @@ def test_without_ngrams_and_phrases_a_byte_hears_its_own_word_and_whole_words_be
     first, second = model(ids, torch.float64), model(alone, torch.float64)
     assert torch.allclose(first[:, :30], second[:, :30], atol=CLOSE)
     assert not torch.allclose(first[:, 31], second[:, 31], atol=1e-3)
+
+
+def test_a_word_has_a_row_of_its_own_or_shares_one_of_the_last():
+    tiny = config(24)
+    embedder, word = WordEmbedder(tiny), read_words(torch.tensor([[*b"one two three four five"]]), tiny).word[0]
+    assert (embedder.row(word) >= len(embedder.known)).all()
+    embedder.known[:3] = word[[1, 3, 4]].sort().values  # "one", "three", "four"
+    rows = embedder.row(word)
+    assert sorted(rows[[1, 3, 4]].tolist()) == [0, 1, 2] and len(embedder.known) <= rows[2] < tiny.word_rows
 
 
 def test_a_phrase_has_a_row_of_its_own_or_that_of_the_unknown():

@@ -13,6 +13,7 @@ from tavu.recipe import override, read_preset, to_recipe
 TINY = (
     "model.max_seq_len=64",
     "model.word_rows=256",
+    "model.pair_rows=256",
     "model.prefix_rows=256",
     "model.ngram_rows=256",
     "model.phrase_rows=256",

@@ -17,6 +17,7 @@ CONFIG = WordPatchConfig(
     (LevelConfig(32, 1, 2, 64), LevelConfig(64, 1, 0, 64)),
     max_seq_len=256,
     word_rows=1024,
+    pair_rows=512,
     prefix_rows=4096,
     ngram_rows=4096,
     phrase_orders=(1,),
@@ -50,7 +51,7 @@ def test_words_that_are_followed_alike_get_vectors_alike(tmp_path):
 
     def vector(word: bytes) -> torch.Tensor:
         words = read_words(torch.tensor([[*b"x ", *word, ord("x")]]), CONFIG)
-        return model.word_embedder.words.weight[words.word_row[0, -1]]
+        return model.word_embedder.words(model.word_embedder.row(words.word[0, -1]))
 
     cat, dog, mat = vector(b"cat "), vector(b"dog "), vector(b"mat ")
     assert torch.cosine_similarity(cat, dog, dim=0) > torch.cosine_similarity(cat, mat, dim=0) + 0.2
