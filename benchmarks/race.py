@@ -141,7 +141,7 @@ def score(rival: Rival, encoded: Sequence[Sequence[int]], documents: Documents) 
     """The bits of whole documents over their bytes, long ones read in windows that overlap by half, as tavu's are."""
     rival.model.eval()
     totals = np.zeros(len(encoded))
-    waiting = sorted(windows([len(ids) for ids in encoded], rival.context), key=lambda w: w.start - w.stop)
+    waiting = sorted(windows([len(ids) for ids in encoded], [0] * len(encoded), rival.context), key=lambda w: w.start - w.stop)
     while waiting:
         longest = waiting[0].stop - waiting[0].start
         num = max(1, 4096 // longest)

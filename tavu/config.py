@@ -165,6 +165,8 @@ class DataConfig:
     as_bytes: bool = False
     record_bytes: int | None = None
     skip_bad: bool = False
+    as_records: bool = False
+    """Documents are records of a request and what was written to it: only the latter is learned from."""
 
     def __post_init__(self) -> None:
         check(len(self.sources) > 0, "data.sources", list(self.sources), 'at least one source, as ["stories.txt"].')
@@ -178,6 +180,8 @@ class TrainConfig:
     steps: int | None = None
     batch_bytes: int = 8192
     seed: int = 0
+    begin_from: str | None = None
+    """The model file whose weights training begins with, as fine-tuning does; none: fresh ones."""
     counted_bytes: int = 16_000_000
     """About how much of the training text is counted to begin the tables of a word model with (training/counting.py); 0: they begin at random."""
     # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
@@ -190,7 +194,7 @@ class TrainConfig:
     clip_norm: float = 1.0
     # the schedule, in fractions of the budget (training/schedule.py)
     warmup_fraction: float = 0.02
-    decay_fraction: float = 0.5
+    decay_fraction: float = 0.9
     # watching and saving
     milestones: int = 14
     """How often, over the whole budget, validation is measured and samples are written."""

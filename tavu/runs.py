@@ -6,15 +6,18 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from tavu.config import DataConfig, Recipe
 from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
+from tavu.data.records import MARK, split_document
 from tavu.data.sources import SourceOptions
 from tavu.errors import TavuError
 from tavu.files import make_folder, replace_file
 from tavu.model.cost import cost
-from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_toml
+from tavu.model_file import find_model, load_model
+from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
 from tavu.reports.report import write_report
 from tavu.training.events import Event, Finished, Milestone, Started
 from tavu.training.loop import train as train_events
@@ -22,6 +25,14 @@ from tavu.training.machine import describe
 
 RECIPE_NAME, ENVIRONMENT_NAME = "recipe.toml", "environment.json"
 DEFAULT_PRESET, DEFAULT_BYTES_PRESET = "words", "megabyte"
+FINETUNE: Tables = {
+    "batch_bytes": 4096,
+    "muon_every": 2,
+    "muon_learning_rate": 0.01,
+    "adamw_learning_rate": 1e-3,
+    "table_learning_rate": 0.005,
+}
+"""What training differs in where it goes on from a model: lower rates, larger batches."""
 _OPENING_WORDS = 4
 
 ReadProgress = Callable[[int, int | None], None]
@@ -66,6 +77,26 @@ def new_recipe(
     tables = _merge(tables, "data", data)
     tables = override(_asked_for(tables, minutes, steps, seed), settings)
     return to_recipe(tables)
+
+
+def finetune_recipe(
+    model: str | Path,
+    sources: Sequence[str],
+    *,
+    valid: Sequence[str] = (),
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+) -> Recipe:
+    """The recipe of a run that goes on from a model with records (data/records.py). Raises TavuError for what is wrong with any of it."""
+    file = find_model(model)
+    network, facts = load_model(file)
+    if facts.get("kind") == "bytes":
+        raise TavuError(f"{file} is a model of raw bytes, and records are text. Fine-tune a model that was trained on text.")
+    data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_records": True, "skip_bad": True}
+    tables: Tables = {"model": to_tables(network.config), "data": data, "train": FINETUNE | {"begin_from": str(file.resolve())}}
+    return to_recipe(override(_asked_for(tables, minutes, steps, seed), settings))
 
 
 def old_recipe(folder: Path, *, minutes: float | None = None, steps: int | None = None, settings: Sequence[str] = ()) -> Recipe:
@@ -130,7 +161,7 @@ def run(
 
 
 def source_options(data: DataConfig) -> SourceOptions:
-    return SourceOptions(data.text_field, data.as_bytes, data.record_bytes, data.skip_bad)
+    return SourceOptions(data.text_field, data.as_bytes, data.record_bytes, data.skip_bad, data.as_records)
 
 
 def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:
@@ -170,6 +201,10 @@ def _with_prompts(recipe: Recipe, corpus: Corpus) -> Recipe:
         return recipe
     if recipe.data.as_bytes:
         return replace(recipe, sample=replace(recipe.sample, prompts=("",)))
+    if recipe.data.as_records:
+        prompts = (split_document(bytes(corpus.valid.document(i)))[0] for i in range(corpus.valid.num_documents))
+        asked = dict.fromkeys(prompt.removesuffix(MARK).decode() for prompt in prompts)
+        return replace(recipe, sample=replace(recipe.sample, prompts=tuple(islice(asked, 3))))
     openings = Counter[str]()
     for i in range(min(1000, corpus.valid.num_documents)):
         words = bytes(corpus.valid.document(i)[:200]).decode(errors="ignore").split()[:_OPENING_WORDS]

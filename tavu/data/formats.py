@@ -109,8 +109,7 @@ def raw_documents(stream: BinaryIO, name: str, record_bytes: int | None) -> Read
 
 def json_documents(stream: io.BufferedReader, name: str, text_field: str | None) -> Reading:
     """One document per row: a line of JSON each, or one list of rows. A row is an object with a field of text, or the text itself."""
-    is_list = stream.peek(CHUNK_BYTES).lstrip().startswith(b"[")
-    for where, row in _list_rows(stream, name) if is_list else _line_rows(stream, name):
+    for where, row in json_rows(stream, name):
         if isinstance(row, TavuError):
             yield row
         elif isinstance(row, str):
@@ -123,6 +122,12 @@ def json_documents(stream: io.BufferedReader, name: str, text_field: str | None)
                 yield _text(row[text_field], f"{where}, field '{text_field}'")
             else:
                 yield _no_field(where, text_field, row)
+
+
+def json_rows(stream: io.BufferedReader, name: str) -> Iterator[tuple[str, object]]:
+    """(where, row) of each row of JSON, or a TavuError in its place."""
+    is_list = stream.peek(CHUNK_BYTES).lstrip().startswith(b"[")
+    return _list_rows(stream, name) if is_list else _line_rows(stream, name)
 
 
 def _line_rows(stream: io.BufferedReader, name: str) -> Iterator[tuple[str, object]]:

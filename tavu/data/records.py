@@ -27,6 +27,7 @@ _FIELD_OF_LABEL = {label.lower(): field for field, label in LABELS.items()} | {"
 _WORD_FIELDS = ("words", "verb", "noun", "adjective")
 _STORY_FIELDS = ("story", "text")
 _LABEL = re.compile(r"^(random sentence|sentence|features|words|summary|story):[ \t]*", re.IGNORECASE | re.MULTILINE)
+PLAIN_ONE_IN = 5
 ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
@@ -143,6 +144,50 @@ def records_of_row(row: Any) -> Iterator[Record]:
         yield Record(request.prompt(shuffled_fields(request, story)), story, request)
 
 
+def documents_of_row(row: Any) -> Iterator[bytes]:
+    """The documents of one row of JSON, some fields of its request left out. Raises TavuError as records_of_row."""
+    for record in records_of_row(row):
+        yield _document(with_some_fields(record))
+
+
+def _document(record: Record) -> bytes:
+    """A record as it is trained on: one story in PLAIN_ONE_IN without its request, so that a model does not forget to write by itself."""
+    digest = hashlib.blake2b(b"plain" + record.completion.encode(), digest_size=8).digest()
+    is_plain = record.request is not None and int.from_bytes(digest, "big") % PLAIN_ONE_IN == 0
+    return record.completion.encode() if is_plain else record.document()
+
+
+def of_rows(rows: Iterator[tuple[str, object]]) -> Iterator[bytes | TavuError]:
+    """The documents of rows of JSON with where they stand, a TavuError in the place of a bad one."""
+    for where, row in rows:
+        try:
+            if isinstance(row, TavuError):
+                raise row
+            yield from documents_of_row(row)
+        except TavuError as fault:
+            yield _bad(where, fault) if fault is not row else fault
+        except UnicodeEncodeError:
+            yield _bad(where, TavuError("it holds half of a surrogate pair, which is no character"))
+
+
+def of_text(documents: Iterator[bytes | TavuError], name: str) -> Iterator[bytes | TavuError]:
+    """The documents of a file of TinyStories-Instruct, their fields as they are there, a TavuError in the place of a bad one."""
+    number = 0
+    for document in documents:
+        if isinstance(document, TavuError) or not document:
+            yield document
+            continue
+        number += 1
+        try:
+            yield _document(parse_record(document.decode()))
+        except TavuError as fault:
+            yield _bad(f"{name} record {number:,}", fault)
+
+
+def _bad(where: str, fault: TavuError) -> TavuError:
+    return TavuError(f"{where} is no record: {fault}. Fix it, or leave it out.")
+
+
 def shuffled_fields(request: Request, story: str) -> list[str]:
     """The fields of a request in an order that its story decides, at random and always the same."""
     fields = list(request.fields)
@@ -158,7 +203,7 @@ def with_some_fields(record: Record, chance: float = 0.5) -> Record:
     if record.request is None:
         return record
     dice = random.Random(hashlib.blake2b(b"drop" + record.completion.encode(), digest_size=8).hexdigest())
-    order = [field for field in sorted(record.request.fields, key=lambda field: record.prompt.index(f"{LABELS[field]}:"))]
+    order = sorted(record.request.fields, key=lambda field: record.prompt.index(f"{LABELS[field]}:"))
     kept = dice.randrange(len(order))
     order = [field for i, field in enumerate(order) if i == kept or dice.random() < chance]
     request = record.request.only(order)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from tavu.data import formats, hub
+from tavu.data import formats, hub, records
 from tavu.data.streams import endings, open_stream, start_of_text
 from tavu.errors import TavuError
 
@@ -47,6 +47,8 @@ class SourceOptions:
     """With as_bytes: each so many bytes of a file are one document."""
     skip_bad: bool = False
     """Bad documents are skipped and counted, where they would be a mistake otherwise."""
+    as_records: bool = False
+    """Each document is a record: a prompt, a mark, and the completion to learn from (records.py)."""
 
     def __post_init__(self) -> None:
         if self.record_bytes is not None and not self.as_bytes:
@@ -55,6 +57,8 @@ class SourceOptions:
             raise TavuError(f"--record-bytes is {self.record_bytes}, expected at least 1: the bytes of one document, such as 784 for 28 x 28 images.")
         if self.text_field is not None and self.as_bytes:
             raise TavuError(f"--text-field {self.text_field} and --bytes exclude each other: raw bytes have no fields. Pass one of them.")
+        if self.as_records and (self.as_bytes or self.text_field is not None):
+            raise TavuError("Records have fields of their own: --bytes and --text-field are not for them. Leave them out.")
 
 
 @dataclass
@@ -91,7 +95,7 @@ def read_documents(source: str, options: SourceOptions, report: SourceReport) ->
     num_before = report.documents
     first_fault: TavuError | None = None
     located = locate(source, options)
-    for document in _read_tales(located.num_tales) if located.num_tales else _read_files(located.files, options, report):
+    for document in _read_tales(located.num_tales, options) if located.num_tales else _read_files(located.files, options, report):
         if isinstance(document, TavuError):
             if not options.skip_bad:
                 raise document from None
@@ -183,11 +187,15 @@ def _missing(source: str, path: Path) -> TavuError:
     return TavuError(f"{source}: no such file or folder. {advice}")
 
 
-def _read_tales(num_tales: int) -> Iterator[bytes]:
+def _read_tales(num_tales: int, options: SourceOptions) -> Iterator[bytes]:
     from tavu.data.tales import tell_many
 
     for tale in itertools.islice(tell_many(TALES_SEED), num_tales):
-        yield tale.text.encode()
+        if options.as_records:
+            row = {"story": tale.text, "words": tale.words, "features": tale.features, "summary": tale.summary}
+            yield from records.documents_of_row(row)
+        else:
+            yield tale.text.encode()
 
 
 def _read_files(files: tuple[Path, ...], options: SourceOptions, report: SourceReport) -> Iterator[bytes | TavuError]:
@@ -214,12 +222,16 @@ def _read_file(raw: BinaryIO, path: Path, options: SourceOptions) -> formats.Rea
         advice = "Unpack it first" if ending in _TO_UNPACK else "Save it as plain text (.txt, UTF-8) first"
         raise TavuError(f"{name} is a {ending} file, expected text. {advice}, or pass --bytes to train on raw bytes.")
     kind = KINDS.get(ending, "unknown")
+    if options.as_records and kind in ("parquet", "csv", "tsv"):
+        raise TavuError(f"{name} is a table, expected records: .jsonl, or text like that of TinyStories-Instruct. Convert it first.")
     if kind == "parquet":
         if compression:
             raise TavuError(f"{name} is a compressed parquet file, expected a plain one: parquet compresses itself. Unpack it first.")
         return formats.parquet_documents(path, name, options.text_field)
     stream = open_stream(raw, name, compression)
     offset = start_of_text(stream, name, check=kind == "unknown")
+    if options.as_records:
+        return records.of_rows(formats.json_rows(stream, name)) if kind == "json" else records.of_text(formats.text_documents(stream, name), name)
     if kind == "json":
         return formats.json_documents(stream, name, options.text_field)
     if kind in ("csv", "tsv"):

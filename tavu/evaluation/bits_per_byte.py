@@ -1,6 +1,7 @@
 """What documents cost a model, in bits per byte: the one headline figure.
 
 Shapes: B rows, T positions, V ids. A document of n bytes has n + 1 counted ids, its bytes and its END; the END before it is read and not counted.
+Of a record (data/records.py) only the completion counts, with its END, over the completion's bytes.
 A document longer than the context is read in windows that overlap by half, and each id is counted in the window where more of the past is seen.
 """
 
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tavu.data.records import split_document
 from tavu.errors import TavuError
 from tavu.model_file import Model
 from tavu.vocabulary import END
@@ -57,14 +59,15 @@ class Window:
 
 
 def document_bits(
-    model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32
+    model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32, *, as_records: bool = False
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """For each window of each document (uint8 arrays): its document, the first counted id, the bits of each counted id, and its place in its patch.
 
     Windows come in an order of their own (long ones together); of one document, in order. The id numbered n of n bytes is END.
     """
     device = next(model.parameters()).device
-    waiting = sorted(windows([len(d) for d in documents], model.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
+    read_only = prompt_lengths(documents) if as_records else [0] * len(documents)
+    waiting = sorted(windows([len(d) for d in documents], read_only, model.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
     while waiting:
         longest = waiting[0].stop - waiting[0].start
         rows = max(1, BATCH_POSITIONS // longest)
@@ -88,20 +91,26 @@ def id_bits(logits: Tensor, ids: Tensor) -> Tensor:
     return F.cross_entropy(logits.float().transpose(1, 2), ids, reduction="none") / math.log(2)
 
 
-def bits_per_byte(model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32) -> BitsPerByte:
-    """Bits per byte over whole documents, as DESIGN defines it. Raises TavuError when there is nothing to measure."""
+def bits_per_byte(model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32, *, as_records: bool = False) -> BitsPerByte:
+    """Bits per byte over whole documents, or the completions of records. Raises TavuError when there is nothing to measure."""
     totals = np.zeros(len(documents))
-    for document, _, bits, _ in document_bits(model, documents, dtype):
+    for document, _, bits, _ in document_bits(model, documents, dtype, as_records=as_records):
         totals[document] += bits.sum(dtype=np.float64)
-    return summarize(totals.tolist(), [len(d) for d in documents])
+    read_only = prompt_lengths(documents) if as_records else [0] * len(documents)
+    return summarize(totals.tolist(), [len(d) - n for d, n in zip(documents, read_only, strict=True)])
 
 
-def windows(lengths: Sequence[int], context: int) -> Iterator[Window]:
-    """The windows in which documents of these lengths are read, each with an END before it and one after it."""
-    for document, n in enumerate(lengths):
-        length, counted = n + 2, 1  # END before it, END after it
+def prompt_lengths(documents: Sequence[np.ndarray]) -> list[int]:
+    """How many bytes of each record are read and not written: its prompt and the mark."""
+    return [len(split_document(document.tobytes())[0]) for document in documents]
+
+
+def windows(lengths: Sequence[int], read_only: Sequence[int], context: int) -> Iterator[Window]:
+    """The windows in which documents of these lengths are read, each with an END before it and one after it; what is read only is not counted."""
+    for document, (n, num_read) in enumerate(zip(lengths, read_only, strict=True)):
+        length, counted = n + 2, 1 + num_read  # END before it, END after it
         while counted < length:
-            start = 0 if counted == 1 else max(0, counted - context // 2)
+            start = 0 if counted < context else max(0, counted - context // 2)
             stop = min(length, start + context)
             yield Window(document, start, stop, counted)
             counted = stop

@@ -16,10 +16,11 @@ from torch import Tensor
 from tavu.config import Recipe, WordPatchConfig
 from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus
+from tavu.data.records import MARK, MARK_ID
 from tavu.errors import TavuError
 from tavu.files import make_folder
 from tavu.model.words import WordModel
-from tavu.model_file import Model, build_model
+from tavu.model_file import Model, build_model, load_model
 from tavu.training.counting import begin_from_counts
 from tavu.training.events import Event, Progress, Started, Stopped, Stopping
 from tavu.training.machine import Plan, make_plan, timed
@@ -29,6 +30,7 @@ from tavu.training.run_log import RunLog, is_finished
 from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_scale, milestones_reached
 from tavu.training.signals import StopRequest
 from tavu.training.state import Counters, load_counters, load_state, save_state
+from tavu.vocabulary import END
 
 MEASURING_SHARE = 0.15
 """Of a budget in time, about the most that milestones may take; where it is short, some of them come later or fall together."""
@@ -41,6 +43,23 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def next_id_loss(logits: Tensor, ids: Tensor) -> Tensor:
     """Mean cost of the ids in nats. Shapes: logits (B, T, V), ids (B, T)."""
     return F.cross_entropy(logits.flatten(0, 1), ids.flatten())
+
+
+def completion_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """Mean cost in nats of the ids of completions, and of documents that are no records (data/records.py). Shapes: logits (B, T, V), ids (B, T)."""
+    learned = ~in_prompt(ids)
+    cost = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
+    return (cost * learned.flatten()).sum() / learned.sum().clamp(min=1)
+
+
+def in_prompt(ids: Tensor) -> Tensor:
+    """Whether each id belongs to the prompt of a record, its mark included. A record cut off before its mark has none. Shapes: ids, result (B, T)."""
+    B, T = ids.shape
+    is_end = (ids == END).long()
+    document = is_end.cumsum(1) - is_end  # an END belongs to the document that it ends
+    mark_end = torch.where(ids == MARK_ID, torch.arange(T, device=ids.device) + len(MARK), 0)
+    prompt_end = torch.zeros(B, T + 1, dtype=torch.long, device=ids.device).scatter_reduce_(1, document, mark_end, "amax").gather(1, document)
+    return torch.arange(T, device=ids.device) < prompt_end
 
 
 @dataclass
@@ -72,7 +91,9 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     plan = Plan(**counters.plan)
     torch.manual_seed(config.seed)
     model = build_model(recipe.model)
-    if isinstance(model, WordModel) and config.counted_bytes and not resume:
+    if config.begin_from is not None and not resume:
+        model.load_state_dict(load_model(config.begin_from)[0].state_dict())
+    elif isinstance(model, WordModel) and config.counted_bytes and not resume:
         watch = Stopwatch()
         begin_from_counts(model, corpus.train, config.counted_bytes)
         counters.seconds = watch.lap()  # it is a part of learning, and of the budget
@@ -87,12 +108,13 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     return Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan))
 
 
-def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss = next_id_loss) -> Iterator[Event]:
+def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss | None = None) -> Iterator[Event]:
     """Train until the budget is used, validation has stopped improving, or a signal comes; everything is left in `folder`.
 
     A resume goes on from the last save, bit by bit as if nothing had happened where the budget is in steps.
     Raises TavuError when the loss is not finite, when a file cannot be written, and when there is nothing to resume.
     """
+    loss_of = loss_of or (completion_loss if recipe.data.as_records else next_id_loss)
     training = begin(recipe, corpus, folder, resume=resume, loss_of=loss_of)
     config, counters, plan, model = recipe.train, training.counters, training.plan, training.model
     forward = _compiled(model) if plan.compile else model

@@ -11,6 +11,7 @@ import torch
 from tavu.config import Recipe, SamplingConfig
 from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
+from tavu.data.records import MARK
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.generation.writing import write
 from tavu.model_file import MODEL_NAME, Model, load_model, save_model
@@ -44,8 +45,8 @@ class Milestones:
     def measure(self, model: Model, counters: Counters, fraction: float) -> Milestone:
         """Validation and samples now; the model becomes the run's model file if none before was better."""
         model.eval()
-        validation = bits_per_byte(model, self.documents, self.plan.dtype)
-        samples = tuple((prompt, write(model, prompt.encode(), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
+        validation = bits_per_byte(model, self.documents, self.plan.dtype, as_records=self.recipe.data.as_records)
+        samples = tuple((prompt, write(model, self.read(prompt), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
         model.train()
         self.bytes_per_patch = bytes_per_patch(model, self.documents)
         is_best = counters.best_bpb is None or validation.bits_per_byte < counters.best_bpb
@@ -61,7 +62,7 @@ class Milestones:
         model, _ = load_model(self.model_path, self.plan.device)
         self.bytes_per_patch = bytes_per_patch(model, self.documents)
         documents = self.documents if stopped == "interrupted" else spread(self.corpus.valid, FINAL_VALID_BYTES)
-        validation = bits_per_byte(model, documents, self.plan.dtype)
+        validation = bits_per_byte(model, documents, self.plan.dtype, as_records=self.recipe.data.as_records)
         save_model(self.model_path, model, self.facts(counters, validation))
         seen = self.bytes_seen(counters)
         finished = Finished(
@@ -78,6 +79,10 @@ class Milestones:
         self.log.finished(finished)
         return finished
 
+    def read(self, prompt: str) -> bytes:
+        """What a model reads before it writes: of a record, its mark too."""
+        return prompt.encode() + (MARK if self.recipe.data.as_records and prompt else b"")
+
     def bytes_seen(self, counters: Counters) -> int:
         rows = max(1, self.recipe.train.batch_bytes // self.recipe.model.max_seq_len)
         return counters.step * rows * self.recipe.model.max_seq_len
@@ -86,6 +91,7 @@ class Milestones:
         """What a model file tells of its training."""
         return {
             "kind": "bytes" if self.recipe.data.as_bytes else "text",
+            "as_records": self.recipe.data.as_records,
             "sources": [Path(source).name for source in self.recipe.data.sources],  # where they lie is nobody else's business
             "bytes_per_patch": self.bytes_per_patch,
             "train_bytes": self.corpus.train.num_bytes,
