@@ -1,5 +1,6 @@
 """A trained model as Python programs use it; the command line uses the same."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor
 
 from tavu.config import SamplingConfig
+from tavu.data.records import MARK, Request
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
+from tavu.evaluation.obedience import obedience
 from tavu.generation.writing import Written, stream, write
 from tavu.model_file import Model, find_model, load_model
 from tavu.vocabulary import END, NUM_BYTES
@@ -81,6 +84,37 @@ class LanguageModel:
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
         """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
         return write(self.network, _bytes(prompt), config, count=count)
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether it was fine-tuned on records, and so writes what a request asks for."""
+        return self.facts.get("as_records") is True
+
+    def write_to_order(self, request: Request, config: SamplingConfig, *, opening: str = "", count: int = 1, best_of: int = 1) -> list[Written]:
+        """`count` stories that a request asks for, each going on from an opening of its own; see `write`.
+
+        With best_of, each is the one of so many that obeys most of the request, and of these the likeliest by bits per byte.
+        Raises TavuError as read_before.
+        """
+        prompt = self.read_before(request) + opening.encode()
+        drafts = self.write(prompt, config, count=count * best_of)
+        if best_of == 1:
+            return drafts
+        texts = [opening + draft.text for draft in drafts]
+        scores = [(obedience(request, text).share, -self._cost(prompt, draft)) for text, draft in zip(texts, drafts, strict=True)]
+        return [drafts[max(range(i, i + best_of), key=scores.__getitem__)] for i in range(0, len(drafts), best_of)]
+
+    def read_before(self, request: Request) -> bytes:
+        """What the model reads before a story that a request asks for. Raises TavuError when it was not fine-tuned on records."""
+        if not self.takes_requests:
+            teach = f"Teach it with `tavu finetune {self.path} DATA`"
+            raise TavuError(f'{self.path} was not taught to follow requests. {teach}, or give it a beginning instead, as "Once upon a time".')
+        return request.prompt().encode() + MARK
+
+    def _cost(self, prompt: bytes, draft: Written) -> float:
+        """Bits per byte of what was written after a prompt."""
+        document = np.frombuffer(prompt + draft.content, dtype=np.uint8)
+        return bits_per_byte(self.network, [document], as_records=True).bits_per_byte if draft.content else math.inf
 
     def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
         """What a document, or several, cost this model: each with its END, divided by their bytes. Raises TavuError when there is no byte."""

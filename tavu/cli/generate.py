@@ -14,6 +14,11 @@ def generate(
         str | None, typer.Argument(help="How the text begins; `-` reads it from standard input. None: the model begins by itself.")
     ] = None,
     prompt_file: Annotated[Path | None, typer.Option(help="Read the prompt from a file.")] = None,
+    words: Annotated[str | None, typer.Option(help="Words that the story is to have, as quit,oak,gloomy: of models made by finetune.")] = None,
+    features: Annotated[str | None, typer.Option(help="Features that it is to have, as Dialogue,Twist.")] = None,
+    summary: Annotated[str | None, typer.Option(help="What it is to be about.")] = None,
+    sentence: Annotated[str | None, typer.Option(help="A sentence that is to stand in it.")] = None,
+    best_of: Annotated[int, typer.Option(help="Write so many, and show the one that obeys most and is likeliest.")] = 1,
     max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = 2048,
     temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = 0.8,
     top_k: Annotated[int | None, typer.Option(help="Draw from the K likeliest bytes only.")] = None,
@@ -30,18 +35,25 @@ def generate(
 
     Example: tavu generate runs/stories "Once upon a time" --temperature 0.7
     """
+    from dataclasses import asdict
+
     from tavu.cli.json_line import print_json_line
+    from tavu.cli.request import read_request, refuse_unknown_features
     from tavu.config import SamplingConfig, check
     from tavu.errors import TavuError
+    from tavu.evaluation.obedience import obedience
     from tavu.generation.writing import stream
     from tavu.language_model import load
     from tavu.reports.wording import showable
     from tavu.training.machine import pick_device
 
     check(count >= 1, "count", count, "1 or more.")
+    asked = {"words": words, "features": features, "summary": summary, "sentence": sentence}
+    request = read_request({field: value for field, value in asked.items() if value is not None}, best_of)
     config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()))
     begin = _read_prompt(prompt, prompt_file)
     loaded = load(model, device=pick_device(device, "--device"))
+    refuse_unknown_features(request, loaded.facts)
     context = loaded.network.config.max_seq_len - 1
     if len(begin) > context:
         print(f"The prompt has {len(begin):,} bytes, the model's context holds {context:,}: it reads the last {context:,}.", file=sys.stderr)
@@ -53,15 +65,21 @@ def generate(
     opening = _as_text(begin) if loaded.is_text else ""
     shown = showable if sys.stdout.isatty() else str  # a model that has learned little may write what takes a terminal apart
 
-    if loaded.is_text and count == 1 and not as_json:
+    if loaded.is_text and count == 1 and best_of == 1 and not as_json:
+        read = begin if request is None else loaded.read_before(request) + begin
         print(shown(opening), end="", flush=True)
-        for piece in stream(loaded.network, begin, config):
+        for piece in stream(loaded.network, read, config):
             print(shown(piece), end="", flush=True)
         print()
         return
-    written = loaded.write(begin, config, count=count)
+    if request is None:
+        written = loaded.write(begin, config, count=count)
+    else:
+        written = loaded.write_to_order(request, config, opening=opening, count=count, best_of=best_of)
     if as_json:
         texts = [{"text": w.text, "num_bytes": len(w.content), "bytes_per_second": w.bytes_per_second, "stopped": w.stopped} for w in written]
+        if request is not None:
+            texts = [told | {"obeyed": asdict(obedience(request, opening + told["text"]))} for told in texts]
         print_json_line(texts[0] | ({"texts": texts} if count > 1 else {}))
     elif loaded.is_text:
         print("\n---\n".join(shown(opening + one.text) for one in written))

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 import tavu
-from tavu.cli import evaluate, finetune, generate, info, quantize, report, train
+from tavu.cli import evaluate, finetune, generate, info, instruct_data, quantize, report, train
 from tavu.errors import TavuError
 
 app = typer.Typer(
@@ -19,9 +19,9 @@ app = typer.Typer(
     help="Train your own tiny language model from scratch on your own laptop, from raw bytes.\n\n"
     "Begin with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
 )
-for verb in (train, generate, evaluate, finetune, quantize, info, report):
+for verb in (train, generate, evaluate, instruct_data, finetune, quantize, info, report):
     name = verb.__name__.rsplit(".", 1)[1]
-    app.command(name)(getattr(verb, name))
+    app.command(name.replace("_", "-"))(getattr(verb, name))
 
 _UsageError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[1])
 """An unknown verb or option, a missing argument, a word for a number: typer has no public name for them all."""

@@ -86,6 +86,16 @@ def split_document(document: bytes) -> tuple[bytes, bytes]:
     return (prompt + mark, completion) if mark else (b"", document)
 
 
+def requested_features(prompt: str) -> tuple[str, ...]:
+    """The features that a prompt asks for.
+
+    >>> requested_features("Words: oak\\nFeatures: Dialogue, Twist\\nStory:")
+    ('Dialogue', 'Twist')
+    """
+    found = re.search(rf"^{LABELS['features']}: (.*)$", prompt, re.MULTILINE)
+    return listed(found[1]) if found else ()
+
+
 def parse_record(text: str) -> Record:
     """The record of a piece of TinyStories-Instruct's text, its fields in the order they have there.
 
@@ -116,7 +126,7 @@ def parse_record(text: str) -> Record:
     story = values.pop("story")
     if not values:
         raise TavuError(f"it has a {STORY}: and nothing that was asked for")
-    request = Request(_listed(values.get("words", "")), _listed(values.get("features", "")), values.get("summary", ""), values.get("sentence", ""))
+    request = Request(listed(values.get("words", "")), listed(values.get("features", "")), values.get("summary", ""), values.get("sentence", ""))
     return Record(request.prompt(list(values)), story, request)
 
 
@@ -235,7 +245,7 @@ def _of_messages(messages: Any) -> Iterator[Record]:
         raise TavuError("its messages hold no answer of an assistant, which a model could learn from")
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
     """Words divided by commas, in any script."""
     return tuple(dict.fromkeys(word.strip() for word in re.split(r"[,،、，;]", text) if word.strip()))
 
@@ -257,7 +267,7 @@ def _list(row: Mapping[str, Any], name: str) -> Sequence[str]:
     if value in (None, "", []):
         return ()
     if isinstance(value, str):
-        return _listed(value)
+        return listed(value)
     if isinstance(value, Sequence) and all(isinstance(item, str) and item.strip() for item in value):
         return tuple(item.strip() for item in value)
     raise TavuError(f"its field '{name}' is {value!r}"[:80] + ", expected a text, or a list of texts")

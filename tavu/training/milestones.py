@@ -1,5 +1,6 @@
 """What is done at a milestone: measure validation, write from the prompts, keep the model if it is the best so far."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from tavu.config import Recipe, SamplingConfig
 from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
-from tavu.data.records import MARK
+from tavu.data.records import MARK, requested_features, split_document
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.generation.writing import write
 from tavu.model_file import MODEL_NAME, Model, load_model, save_model
@@ -22,6 +23,7 @@ from tavu.training.state import Counters
 
 FINAL_VALID_BYTES = 1_000_000
 """At most about this much of the validation text is measured at the end."""
+KNOWN_FROM, MAX_FEATURES = 20_000, 100
 
 
 class Milestones:
@@ -30,6 +32,7 @@ class Milestones:
     def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path, log: RunLog, plan: Plan):
         self.recipe, self.corpus, self.folder, self.log, self.plan = recipe, corpus, folder, log, plan
         self.bytes_per_patch: float | None = None
+        self.features = known_features(corpus.train) if recipe.data.as_records else None
         self.documents = spread(corpus.valid, recipe.train.valid_bytes)
         self.sampling = SamplingConfig(
             temperature=recipe.sample.temperature,
@@ -92,6 +95,7 @@ class Milestones:
         return {
             "kind": "bytes" if self.recipe.data.as_bytes else "text",
             "as_records": self.recipe.data.as_records,
+            "features": self.features,
             "sources": [Path(source).name for source in self.recipe.data.sources],  # where they lie is nobody else's business
             "bytes_per_patch": self.bytes_per_patch,
             "train_bytes": self.corpus.train.num_bytes,
@@ -104,6 +108,15 @@ class Milestones:
             "val_standard_error": validation.standard_error if validation.num_documents > 1 else None,
             "val_bytes": validation.num_bytes,
         }
+
+
+def known_features(documents: DocumentFile) -> list[str]:
+    """The features that the first records ask for, the commonest first."""
+    counts = Counter[str]()
+    for i in range(min(KNOWN_FROM, documents.num_documents)):
+        prompt, _ = split_document(documents.document(i).tobytes())
+        counts.update(requested_features(prompt.removesuffix(MARK).decode(errors="replace")))
+    return [feature for feature, count in counts.most_common(MAX_FEATURES) if count > 1]
 
 
 def bytes_per_patch(model: Model, documents: Sequence[np.ndarray]) -> float:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tavu.config import FixedPatchConfig, LevelConfig
+from tavu.data.records import MARK
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import bits_per_byte, document_bits, id_bits, summarize
 from tavu.model_file import build_model
@@ -141,3 +142,14 @@ def test_one_document_has_no_standard_error_and_none_is_an_error(make_model, con
         with pytest.raises(TavuError, match="There is nothing to measure"):
             bits_per_byte(model, nothing)
     assert bits_per_byte(model, documents_of(0, 3)).num_bytes == 3
+
+
+@torch.inference_mode()
+def test_of_a_record_only_the_completion_counts(either_model):
+    prompt, completion = b"Words: oak\nStory:" + MARK, b"Once there was an oak, and it was tall and old and kind."
+    record, plain = (np.frombuffer(document, dtype=np.uint8) for document in (prompt + completion, completion))
+    bits = np.concatenate([bits for _, _, bits, _ in document_bits(either_model, [record])])
+    result = bits_per_byte(either_model, [record], as_records=True)
+    assert result.num_bytes == len(completion)
+    assert result.bits_per_byte == pytest.approx(bits[len(prompt) :].sum() / len(completion), rel=1e-5)
+    assert bits_per_byte(either_model, [plain], as_records=True) == bits_per_byte(either_model, [plain])

@@ -8,13 +8,15 @@ import signal
 import pytest
 import torch
 
+from tavu.data.records import MARK
 from tavu.errors import TavuError
 from tavu.evaluation.ngram import ngram_floors
 from tavu.model_file import load_model
 from tavu.training.events import Finished, Milestone, Progress, Started
-from tavu.training.loop import accumulate, train
+from tavu.training.loop import accumulate, completion_loss, in_prompt, train
 from tavu.training.machine import Plan
 from tavu.training.state import load_counters
+from tavu.vocabulary import END
 
 
 def weights(path):
@@ -140,3 +142,15 @@ def test_progress_is_told_by_time(tiny, corpus, folder, monkeypatch):
     monkeypatch.setattr("tavu.training.loop.LOG_SECONDS", 0.0)
     progress = [event for event in train(tiny(), corpus, folder) if isinstance(event, Progress)]
     assert [event.step for event in progress] == list(range(1, 21)) and all(event.bytes_per_second > 0 for event in progress)
+
+
+def test_prompts_are_read_and_not_learned():
+    """Of each document in a row, all before the end of its mark; of one without a mark, nothing."""
+    mark = list(MARK)
+    ids = torch.tensor([[END, 1, *mark, 2, 2, END, 3, 3, END, 1, *mark, 2, 2], [1, 1, END, 1, 1, *mark, 2, 2, 2, END, *mark, 2, 1]])
+    assert in_prompt(ids).int().tolist() == [[0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0]]
+    logits = torch.randn(2, 15, 257, requires_grad=True)
+    completion_loss(logits, ids).backward()
+    assert not logits.grad[in_prompt(ids)].any() and logits.grad[~in_prompt(ids)].abs().amax(-1).all()
+    only_prompt = torch.tensor([[1, *mark]])
+    assert completion_loss(torch.randn(1, 3, 257), only_prompt) == 0

@@ -1,0 +1,33 @@
+"""What a story is to have, as it is asked for on the command line."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from tavu.config import check
+from tavu.data.records import Request, listed
+from tavu.errors import TavuError
+
+
+def read_request(asked: Mapping[str, str], best_of: int) -> Request | None:
+    """The request of some options by their names; None where there are none. Raises TavuError for one that is empty, or a best_of nothing."""
+    check(best_of >= 1, "best_of", best_of, "1 or more.")
+    values: dict[str, Any] = {}
+    for field, text in asked.items():
+        values[field] = listed(text) if field in ("words", "features") else text.strip()
+        if not values[field]:
+            example = {"words": "--words quit,oak,gloomy", "features": "--features Dialogue"}.get(field, f'--{field} "Tom finds a key."')
+            raise TavuError(f"--{field} is {text!r}, expected something, as in {example}. Or leave it out.")
+    if best_of > 1 and not values:
+        raise TavuError("--best-of chooses by what was asked for, and nothing was. Name --words, --features, --summary or --sentence.")
+    return Request(**values) if values else None
+
+
+def refuse_unknown_features(request: Request | None, facts: Mapping[str, Any]) -> None:
+    """Raise TavuError for a feature that a model has never met, where it is known which it has."""
+    known = facts.get("features") or []
+    for feature in request.features if request else ():
+        if known and feature not in known:
+            near = difflib.get_close_matches(feature, known, n=1, cutoff=0.5)
+            advice = f"Did you mean {near[0]}?" if near else f"It knows: {', '.join(known)}."
+            raise TavuError(f"The model has never met the feature {feature!r}, so asking for it would change nothing. {advice}")
