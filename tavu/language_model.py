@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tavu.config import SamplingConfig
-from tavu.data.records import MARK, Request
+from tavu.data.records import MARK, Request, chat_prompt
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.evaluation.obedience import obedience
@@ -62,7 +62,7 @@ class LanguageModel:
     ) -> str:
         """The text that goes on from a prompt, without it, up to END, a stop string or max_bytes. Raises TavuError for a value out of range."""
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, _strings(stop), self.is_text)
-        return self.write(prompt, config)[0].text
+        return self.write(self.read_for(_bytes(prompt)), config)[0].text
 
     def stream(
         self,
@@ -79,16 +79,23 @@ class LanguageModel:
     ) -> Iterator[str]:
         """What `generate` returns, piece by piece as it is written; never half a character."""
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, _strings(stop), self.is_text)
-        return stream(self.network, _bytes(prompt), config)
+        return stream(self.network, self.read_for(_bytes(prompt)), config)
 
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
         """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
         return write(self.network, _bytes(prompt), config, count=count)
 
     @property
-    def takes_requests(self) -> bool:
-        """Whether it was fine-tuned on records, and so writes what a request asks for."""
-        return self.facts.get("as_records") is True
+    def records(self) -> str | None:
+        """What records it was fine-tuned on (data/records.py, Kind); None: on none."""
+        known = self.facts.get("records")
+        return known if isinstance(known, str) else None
+
+    def read_for(self, prompt: bytes) -> bytes:
+        """What the model reads where somebody gives it a prompt: as its records have it, or, of a model of stories, as the beginning of one."""
+        if self.records == "chat":
+            prompt = chat_prompt([{"role": "user", "content": prompt.decode(errors="replace")}]).encode()
+        return prompt + MARK if self.records in ("chat", "prompts") and prompt else prompt
 
     def write_to_order(self, request: Request, config: SamplingConfig, *, opening: str = "", count: int = 1, best_of: int = 1) -> list[Written]:
         """`count` stories that a request asks for, each going on from an opening of its own; see `write`.
@@ -105,8 +112,8 @@ class LanguageModel:
         return [drafts[max(range(i, i + best_of), key=scores.__getitem__)] for i in range(0, len(drafts), best_of)]
 
     def read_before(self, request: Request) -> bytes:
-        """What the model reads before a story that a request asks for. Raises TavuError when it was not fine-tuned on records."""
-        if not self.takes_requests:
+        """What the model reads before a story that a request asks for. Raises TavuError when it was not fine-tuned on such."""
+        if self.records != "stories":
             teach = f"Teach it with `tavu finetune {self.path} DATA`"
             raise TavuError(f'{self.path} was not taught to follow requests. {teach}, or give it a beginning instead, as "Once upon a time".')
         return request.prompt().encode() + MARK

@@ -62,18 +62,18 @@ def generate(
         config = replace(config, valid_utf8=False)
         if sys.stdout.isatty() and not as_json:
             raise TavuError("This model writes raw bytes, which a terminal cannot show. Send them to a file, as in `tavu generate ... > out.bin`.")
-    opening = _as_text(begin) if loaded.is_text else ""
+    opening = _as_text(begin) if loaded.is_text and loaded.records in (None, "stories") else ""
     shown = showable if sys.stdout.isatty() else str  # a model that has learned little may write what takes a terminal apart
 
     if loaded.is_text and count == 1 and best_of == 1 and not as_json:
-        read = begin if request is None else loaded.read_before(request) + begin
+        read = loaded.read_for(begin) if request is None else loaded.read_before(request) + begin
         print(shown(opening), end="", flush=True)
         for piece in stream(loaded.network, read, config):
             print(shown(piece), end="", flush=True)
         print()
         return
     if request is None:
-        written = loaded.write(begin, config, count=count)
+        written = loaded.write(loaded.read_for(begin), config, count=count)
     else:
         written = loaded.write_to_order(request, config, opening=opening, count=count, best_of=best_of)
     if as_json:

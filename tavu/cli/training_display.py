@@ -17,6 +17,7 @@ from tavu import runs
 from tavu.config import Recipe
 from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
+from tavu.data.records import request_of
 from tavu.evaluation.bits_per_byte import BitsPerByte
 from tavu.reports.wording import showable
 from tavu.training import events
@@ -30,7 +31,7 @@ def show(recipe: Recipe, folder: Path, *, resume: bool, command: Sequence[str]) 
     console = Console(stderr=True, highlight=False)
     view = _Live(console) if console.is_terminal else _Plain(console)
     finished: events.Finished | None = None
-    prompt = ""
+    options = [""]
     with view:
         for event in runs.run(recipe, folder, resume=resume, command=command, read_progress=view.reading):
             match event:
@@ -44,12 +45,13 @@ def show(recipe: Recipe, folder: Path, *, resume: bool, command: Sequence[str]) 
                 case events.Milestone():
                     view.milestone(event)
                     prompt = event.samples[-1][0]
+                    options = _asked_for(prompt) if recipe.data.as_records else [prompt]
                 case events.Stopping():
                     view.line("Stopping: the model is measured and saved; a moment.")
                 case events.Finished():
                     finished = event
     assert finished is not None
-    print(_summary(finished, prompt, folder))
+    print(_summary(finished, options, folder))
     return {
         "model": str(finished.model),
         "val_bpb": finished.validation.bits_per_byte,
@@ -180,7 +182,7 @@ def _milestone_line(milestone: events.Milestone) -> str:
     return f"{_duration(milestone.seconds):>8}  validation {_bits(milestone.validation, 3)} bits per byte{best}  {seen}"
 
 
-def _summary(finished: events.Finished, prompt: str, folder: Path) -> str:
+def _summary(finished: events.Finished, options: Sequence[str], folder: Path) -> str:
     since, end = _duration(finished.best_seconds), _duration(finished.seconds)
     ends = {
         "budget": f"Trained for {end}",
@@ -194,9 +196,23 @@ def _summary(finished: events.Finished, prompt: str, folder: Path) -> str:
         f"Model:   {finished.model}",
         f"Report:  {folder / 'report.html'}",
         f"Picture: {folder / 'progress.png'}",
-        f"Next:    tavu generate {_quoted(str(folder))} {_quoted(prompt)}",
+        f"Next:    tavu generate {' '.join(_quoted(word) for word in (str(folder), *options))}",
     ]
     return "\n".join(lines)
+
+
+def _asked_for(prompt: str) -> list[str]:
+    """The options of `tavu generate` that ask for what the prompt of a record does."""
+    request = request_of(prompt)
+    if request is None:
+        return [prompt]
+    asked = {
+        "--words": ",".join(request.words),
+        "--features": ",".join(request.features),
+        "--summary": request.summary,
+        "--sentence": request.sentence,
+    }
+    return [word for option, value in asked.items() if value for word in (option, value)]
 
 
 def _bits(validation: BitsPerByte, digits: int) -> str:

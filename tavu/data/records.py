@@ -12,9 +12,10 @@ with a story and its fields, with `prompt` and `completion`, or with `messages` 
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from tavu.errors import TavuError
 
@@ -28,6 +29,8 @@ _WORD_FIELDS = ("words", "verb", "noun", "adjective")
 _STORY_FIELDS = ("story", "text")
 _LABEL = re.compile(r"^(random sentence|sentence|features|words|summary|story):[ \t]*", re.IGNORECASE | re.MULTILINE)
 PLAIN_ONE_IN = 5
+Kind = Literal["stories", "chat", "prompts"]
+"""What a model was fine-tuned on: stories with requests, answers in a conversation, or completions of other prompts."""
 ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
@@ -86,6 +89,13 @@ def split_document(document: bytes) -> tuple[bytes, bytes]:
     return (prompt + mark, completion) if mark else (b"", document)
 
 
+def kind_of_records(prompts: Iterable[str]) -> Kind:
+    """What most records of a model ask for, told by how their prompts end (without marks)."""
+    ends = Counter(prompt.rsplit("\n", 1)[-1] for prompt in prompts if prompt)
+    most = max(ends, key=ends.__getitem__, default="")
+    return "stories" if most == f"{STORY}:" else "chat" if most == f"{ROLES['assistant']}:" else "prompts"
+
+
 def requested_features(prompt: str) -> tuple[str, ...]:
     """The features that a prompt asks for.
 
@@ -128,6 +138,14 @@ def parse_record(text: str) -> Record:
         raise TavuError(f"it has a {STORY}: and nothing that was asked for")
     request = Request(listed(values.get("words", "")), listed(values.get("features", "")), values.get("summary", ""), values.get("sentence", ""))
     return Record(request.prompt(list(values)), story, request)
+
+
+def request_of(prompt: str) -> Request | None:
+    """What a prompt (without its mark) asks for; None where it does not ask for a story."""
+    try:
+        return parse_record(f"{prompt} x").request
+    except TavuError:
+        return None
 
 
 def records_of_row(row: Any) -> Iterator[Record]:

@@ -12,7 +12,7 @@ import torch
 from tavu.config import Recipe, SamplingConfig
 from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
-from tavu.data.records import MARK, requested_features, split_document
+from tavu.data.records import MARK, kind_of_records, requested_features, split_document
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.generation.writing import write
 from tavu.model_file import MODEL_NAME, Model, load_model, save_model
@@ -32,7 +32,7 @@ class Milestones:
     def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path, log: RunLog, plan: Plan):
         self.recipe, self.corpus, self.folder, self.log, self.plan = recipe, corpus, folder, log, plan
         self.bytes_per_patch: float | None = None
-        self.features = known_features(corpus.train) if recipe.data.as_records else None
+        self.records: dict[str, Any] = about_records(corpus.train) if recipe.data.as_records else {}
         self.documents = spread(corpus.valid, recipe.train.valid_bytes)
         self.sampling = SamplingConfig(
             temperature=recipe.sample.temperature,
@@ -94,8 +94,7 @@ class Milestones:
         """What a model file tells of its training."""
         return {
             "kind": "bytes" if self.recipe.data.as_bytes else "text",
-            "as_records": self.recipe.data.as_records,
-            "features": self.features,
+            **self.records,
             "sources": [Path(source).name for source in self.recipe.data.sources],  # where they lie is nobody else's business
             "bytes_per_patch": self.bytes_per_patch,
             "train_bytes": self.corpus.train.num_bytes,
@@ -110,13 +109,12 @@ class Milestones:
         }
 
 
-def known_features(documents: DocumentFile) -> list[str]:
-    """The features that the first records ask for, the commonest first."""
-    counts = Counter[str]()
-    for i in range(min(KNOWN_FROM, documents.num_documents)):
-        prompt, _ = split_document(documents.document(i).tobytes())
-        counts.update(requested_features(prompt.removesuffix(MARK).decode(errors="replace")))
-    return [feature for feature, count in counts.most_common(MAX_FEATURES) if count > 1]
+def about_records(documents: DocumentFile) -> dict[str, Any]:
+    """What a model file tells of the records that it was fine-tuned on: their kind, and the features that were asked for, the commonest first."""
+    read = (split_document(documents.document(i).tobytes())[0] for i in range(min(KNOWN_FROM, documents.num_documents)))
+    prompts = [prompt.removesuffix(MARK).decode() for prompt in read if prompt]
+    counts = Counter(feature for prompt in prompts for feature in requested_features(prompt))
+    return {"records": kind_of_records(prompts), "features": [feature for feature, count in counts.most_common(MAX_FEATURES) if count > 1]}
 
 
 def bytes_per_patch(model: Model, documents: Sequence[np.ndarray]) -> float:

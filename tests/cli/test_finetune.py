@@ -1,0 +1,98 @@
+"""From plain stories to a model that takes requests: instruct-data, finetune, generate."""
+
+import json
+
+import pytest
+
+import tavu as package
+from tavu.model_file import load_model
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    from tavu.data.tales import tell_many
+
+    path = tmp_path_factory.mktemp("records") / "records.jsonl"
+    rows = [{"story": t.text, "words": t.words, "features": t.features, "summary": t.summary} for t in tell_many(1, 60)]
+    path.write_text("\n".join([*map(json.dumps, rows), '{"story": "no request"}']))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned(run_folder, records, tmp_path_factory):
+    """The run folder of the tiny model after two steps of fine-tuning."""
+    from tavu import runs
+    from tests.training.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("runs") / "tuned"
+    settings = [setting for setting in TINY if not setting.startswith("model.") and "prompts" not in setting]
+    recipe = runs.finetune_recipe(run_folder, [str(records)], settings=[*settings, "train.steps=2"])
+    list(runs.run(recipe, folder))
+    return folder
+
+
+def test_derived_records(answer, tavu, stories, tmp_path):
+    told = answer("instruct-data", stories, "--out", tmp_path / "new" / "records.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "new" / "records.jsonl").read_text().splitlines()]
+    assert told["records"] == len(rows) > 10 and told["skipped"] == 0
+    assert all(row["derived"] and row["story"] and row.keys() & {"words", "sentence", "features"} for row in rows)
+    status, out, _ = tavu("instruct-data", stories, "--out", tmp_path / "records.jsonl")
+    assert status == 0 and "derived by rule" in out and f"Next: tavu finetune MODEL {tmp_path / 'records.jsonl'}" in out
+
+
+def test_derived_records_into_a_folder(refused, stories, tmp_path):
+    assert refused("instruct-data", stories, "--out", tmp_path) == (
+        f"{tmp_path} is a folder, expected the name of a new file, as {tmp_path / 'instruct.jsonl'}."
+    )
+
+
+def test_fine_tuning_goes_on_from_the_model_and_says_what_it_skipped(tavu, run_folder, records, small, tmp_path):
+    settings = [
+        word for setting in zip(small[::2], small[1::2], strict=True) if not setting[1].startswith(("model.", "sample.prompts")) for word in setting
+    ]
+    status, out, err = tavu("finetune", run_folder, records, "--steps", 2, "--out", tmp_path / "run", *settings)
+    assert status == 0, err
+    assert "Skipped 1" in err and "nothing that was asked for" in err
+    assert "tavu generate" in out and "--words" in out
+    before, after = (dict(load_model(folder)[0].named_parameters()) for folder in (run_folder, tmp_path / "run"))
+    moved = max(float((before[name] - after[name]).abs().max()) for name in before)
+    assert 0 < moved < 0.2
+    status, _, err = tavu("train", "--resume", tmp_path / "run", "--steps", 3)
+    assert status == 0, err
+
+
+def test_what_is_asked_for_reaches_the_model(tavu, answer, tuned):
+    model = package.load(tuned)
+    assert model.records == "stories" and "Dialogue" in model.facts["features"]
+    told = answer("generate", tuned, "Once", "--words", "oak, cat", "--features", "Dialogue", "--max-bytes", 30, "--best-of", 3)
+    assert told["obeyed"]["words"].keys() == {"oak", "cat"}
+    plain, asked = (tavu("generate", tuned, "--max-bytes", 60, *more)[1] for more in ((), ("--words", "oak")))
+    assert plain != asked and "Words" not in asked
+
+
+def test_best_of_takes_the_one_that_obeys_most(tuned, monkeypatch):
+    from tavu.config import SamplingConfig
+    from tavu.data.records import Request
+
+    model = package.load(tuned)
+    drafts = model.write(model.read_before(Request(words=("oak",))), SamplingConfig(max_bytes=40), count=4)
+    others = "".join(drafts[i].text for i in (0, 1, 3))
+    word = next(word for word in drafts[2].text.split() if len(word) > 3 and word[:3] not in others)
+    monkeypatch.setattr(model, "read_before", lambda request: Request(words=("oak",)).prompt().encode() + b"\xff\n")
+    (best,) = model.write_to_order(Request(words=(word,)), SamplingConfig(max_bytes=40), best_of=4)
+    assert best.text == drafts[2].text
+
+
+def test_mistakes(refused, tuned, run_folder, records, tmp_path):
+    assert refused("generate", run_folder, "--words", "oak").startswith(
+        f"{run_folder / 'model.safetensors'} was not taught to follow requests. Teach it"
+    )
+    assert refused("generate", tuned, "--words", "") == "--words is '', expected something, as in --words quit,oak,gloomy. Or leave it out."
+    assert refused("generate", tuned, "--features", "Dialog").endswith("asking for it would change nothing. Did you mean Dialogue?")
+    assert "It knows: Dialogue" in refused("generate", tuned, "--features", "xyzzy")
+    assert refused("generate", tuned, "--best-of", 3).startswith("--best-of chooses by what was asked for, and nothing was.")
+    assert refused("generate", tuned, "--words", "oak", "--best-of", 0) == "best_of is 0, expected 1 or more."
+    (tmp_path / "bad.jsonl").write_text('{"story": "x"}\n')
+    assert "and all were skipped" in refused("finetune", run_folder, tmp_path / "bad.jsonl", "--steps", 1, "--out", tmp_path / "run")
+    assert refused("finetune", "nowhere", records).startswith("There is no model 'nowhere'")
+    assert not (tmp_path / "run").exists()
