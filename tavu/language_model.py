@@ -1,7 +1,7 @@
 """A trained model as Python programs use it; the command line uses the same."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,13 @@ class LanguageModel:
 
     def read_for(self, prompt: bytes) -> bytes:
         """What the model reads where somebody gives it a prompt: as its records have it, or, of a model of stories, as the beginning of one."""
-        if self.records == "chat":
-            prompt = chat_prompt([{"role": "user", "content": prompt.decode(errors="replace")}]).encode()
-        return prompt + MARK if self.records in ("chat", "prompts") and prompt else prompt
+        if self.records == "chat" and prompt:
+            return self.read_for_messages([{"role": "user", "content": prompt.decode(errors="replace")}])
+        return prompt + MARK if self.records == "prompts" and prompt else prompt
+
+    def read_for_messages(self, messages: Sequence[Mapping[str, str]]) -> bytes:
+        """What the model reads before its answer in a conversation; each message has a role and a content."""
+        return chat_prompt(messages).encode() + MARK
 
     def write_to_order(self, request: Request, config: SamplingConfig, *, opening: str = "", count: int = 1, best_of: int = 1) -> list[Written]:
         """`count` stories that a request asks for, each going on from an opening of its own; see `write`.

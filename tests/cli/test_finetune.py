@@ -1,6 +1,9 @@
 """From plain stories to a model that takes requests: instruct-data, finetune, generate."""
 
+import io
 import json
+import re
+import sys
 
 import pytest
 
@@ -47,15 +50,14 @@ def test_derived_records_into_a_folder(refused, stories, tmp_path):
 
 
 def test_fine_tuning_goes_on_from_the_model_and_says_what_it_skipped(tavu, run_folder, records, small, tmp_path):
-    settings = [
-        word for setting in zip(small[::2], small[1::2], strict=True) if not setting[1].startswith(("model.", "sample.prompts")) for word in setting
-    ]
-    status, out, err = tavu("finetune", run_folder, records, "--steps", 2, "--out", tmp_path / "run", *settings)
+    kept = [setting for setting in small[1::2] if not setting.startswith(("model.", "sample.prompts"))]
+    settings = [word for setting in kept for word in ("--set", setting)]
+    status, out, err = tavu("finetune", run_folder, records, "--valid", "tales:5", "--steps", 2, "--out", tmp_path / "run", *settings)
     assert status == 0, err
-    assert "Skipped 1" in err and "nothing that was asked for" in err
-    assert "tavu generate" in out and "--words" in out
+    assert "dropped: 1 unreadable" in err and "row 61 is no record: it has a story and nothing that was asked for" in err
+    assert re.search(r"Next: +tavu generate \S+ .*--(words|features|summary) ", out)
     before, after = (dict(load_model(folder)[0].named_parameters()) for folder in (run_folder, tmp_path / "run"))
-    moved = max(float((before[name] - after[name]).abs().max()) for name in before)
+    moved = max(float((before[name] - after[name]).detach().abs().max()) for name in before)
     assert 0 < moved < 0.2
     status, _, err = tavu("train", "--resume", tmp_path / "run", "--steps", 3)
     assert status == 0, err
@@ -96,3 +98,29 @@ def test_mistakes(refused, tuned, run_folder, records, tmp_path):
     assert "and all were skipped" in refused("finetune", run_folder, tmp_path / "bad.jsonl", "--steps", 1, "--out", tmp_path / "run")
     assert refused("finetune", "nowhere", records).startswith("There is no model 'nowhere'")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def talker(run_folder, tmp_path_factory):
+    """The tiny model after a step on conversations."""
+    from tavu import runs
+    from tests.training.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("chat")
+    rows = [{"messages": [{"role": "user", "content": f"Say {n}"}, {"role": "assistant", "content": f"{n}!"}]} for n in range(40)]
+    (folder / "chat.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    settings = [setting for setting in TINY if not setting.startswith("model.") and "prompts" not in setting]
+    list(runs.run(runs.finetune_recipe(run_folder, [str(folder / "chat.jsonl")], settings=[*settings, "train.steps=1"]), folder / "run"))
+    return folder / "run"
+
+
+def test_a_conversation(tavu, talker, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Hello!\nAnd a much longer second turn\n\nnever read\n"))
+    status, out, err = tavu("chat", talker, "--max-bytes", 15)
+    assert status == 0, err
+    model = package.load(talker)
+    assert model.records == "chat" and out.startswith(model.generate("Hello!", max_bytes=15) + "\n") and out.count("\n") >= 2
+
+
+def test_a_model_that_does_not_talk(refused, run_folder):
+    assert "was not fine-tuned on conversations" in refused("chat", run_folder)

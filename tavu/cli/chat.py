@@ -1,0 +1,58 @@
+"""tavu chat: talk with a model in the terminal."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOM_FOR_ANSWER = 256
+"""Bytes of the context that are kept free for an answer: the oldest turns are forgotten first."""
+
+
+def chat(
+    model: Annotated[Path, typer.Argument(help="A model that was fine-tuned on records with messages.")],
+    system: Annotated[str | None, typer.Option(help="What stands before the conversation.")] = None,
+    max_bytes: Annotated[int, typer.Option(help="The longest answer.")] = 1024,
+    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = 0.8,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
+) -> None:
+    """Talk with a model; an empty line, or Ctrl-D, ends it.
+
+    Example: tavu chat runs/assistant
+    """
+    from dataclasses import replace
+
+    from tavu.config import SamplingConfig
+    from tavu.errors import TavuError
+    from tavu.generation.writing import stream
+    from tavu.language_model import load
+    from tavu.reports.wording import showable
+
+    config = SamplingConfig(temperature=temperature, max_bytes=max_bytes, seed=seed)
+    loaded = load(model)
+    if loaded.records != "chat":
+        teach = "Teach one: tavu finetune MODEL conversations.jsonl, with rows of messages"
+        raise TavuError(f"{loaded.path} was not fine-tuned on conversations. {teach}. Of this one, `tavu generate` takes beginnings.")
+    first = [{"role": "system", "content": system}] if system else []
+    turns: list[dict[str, str]] = []
+    context = loaded.network.config.max_seq_len - 1 - ROOM_FOR_ANSWER
+    while said := _said():
+        turns.append({"role": "user", "content": said})
+        while len(turns) > 1 and len(loaded.read_for_messages([*first, *turns])) > context:
+            turns = turns[2:]
+        answer = ""
+        for piece in stream(loaded.network, loaded.read_for_messages([*first, *turns]), config):
+            answer += piece
+            print(showable(piece) if sys.stdout.isatty() else piece, end="", flush=True)
+        print()
+        turns.append({"role": "assistant", "content": answer})
+        config = replace(config, seed=config.seed + 1)
+
+
+def _said() -> str:
+    """The next line of the user; empty at the end."""
+    try:
+        return input("> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""
