@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from tavu.evaluation.evaluate import Evaluation
+    from tavu.language_model import LanguageModel
 
 
 def evaluate(
@@ -18,6 +19,11 @@ def evaluate(
     record_bytes: Annotated[
         int | None, typer.Option(help="For models of bytes: so many bytes of a file are one document.  [default: as trained]")
     ] = None,
+    records: Annotated[bool, typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: only their completions count.")] = False,
+    stories: Annotated[bool, typer.Option("--stories", help="Let it write, and measure what it writes: does it stop, repeat, copy, obey.")] = False,
+    count: Annotated[int, typer.Option(help="With --stories: so many of each kind.")] = 64,
+    page: Annotated[Path | None, typer.Option(help="With --stories: the page to write.  [default: stories.html beside the model, or here]")] = None,
+    seed: Annotated[int, typer.Option(help="With --stories: the same seed writes the same.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -30,6 +36,7 @@ def evaluate(
     from rich.progress import Progress
 
     from tavu.cli.json_line import print_json_line
+    from tavu.config import check
     from tavu.data.sources import SourceOptions, SourceReport, read_documents
     from tavu.errors import TavuError
     from tavu.evaluation.evaluate import evaluate as evaluate_model
@@ -41,15 +48,22 @@ def evaluate(
         raise TavuError(f"--record-bytes is {record_bytes}, but {model} is a model of text, which has no records. Leave it out.")
     if record_bytes is None:
         record_bytes = loaded.record_bytes
-    options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad)
+    if stories and not loaded.is_text:
+        raise TavuError(f"--stories lets a model write stories, but {model} is a model of raw bytes. Leave it out.")
+    check(count >= 1, "count", count, "1 or more.")
+    options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad, as_records=records)
     report = SourceReport()
     documents = [document for name in source for document in read_documents(name, options, report)]
+    if stories:
+        _evaluate_stories(loaded, documents, count, seed, page, as_json)
+        return
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("measuring", total=report.bytes)
         evaluation = evaluate_model(
             loaded.network,
             documents,
             train_documents=_training_text(loaded.path.parent),
+            as_records=records,
             progress=lambda done: bar.update(task, completed=done),
         )
     if as_json:
@@ -60,6 +74,49 @@ def evaluate(
     if report.skipped:
         print(f"Skipped {report.skipped:,}, as: {report.reasons[0]}")
     print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
+
+
+def _evaluate_stories(loaded: "LanguageModel", documents: list[bytes], count: int, seed: int, page: Path | None, as_json: bool) -> None:
+    """Measure what a model writes, tell it, and make the page."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tavu.cli.json_line import print_json_line
+    from tavu.config import SamplingConfig
+    from tavu.evaluation.stories import evaluate_stories
+    from tavu.files import make_folder
+    from tavu.model_file import SHIPPED
+    from tavu.reports.stories_page import told, write_stories_page
+
+    page = page or (loaded.path.with_name("stories.html") if loaded.path.parent != SHIPPED else Path("stories.html"))
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=1.0)
+        evaluation = evaluate_stories(
+            loaded.network,
+            documents,
+            _training_text(loaded.path.parent),
+            SamplingConfig(seed=seed, max_bytes=1024),
+            follows_requests=loaded.records == "stories",
+            num_stories=count,
+            num_requests=count,
+            progress=lambda what, share: bar.update(task, description=what, completed=share),
+        )
+    make_folder(page.parent)
+    write_stories_page(evaluation, str(loaded.path), page)
+    if as_json:
+        stories = [asdict(story) for story in evaluation.stories]
+        about = {"model": str(loaded.path), "seconds": evaluation.seconds, "page": str(page)}
+        print_json_line({"measures": [asdict(measure) for measure in evaluation.measures], "stories": stories} | about)
+        return
+    group = ""
+    for measure in evaluation.measures:
+        if measure.group != group:
+            group = measure.group
+            print(f"\n{group}")
+        print(f"  {measure.name:56} {told(measure):>16}  of {measure.n}")
+    print(f"\nThe stories, each beside its scores: {page}")
 
 
 def _training_text(folder: Path) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tavu.data.records import split_document
 from tavu.evaluation.bits_per_byte import BitsPerByte, document_bits, summarize
 from tavu.evaluation.ngram import ngram_floors
 from tavu.model_file import Model
@@ -43,9 +44,10 @@ def evaluate(
     documents: Sequence[bytes],
     *,
     train_documents: Iterable[bytes] = (),
+    as_records: bool = False,
     progress: Callable[[int], None] = lambda num_bytes: None,
 ) -> Evaluation:
-    """Measure a model on whole documents.
+    """Measure a model on whole documents, or on the completions of records.
 
     The n-gram floors learn from train_documents; without any, each half of the documents is scored by floors that the other half trained.
     `progress` is told how many bytes are done. Raises TavuError when there is nothing to measure.
@@ -54,15 +56,16 @@ def evaluate(
     totals = np.zeros(len(arrays))
     in_patch, in_document = _Means(LAST_PLACE_IN_PATCH + 1), _Means(len(PLACES_IN_DOCUMENT))
     done, begun = 0, time.perf_counter()
-    for document, first, bits, places in document_bits(model, arrays):
+    for document, first, bits, places in document_bits(model, arrays, as_records=as_records):
         totals[document] += bits.sum(dtype=np.float64)
         in_patch.add(np.minimum(places, LAST_PLACE_IN_PATCH), bits)
         in_document.add(np.searchsorted(PLACES_IN_DOCUMENT, np.arange(first, first + len(bits)), side="right") - 1, bits)
         done += len(bits)
         progress(done)
     seconds = time.perf_counter() - begun
-    result = summarize(totals.tolist(), [len(array) for array in arrays])
-    floors, floors_from = _floors(documents, train_documents)
+    completions = [split_document(document)[1] for document in documents] if as_records else documents
+    result = summarize(totals.tolist(), list(map(len, completions)))
+    floors, floors_from = _floors(completions, (split_document(document)[1] if as_records else document for document in train_documents))
     return Evaluation(
         result,
         in_patch.named([str(i) for i in range(LAST_PLACE_IN_PATCH)] + [f"{LAST_PLACE_IN_PATCH}+"]),

@@ -2,13 +2,12 @@
 
 import html
 import time
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from tavu.files import replace_file
 from tavu.reports.curve import curve_svg
 from tavu.reports.facts import facts, key_figures
+from tavu.reports.page import page
 from tavu.reports.plots import write_progress_png
 from tavu.reports.run_folder import RunRecord, read_run
 from tavu.reports.timeline import timeline
@@ -17,35 +16,6 @@ from tavu.reports.wording import bpb, duration, ending, meaning, showable
 RELOAD_SECONDS = 20
 SILENT_SECONDS = 15 * 60
 """A run without an ending whose metrics have not grown for this long is no longer training."""
-
-# The policy lets the page load nothing and run nothing, whatever a model wrote into it.
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-$reload<title>$title</title>
-<style>
-$style</style>
-</head>
-<body>
-<header>
-<p class="kind">tavu run</p>
-<h1>$name</h1>
-<p class="state $state_kind">$state</p>
-<div class="result"><p class="score">$score</p><p class="meaning">$meaning</p></div>
-$figures
-</header>
-<main>
-$curve
-$timeline
-$facts
-</main>
-</body>
-</html>
-""")
 
 
 def write_report(folder: Path) -> None:
@@ -63,22 +33,14 @@ def report_page(record: RunRecord, *, now: float) -> str:
     result = record.result
     score = f"{bpb(result.val_bpb, result.standard_error)} <small>bits per byte</small>" if result else "<small>no result yet</small>"
     state_kind, state = _state(record, now)
-    return _PAGE.substitute(
-        reload=f'<meta http-equiv="refresh" content="{RELOAD_SECONDS}">\n' if state_kind == "training" else "",
-        title=("training… " if state_kind == "training" else "")
-        + html.escape(showable(record.name))
-        + (f": {bpb(result.val_bpb)} bits per byte" if result else ""),
-        style=files("tavu.reports").joinpath("report.css").read_text(encoding="utf-8"),
-        name=html.escape(showable(record.name)),
-        state_kind=state_kind,
-        state=html.escape(state),
-        score=score,
-        meaning=html.escape(meaning(record)),
-        figures=key_figures(record),
-        curve=_curve(record),
-        timeline=timeline(record),
-        facts=facts(record),
+    name = showable(record.name)
+    header = (
+        f'<p class="kind">tavu run</p>\n<h1>{html.escape(name)}</h1>\n<p class="state {state_kind}">{html.escape(state)}</p>\n'
+        f'<div class="result"><p class="score">{score}</p><p class="meaning">{html.escape(meaning(record))}</p></div>\n{key_figures(record)}'
     )
+    title = ("training… " if state_kind == "training" else "") + name + (f": {bpb(result.val_bpb)} bits per byte" if result else "")
+    main = f"{_curve(record)}\n{timeline(record)}\n{facts(record)}"
+    return page(title, header, main, reload_seconds=RELOAD_SECONDS if state_kind == "training" else None)
 
 
 def _state(record: RunRecord, now: float) -> tuple[str, str]:

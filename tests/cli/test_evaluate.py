@@ -80,3 +80,15 @@ def test_skip_bad_counts_what_it_skipped(tavu, answer, run_folder, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "Once upon a time."}\n{\n')
     assert answer("evaluate", run_folder, tmp_path / "a.jsonl", "--skip-bad")["skipped"] == 1
     assert "Skipped 1, as: " in tavu("evaluate", run_folder, tmp_path / "a.jsonl", "--skip-bad")[1]
+
+
+def test_stories(tavu, answer, run_folder, tmp_path):
+    (tmp_path / "valid.txt").write_text("\n<|endoftext|>\n".join(f"One day Tom ran to the sea and back. He saw {n} ships." for n in range(4)))
+    told = answer("evaluate", run_folder, tmp_path / "valid.txt", "--stories", "--count", 2, "--page", tmp_path / "new" / "page.html")
+    assert {measure["name"] for measure in told["measures"]} >= {"stops by itself", "words", "facts"} and len(told["stories"]) == 2
+    assert (tmp_path / "new" / "page.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_records_are_measured_by_their_completions(answer, run_folder, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"prompt": "Say it", "completion": "Once there was a story."}')
+    assert answer("evaluate", run_folder, tmp_path / "a.jsonl", "--records")["num_bytes"] == len("Once there was a story.")

@@ -1,0 +1,108 @@
+"""Forced choices: beginnings with an ending that makes sense and one that does not, told apart by which costs a model fewer bits.
+
+Two kinds. Of English stories, the beginnings of Eldan and Li 2023 (arXiv 2305.07759, section 4.2), whose authors read what models wrote after them;
+the two endings (choices.jsonl) are ours, so that nobody need read. And of any stories, pairs made from them: a story as it is, and with something
+of it changed that no reader would let pass.
+"""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+
+from tavu.data.derive import sentences_of
+from tavu.evaluation.bits_per_byte import document_bits
+from tavu.model_file import Model
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of two endings goes on from a beginning."""
+
+    kind: str
+    beginning: str
+    right: str
+    wrong: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """How many bits each ending costs a model."""
+
+    choice: Choice
+    right_bits: float
+    wrong_bits: float
+
+    @property
+    def is_right(self) -> bool:
+        """Told per byte, since endings differ in length."""
+        right, wrong = len(self.choice.right.encode()), len(self.choice.wrong.encode())
+        return self.right_bits / right < self.wrong_bits / wrong
+
+
+def english_choices() -> list[Choice]:
+    """Facts, reasoning, and keeping track of what was said."""
+    lines = (resources.files("tavu.evaluation") / "choices.jsonl").read_text(encoding="utf-8").splitlines()
+    return [Choice(**json.loads(line)) for line in lines]
+
+
+def choices_from(stories: Sequence[str], per_kind: int, seed: int = 0) -> list[Choice]:
+    """Up to per_kind pairs of each kind, made from stories: two words swapped, two sentences swapped, another name at the last mention of one."""
+    dice = random.Random(seed)
+    names = [name for name, count in _names(stories).most_common(50) if count > 1]
+    made: dict[str, list[Choice]] = {"word order": [], "sentence order": [], "name": []}
+    for story in stories:
+        for pair in _pairs(story, names, dice):
+            if len(made[pair.kind]) < per_kind:
+                made[pair.kind].append(pair)
+        if all(len(pairs) == per_kind for pairs in made.values()):
+            break
+    return [pair for pairs in made.values() for pair in pairs]
+
+
+def choose(model: Model, choices: Sequence[Choice]) -> list[Chosen]:
+    """What both endings of each choice cost a model."""
+    texts = [(choice.beginning.encode(), ending.encode()) for choice in choices for ending in (choice.right, choice.wrong)]
+    costs = np.zeros(len(texts))
+    for document, first, bits, _ in document_bits(model, [np.frombuffer(begin + end, dtype=np.uint8) for begin, end in texts]):
+        begin, end = map(len, texts[document])
+        costs[document] += bits[max(0, begin - first) : max(0, begin + end - first)].sum()  # without the END after it
+    return [Chosen(choice, *costs[2 * i : 2 * i + 2].tolist()) for i, choice in enumerate(choices)]
+
+
+def _pairs(story: str, names: Sequence[str], dice: random.Random) -> Iterator[Choice]:
+    sentences = list(sentences_of(story))
+    if len(sentences) < 4:
+        return
+    at = dice.randrange(2, len(sentences))
+    beginning, sentence = " ".join(sentences[:at]) + " ", sentences[at]
+    words = sentence.split(" ")
+    places = [i for i in range(1, len(words) - 2) if words[i].isalpha() and words[i + 1].isalpha() and words[i] != words[i + 1]]
+    if places:
+        i = dice.choice(places)
+        yield Choice("word order", beginning, sentence, " ".join([*words[:i], words[i + 1], words[i], *words[i + 2 :]]))
+    if at + 1 < len(sentences) and sentences[at] != sentences[at + 1]:
+        yield Choice("sentence order", beginning, f"{sentence} {sentences[at + 1]}", f"{sentences[at + 1]} {sentence}")
+    here = [name for name in names if len(re.findall(rf"\b{re.escape(name)}\b", story)) > 1]
+    others = [name for name in names if name not in story]
+    if here and others:
+        name, other = dice.choice(here), dice.choice(others)
+        last = story.rindex(name)
+        yield Choice("name", story[:last], name, other)
+
+
+def _names(stories: Sequence[str]) -> Counter[str]:
+    """Words in how many stories they stand, of those that are never seen in small letters."""
+    capital, small = Counter[str](), set[str]()
+    for story in stories:
+        words = set(_WORD.findall(story))
+        capital.update({word for word in words if word[:1].isupper() and word[1:].islower()})
+        small.update({word for word in words if word.islower()})
+    return Counter({word: count for word, count in capital.items() if word.lower() not in small})

@@ -1,0 +1,85 @@
+"""Stories are measured by figures whose worth can be told beforehand on text made for it."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from tavu.config import SamplingConfig
+from tavu.data.records import Record, Request
+from tavu.data.tales import tell_many
+from tavu.errors import TavuError
+from tavu.evaluation.choices import Choice, choices_from, choose, english_choices
+from tavu.evaluation.stories import evaluate_stories
+from tavu.evaluation.text_measures import Seen, distinct, longest_copied, precision, repetition, words_in_order
+from tavu.reports.stories_page import stories_page
+
+TALES = [tale.text for tale in tell_many(0, 60)]
+
+
+def test_words_and_their_runs():
+    words = words_in_order("The cat, the CAT! Ääni 7")
+    assert words == ["the", "cat", "the", "cat", "ääni", "7"]
+    assert distinct([words], 1) == 4 / 6 and distinct([words], 2) == 4 / 5 and distinct([], 2) == 0
+    assert repetition(list("abcdabcd"), 4) == pytest.approx(1 / 5) and repetition(list("abc"), 4) == 0
+    assert precision(list("abcd"), list("xbcd"), 2) == pytest.approx(2 / 3)
+
+
+def test_what_is_copied():
+    train = [words_in_order(text) for text in ("one two three four five six", "seven eight nine")]
+    seen = Seen(train, 3)
+    assert seen.share(list("abcd")) == 0 and seen.share(train[0]) == 1 and seen.share(["a"]) == 0
+    assert longest_copied(["x", *train[0][1:], "y"], seen) == 5
+    assert longest_copied(["six", "seven", "eight"], seen) == 0
+    assert Seen([], 3).share(train[0]) == 0
+
+
+def test_choices_made_from_stories_differ_where_they_say():
+    pairs = choices_from(TALES, 10)
+    assert {pair.kind for pair in pairs} == {"word order", "sentence order", "name"} and len(pairs) == 30
+    assert pairs == choices_from(TALES, 10)
+    for pair in pairs:
+        assert pair.right != pair.wrong and pair.beginning
+        if pair.kind != "name":
+            assert sorted(words_in_order(pair.right)) == sorted(words_in_order(pair.wrong))
+    assert {choice.kind for choice in english_choices()} == {"facts", "reasoning", "context"}
+
+
+def test_a_choice_costs_what_its_endings_do(trained_model):
+    """The model knows "tick tock " and "hello there." by heart."""
+    (chosen,) = choose(trained_model, [Choice("x", "tick tock tick", " tock", " what")])
+    assert chosen.is_right and chosen.right_bits < 3 and chosen.wrong_bits > 10
+    (other,) = choose(trained_model, [Choice("x", "tick tock tick", " what", " tock")])
+    assert not other.is_right and other.right_bits == chosen.wrong_bits
+
+
+@pytest.fixture(scope="module")
+def evaluation(make_model, configs):
+    request = Request(words=("oak",), features=("Dialogue",), sentence="He ran.")
+    documents = [Record(request.prompt(), text, request).document() if i % 2 else text.encode() for i, text in enumerate(TALES)]
+    model = make_model(dataclasses.replace(configs["words"], max_seq_len=2048))
+    train = [text.encode() for text in TALES[:20]]
+    return evaluate_stories(model, documents, train, SamplingConfig(max_bytes=30), follows_requests=True, num_stories=3, num_requests=2)
+
+
+def test_all_of_it_on_a_model_that_knows_nothing(evaluation):
+    by_name = {(m.group, m.name): m for m in evaluation.measures}
+    assert by_name["Following requests", "words asked for that are there"].value == 0
+    assert by_name["Copying from the training text", "8-grams that stand there"].value == 0
+    assert by_name["Copying from the training text", "the same of the true endings"].value > 8
+    assert by_name["Choosing between endings (half by chance)", "word order"].n > 20
+    assert len(evaluation.stories) == 5 and sum(story.request is not None for story in evaluation.stories) == 2
+    for measure in evaluation.measures:
+        assert np.isfinite(measure.value) and (math.isnan(measure.standard_error) or measure.standard_error >= 0)
+
+
+def test_the_page_shows_every_story_and_runs_nothing(evaluation):
+    page = stories_page(evaluation, "<model>")
+    assert page.count('<article class="written">') == 5 and "✗ oak" in page
+    assert "<script" not in page and "<model>" not in page and "&lt;model&gt;" in page
+
+
+def test_no_story_that_is_long_enough(make_model, configs):
+    with pytest.raises(TavuError, match="There is no story of 40 to 48 bytes to go on with, of 1 documents"):
+        evaluate_stories(make_model(configs["words"]), [b"Once."], [], SamplingConfig())
