@@ -62,7 +62,7 @@ def evaluate(
         evaluation = evaluate_model(
             loaded.network,
             documents,
-            train_documents=_training_text(loaded.path.parent),
+            train_documents=training_text(loaded.path.parent),
             as_records=records,
             progress=lambda done: bar.update(task, completed=done),
         )
@@ -96,7 +96,7 @@ def _evaluate_stories(loaded: "LanguageModel", documents: list[bytes], count: in
         evaluation = evaluate_stories(
             loaded.network,
             documents,
-            _training_text(loaded.path.parent),
+            training_text(loaded.path.parent),
             SamplingConfig(seed=seed, max_bytes=1024),
             follows_requests=loaded.records == "stories",
             num_stories=count,
@@ -119,7 +119,7 @@ def _evaluate_stories(loaded: "LanguageModel", documents: list[bytes], count: in
     print(f"\nThe stories, each beside its scores: {page}")
 
 
-def _training_text(folder: Path) -> Iterator[bytes]:
+def training_text(folder: Path) -> Iterator[bytes]:
     """The first documents of the text that the run in a folder was trained on; nothing where that is not there any more."""
     from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError

@@ -156,6 +156,20 @@ class Megabyte(nn.Module):
             out = level(ids, out, dtype)  # (B, N, D), N larger at each level, T at the last
         return self.head(out)[:, :T]
 
+    def global_attention(self, ids: Tensor) -> Tensor:
+        """What the patch at each place attends to in each layer of the coarsest level: itself, which stands for the one before, and those before.
+
+        Shapes: (1, T) -> (layers, K, K).
+        """
+        level = self.levels[0]
+        units = level.embed(F.pad(ids, (0, -ids.size(1) % level.unit_size), value=END))
+        shifted = torch.cat((level.pad.expand(1, 1, -1), units[:, :-1]), dim=1)
+        return level.transformer.attention_maps(level.combine(shifted, None, shifted.dtype))[:, 0]
+
+    def global_starts(self, ids: Tensor) -> list[int]:
+        """Where the patches of the coarsest level begin in ids (1, T)."""
+        return list(range(0, ids.size(1), self.levels[0].unit_size))
+
     def head(self, out: Tensor) -> Tensor:
         """Logits (..., V) float32 from the last level's output (..., D), by its own byte embedding (eq. 6)."""
         return soft_cap(F.linear(norm(out), self.levels[-1].byte_embedding.weight.to(out.dtype)))

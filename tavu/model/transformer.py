@@ -211,6 +211,19 @@ class Transformer(nn.Module):
             x = x + block.mlp(norm(x))
         return x
 
+    def attention_maps(self, x: Tensor) -> Tensor:
+        """What each unit attends to in each layer, the mean of the heads: (B, N, D) -> (num_layers, B, N, N), each row a distribution over units."""
+        rotation = self.rotation(slice(x.size(1)), x.dtype)
+        later = torch.ones(x.size(1), x.size(1), dtype=torch.bool, device=x.device).triu(1)
+        maps = []
+        for block in self.blocks:
+            q, k, _ = (heads.transpose(1, 2) for heads in block.attention.project(norm(x), rotation))
+            scores = (q * q.size(-1) ** -0.5) @ k.transpose(-1, -2)
+            maps.append(scores.masked_fill(later, float("-inf")).softmax(-1).mean(1))
+            x = x + block.attention(norm(x), rotation)[0]
+            x = x + block.mlp(norm(x))
+        return torch.stack(maps)
+
     def empty_cache(self, rows: int, dtype: torch.dtype, device: torch.device) -> KeyValueCache:
         return KeyValueCache(self.config, rows, self.max_len, dtype, device)
 

@@ -156,6 +156,16 @@ class WordModel(nn.Module):
         heard = context.index_select(0, patch.flatten()).view(*ids.shape, -1)  # (B, T, L)
         return self.local_logits(heard, expected, patch, previous, words.byte_rows, words.byte_names)  # (B, T, V)
 
+    def global_attention(self, ids: Tensor) -> Tensor:
+        """What each patch attends to in each layer: itself, which stands for the word before, and those before. (1, T) -> (layers, K, K)"""
+        words = read_words(ids, self.config)
+        global_in = self.word_embedder(words.word, words.pair_row, words.last_id)
+        return self.global_model.attention_maps(norm(global_in))[:, 0]
+
+    def global_starts(self, ids: Tensor) -> list[int]:
+        """Where patches begin in ids (1, T)."""
+        return (self.places_in_patch(ids)[0] == 0).nonzero()[:, 0].tolist()
+
     def tell(self, global_out: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the bytes of each patch hear: its context, and the words that are expected there. (..., D) -> (..., L), (..., V)"""
         global_out = norm(global_out)

@@ -1,0 +1,52 @@
+"""tavu explain: a page that shows what a model expected, byte by byte."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
+    prompt: Annotated[str, typer.Option(help="The text to explain, or the beginning of it.")],
+    write: Annotated[int, typer.Option(help="Let the model go on for so many bytes, and explain these too.")] = 0,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("explained.html"),
+    seed: Annotated[int, typer.Option(help="With --write: the same seed writes the same.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Show what a model expected at each byte of a text: its surprise as colour, where patches begin, what it looked back at.
+
+    Example: tavu explain runs/stories --prompt "Once upon a time, there was a dragon." --out explained.html
+    """
+    from dataclasses import asdict
+
+    from tavu.cli.evaluate import training_text
+    from tavu.cli.json_line import print_json_line
+    from tavu.config import SamplingConfig, check
+    from tavu.errors import TavuError
+    from tavu.evaluation.explain import explain as explain_text
+    from tavu.files import make_folder
+    from tavu.language_model import load
+    from tavu.reports.explain_page import write_explain_page
+
+    check(write >= 0, "write", write, "0 or more.")
+    if out.is_dir():
+        raise TavuError(f"{out} is a folder, expected the name of a page, as {out / 'explained.html'}.")
+    loaded = load(model)
+    begin = prompt.encode(errors="surrogateescape")
+    more = loaded.write(begin, SamplingConfig(max_bytes=write, seed=seed, valid_utf8=loaded.is_text))[0].content if write else b""
+    explanation = explain_text(loaded.network, begin + more, len(begin), training_text(loaded.path.parent))
+    make_folder(out.parent)
+    write_explain_page(explanation, str(model), out)
+    bits = sum(byte.bits for byte in explanation.bytes) / len(explanation.text)
+    if as_json:
+        print_json_line(
+            {
+                "page": str(out),
+                "bits_per_byte": bits,
+                "bytes": [asdict(byte) for byte in explanation.bytes],
+                "patches": [asdict(patch) for patch in explanation.patches],
+            }
+        )
+        return
+    print(f"{out}: {bits:.3f} bits per byte. Open it in a browser.")
