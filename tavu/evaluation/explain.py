@@ -38,7 +38,7 @@ class PatchExplained:
     start: int
     stop: int
     looked_at: tuple[tuple[int, float], ...]
-    """(number of a patch, share), the mean over layers and heads; -1 is the start of the text."""
+    """(number of a patch, share), the mean over layers and heads; -1 is nothing, as before the first patch."""
 
 
 @dataclass(frozen=True)

@@ -73,21 +73,21 @@ def _row(explanation: Explanation, number: int, patch: PatchExplained) -> str:
     if not own:
         return ""
     looked = ", ".join(f"{_patch_text(explanation, other)} {share:.0%}" for other, share in patch.looked_at)
-    cells = (_patch_text(explanation, number), f"{sum(byte.bits for byte in own):.1f}", _expected(own[0]), looked)
+    cells = (_patch_text(explanation, number), f"{sum(byte.bits for byte in own):.1f}", _expected(own[0], 3), looked)
     return "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _patch_text(explanation: Explanation, number: int) -> str:
     patch = explanation.patches[max(0, number)]
     own = explanation.text[patch.start : patch.stop]
-    if number < 0 or (number == 0 and not own):
-        return "(start)"
-    return f"“{showable(own.decode(errors='replace'))}”" if own else "(end)"
+    if own and number >= 0:
+        return f"“{showable(own.decode(errors='replace'))}”"
+    return "nothing" if number < 0 else "END"
 
 
-def _expected(byte: ByteExplained) -> str:
+def _expected(byte: ByteExplained, num: int | None = None) -> str:
     """The likeliest bytes as people read them."""
-    return ", ".join(f"{_name(id)} {p:.0%}" for id, p in byte.candidates)
+    return ", ".join(f"{_name(id)} {p:.0%}" for id, p in byte.candidates[:num])
 
 
 def _name(id: int) -> str:
