@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+NUM_ANCHORS = 16
+"""Of so many stories a judge also grades the true ending and two that are worth less."""
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress
+
     from tavu.evaluation.evaluate import Evaluation
+    from tavu.evaluation.stories import Measure, Story
     from tavu.language_model import LanguageModel
 
 
@@ -24,6 +32,10 @@ def evaluate(
     count: Annotated[int, typer.Option(help="With --stories: so many of each kind.")] = 64,
     page: Annotated[Path | None, typer.Option(help="With --stories: the page to write.  [default: stories.html beside the model, or here]")] = None,
     seed: Annotated[int, typer.Option(help="With --stories: the same seed writes the same.")] = 0,
+    judge: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --stories: also let a large model grade them, as http://localhost:11434/v1 (Ollama).")
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="The name of that model, as llama3.1:8b.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -51,11 +63,13 @@ def evaluate(
     if stories and not loaded.is_text:
         raise TavuError(f"--stories lets a model write stories, but {model} is a model of raw bytes. Leave it out.")
     check(count >= 1, "count", count, "1 or more.")
+    if (judge is None) != (judge_model is None) or (judge and not stories):
+        raise TavuError("A judge needs --stories, --judge URL and --judge-model NAME, all three.")
     options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad, as_records=records)
     report = SourceReport()
     documents = [document for name in source for document in read_documents(name, options, report)]
     if stories:
-        _evaluate_stories(loaded, documents, count, seed, page, as_json)
+        _evaluate_stories(loaded, documents, count, seed, page, (judge, judge_model) if judge and judge_model else None, as_json)
         return
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("measuring", total=report.bytes)
@@ -76,9 +90,11 @@ def evaluate(
     print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
 
 
-def _evaluate_stories(loaded: "LanguageModel", documents: list[bytes], count: int, seed: int, page: Path | None, as_json: bool) -> None:
+def _evaluate_stories(
+    loaded: "LanguageModel", documents: list[bytes], count: int, seed: int, page: Path | None, judge: tuple[str, str] | None, as_json: bool
+) -> None:
     """Measure what a model writes, tell it, and make the page."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from rich.console import Console
     from rich.progress import Progress
@@ -103,6 +119,10 @@ def _evaluate_stories(loaded: "LanguageModel", documents: list[bytes], count: in
             num_requests=count,
             progress=lambda what, share: bar.update(task, description=what, completed=share),
         )
+        if judge is not None:
+            evaluation = replace(
+                evaluation, measures=evaluation.measures + _judged(evaluation.stories, *judge, page.with_suffix(".judge.jsonl"), bar)
+            )
     make_folder(page.parent)
     write_stories_page(evaluation, str(loaded.path), page)
     if as_json:
@@ -117,6 +137,17 @@ def _evaluate_stories(loaded: "LanguageModel", documents: list[bytes], count: in
             print(f"\n{group}")
         print(f"  {measure.name:56} {told(measure):>16}  of {measure.n}")
     print(f"\nThe stories, each beside its scores: {page}")
+
+
+def _judged(stories: "Sequence[Story]", url: str, name: str, kept: Path, bar: "Progress") -> "tuple[Measure, ...]":
+    """The grades of a judge; what it will cost is told first."""
+    from tavu.evaluation import judge
+
+    cases = judge.cases_of(stories, NUM_ANCHORS)
+    print(f"Judge {name} at {url}: {judge.cost(cases)}. Answers are kept in {kept}.", file=sys.stderr)
+    task = bar.add_task("judging", total=len(cases))
+    verdicts = judge.judge(url, name, cases, kept, lambda done: bar.update(task, completed=done))
+    return tuple(judge.measures_of(verdicts))
 
 
 def training_text(folder: Path) -> Iterator[bytes]:

@@ -92,3 +92,12 @@ def test_stories(tavu, answer, run_folder, tmp_path):
 def test_records_are_measured_by_their_completions(answer, run_folder, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"prompt": "Say it", "completion": "Once there was a story."}')
     assert answer("evaluate", run_folder, tmp_path / "a.jsonl", "--records")["num_bytes"] == len("Once there was a story.")
+
+
+def test_a_judge_that_is_down(refused, run_folder, tmp_path):
+    (tmp_path / "valid.txt").write_text(
+        "One day Tom ran to the sea and back. He saw a ship.\n<|endoftext|>\nOne day Tom ran home. He saw no ship there."
+    )
+    asked = ("evaluate", run_folder, tmp_path / "valid.txt", "--stories", "--count", 1, "--page", tmp_path / "page.html")
+    assert refused(*asked, "--judge", "http://127.0.0.1:9/v1") == "A judge needs --stories, --judge URL and --judge-model NAME, all three."
+    assert "http://127.0.0.1:9/v1 cannot be reached" in refused(*asked, "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m")
