@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from tavu.config import SamplingConfig
 from tavu.data.records import MARK, Request, chat_prompt
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
-from tavu.evaluation.obedience import obedience
+from tavu.evaluation.forced_words import write_with_words
+from tavu.evaluation.obedience import has_word, obedience, words_of
 from tavu.generation.writing import Written, stream, write
 from tavu.model_file import Model, find_model, load_model
 from tavu.vocabulary import END, NUM_BYTES
@@ -101,14 +103,21 @@ class LanguageModel:
         """What the model reads before its answer in a conversation; each message has a role and a content."""
         return chat_prompt(messages).encode() + MARK
 
-    def write_to_order(self, request: Request, config: SamplingConfig, *, opening: str = "", count: int = 1, best_of: int = 1) -> list[Written]:
+    def write_to_order(
+        self, request: Request, config: SamplingConfig, *, opening: str = "", count: int = 1, best_of: int = 1, force_words: bool = False
+    ) -> list[Written]:
         """`count` stories that a request asks for, each going on from an opening of its own; see `write`.
 
         With best_of, each is the one of so many that obeys most of the request, and of these the likeliest by bits per byte.
-        Raises TavuError as read_before.
+        With force_words its words come for sure, put in where they cost least. Raises TavuError as read_before.
         """
         prompt = self.read_before(request) + opening.encode()
-        drafts = self.write(prompt, config, count=count * best_of)
+        if force_words:
+            missing = [word for word in request.words if not has_word(words_of(opening), word)]
+            seeds = range(config.seed, config.seed + count * best_of)
+            drafts = [write_with_words(self.network, prompt, missing, replace(config, seed=seed)) for seed in seeds]
+        else:
+            drafts = self.write(prompt, config, count=count * best_of)
         if best_of == 1:
             return drafts
         texts = [opening + draft.text for draft in drafts]

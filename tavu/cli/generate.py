@@ -18,6 +18,7 @@ def generate(
     features: Annotated[str | None, typer.Option(help="Features that it is to have, as Dialogue,Twist.")] = None,
     summary: Annotated[str | None, typer.Option(help="What it is to be about.")] = None,
     sentence: Annotated[str | None, typer.Option(help="A sentence that is to stand in it.")] = None,
+    force_words: Annotated[bool, typer.Option("--force-words", help="Put the words in for sure, where they cost least; slower.")] = False,
     best_of: Annotated[int, typer.Option(help="Write so many, and show the one that obeys most and is likeliest.")] = 1,
     max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = 2048,
     temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = 0.8,
@@ -49,7 +50,7 @@ def generate(
 
     check(count >= 1, "count", count, "1 or more.")
     asked = {"words": words, "features": features, "summary": summary, "sentence": sentence}
-    request = read_request({field: value for field, value in asked.items() if value is not None}, best_of)
+    request = read_request({field: value for field, value in asked.items() if value is not None}, best_of, force_words)
     config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()))
     begin = _read_prompt(prompt, prompt_file)
     loaded = load(model, device=pick_device(device, "--device"))
@@ -65,7 +66,7 @@ def generate(
     opening = _as_text(begin) if loaded.is_text and loaded.records in (None, "stories") else ""
     shown = showable if sys.stdout.isatty() else str  # a model that has learned little may write what takes a terminal apart
 
-    if loaded.is_text and count == 1 and best_of == 1 and not as_json:
+    if loaded.is_text and count == 1 and best_of == 1 and not (force_words or as_json):
         read = loaded.read_for(begin) if request is None else loaded.read_before(request) + begin
         print(shown(opening), end="", flush=True)
         for piece in stream(loaded.network, read, config):
@@ -75,7 +76,7 @@ def generate(
     if request is None:
         written = loaded.write(loaded.read_for(begin), config, count=count)
     else:
-        written = loaded.write_to_order(request, config, opening=opening, count=count, best_of=best_of)
+        written = loaded.write_to_order(request, config, opening=opening, count=count, best_of=best_of, force_words=force_words)
     if as_json:
         texts = [{"text": w.text, "num_bytes": len(w.content), "bytes_per_second": w.bytes_per_second, "stopped": w.stopped} for w in written]
         if request is not None:

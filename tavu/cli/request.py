@@ -9,8 +9,8 @@ from tavu.data.records import Request, listed
 from tavu.errors import TavuError
 
 
-def read_request(asked: Mapping[str, str], best_of: int) -> Request | None:
-    """The request of some options by their names; None where there are none. Raises TavuError for one that is empty, or a best_of nothing."""
+def read_request(asked: Mapping[str, str], best_of: int, force_words: bool) -> Request | None:
+    """The request of some options by their names; None where there are none. Raises TavuError for one that is empty, or words forced of none."""
     check(best_of >= 1, "best_of", best_of, "1 or more.")
     values: dict[str, Any] = {}
     for field, text in asked.items():
@@ -20,6 +20,8 @@ def read_request(asked: Mapping[str, str], best_of: int) -> Request | None:
             raise TavuError(f"--{field} is {text!r}, expected something, as in {example}. Or leave it out.")
     if best_of > 1 and not values:
         raise TavuError("--best-of chooses by what was asked for, and nothing was. Name --words, --features, --summary or --sentence.")
+    if force_words and "words" not in values:
+        raise TavuError("--force-words puts words in, and there are none. Name them, as in --words quit,oak,gloomy.")
     return Request(**values) if values else None
 
 

@@ -61,6 +61,12 @@ def derive(story: str, counts: WordCounts, has_dialogue: bool) -> dict[str, obje
     return {**{key: value for key, value in row.items() if value}, "story": story, "derived": True}
 
 
+def end_of_sentence(text: str) -> int | None:
+    """Where the first sentence of a text ends, with the space after it; None where it does not."""
+    found = _SENTENCE_END.search(text)
+    return found.end() if found else None
+
+
 def sentences_of(story: str) -> Iterator[str]:
     """The sentences of a story as they stand in it, cut after their end marks and at line ends.
 

@@ -100,6 +100,15 @@ def bits_per_byte(model: Model, documents: Sequence[np.ndarray], dtype: torch.dt
     return summarize(totals.tolist(), [len(d) - n for d, n in zip(documents, read_only, strict=True)])
 
 
+def ending_bits(model: Model, texts: Sequence[tuple[bytes, bytes]]) -> list[float]:
+    """What each ending costs after its beginning, in bits, without the END after it."""
+    totals = [0.0] * len(texts)
+    for document, first, bits, _ in document_bits(model, [np.frombuffer(beginning + ending, dtype=np.uint8) for beginning, ending in texts]):
+        begin, end = len(texts[document][0]), sum(map(len, texts[document]))
+        totals[document] += float(bits[max(0, begin - first) : max(0, end - first)].sum())
+    return totals
+
+
 def prompt_lengths(documents: Sequence[np.ndarray]) -> list[int]:
     """How many bytes of each record are read and not written: its prompt and the mark."""
     return [len(split_document(document.tobytes())[0]) for document in documents]

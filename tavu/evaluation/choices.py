@@ -13,10 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-import numpy as np
-
 from tavu.data.derive import sentences_of
-from tavu.evaluation.bits_per_byte import document_bits
+from tavu.evaluation.bits_per_byte import ending_bits
 from tavu.model_file import Model
 
 _WORD = re.compile(r"[^\W_]+")
@@ -70,11 +68,8 @@ def choices_from(stories: Sequence[str], per_kind: int, seed: int = 0) -> list[C
 def choose(model: Model, choices: Sequence[Choice]) -> list[Chosen]:
     """What both endings of each choice cost a model."""
     texts = [(choice.beginning.encode(), ending.encode()) for choice in choices for ending in (choice.right, choice.wrong)]
-    costs = np.zeros(len(texts))
-    for document, first, bits, _ in document_bits(model, [np.frombuffer(begin + end, dtype=np.uint8) for begin, end in texts]):
-        begin, end = map(len, texts[document])
-        costs[document] += bits[max(0, begin - first) : max(0, begin + end - first)].sum()  # without the END after it
-    return [Chosen(choice, *costs[2 * i : 2 * i + 2].tolist()) for i, choice in enumerate(choices)]
+    bits = ending_bits(model, texts)
+    return [Chosen(choice, *bits[2 * i : 2 * i + 2]) for i, choice in enumerate(choices)]
 
 
 def _pairs(story: str, names: Sequence[str], dice: random.Random) -> Iterator[Choice]:
