@@ -93,11 +93,12 @@ def _level(model: Megabyte, level: Level, index: int) -> Part:
 
 def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
     words, local = model.word_embedder, model.local_model
+    pairs = [_leaf("pairs (hashed)", words.pairs)] if words.pairs is not None else []
     num_words = round(model.config.max_seq_len / bytes_per_patch)
     mlps = sum(_num_parameters(mlp) for mlp in local.mlps)
     return _whole(
         "words",
-        _whole("word embedder", _leaf("words", words.words), _leaf("pairs (hashed)", words.pairs), _leaf("last ids", words.last_ids)),
+        _whole("word embedder", _leaf("words", words.words), *pairs, _leaf("last ids", words.last_ids)),
         _whole("global model", _transformer(model.global_model, bytes_per_unit=bytes_per_patch, attended=num_words, cached=num_words)),
         _leaf("global to local", model.global_to_local, flops=2 * _num_parameters(model.global_to_local) / bytes_per_patch),
         *([_leaf("lexicon", model.lexicon, flops=2 * _matrices(model.lexicon) / bytes_per_patch)] if model.lexicon is not None else []),

@@ -22,7 +22,7 @@ from tavu.vocabulary import NUM_IDS
 DIFFERS_FROM_PAPER = """\
 Two levels, as MEGABYTE (Yu et al. 2023, arXiv 2305.07185), a global model over patches and a local model over the bytes of one patch. Differs:
 - a patch is a word, not a fixed number of bytes (SpaceByte, Slagle 2024, arXiv 2404.14408);
-- the global model reads a patch as one table row named by the hash of the whole word, one by the hash of the last two words, and its last byte
+- the global model reads a patch as one table row for the word, its letters alone, one named by the hash of the last two words, and its last byte
   (hashed n-grams: Pagnoni et al. 2024, arXiv 2412.09871, section 3.2.1), instead of the concatenation of its bytes;
 - all bytes of a patch hear the same global output, through one matrix, added to and multiplied with what the local model reads itself;
 - the local model has no attention: the hash of the word so far names everything that it could attend to within its patch; it also reads rows named
