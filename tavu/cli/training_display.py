@@ -37,6 +37,9 @@ def show(recipe: Recipe, folder: Path, *, resume: bool, command: Sequence[str]) 
             match event:
                 case Corpus():
                     view.line(_corpus_line(event))
+                    if recipe.data.as_records and (num := event.train.num_longer_than(recipe.model.max_seq_len)):
+                        context = f"{num:,} records are longer than the context of {recipe.model.max_seq_len:,} bytes"
+                        view.line(f"{context}: the rest of each is learned from without its prompt, which is out of sight there.")
                 case events.Started():
                     view.line(_plan_line(event))
                     view.line(f"Training {'goes on' if resume else 'begins'}; Ctrl-C stops it and keeps the model. Watch {folder / 'report.html'}")

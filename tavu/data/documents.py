@@ -40,6 +40,10 @@ class DocumentFile:
         """Bytes and ENDs."""
         return len(self._bytes)
 
+    def num_longer_than(self, num_ids: int) -> int:
+        """How many documents, with the END before each, do not fit in so many ids."""
+        return int(np.count_nonzero(np.diff(self.offsets) > num_ids))
+
     def document(self, index: int) -> np.ndarray:
         """The bytes of one document, uint8, a view."""
         return self._bytes[int(self.offsets[index]) + 1 : int(self.offsets[index + 1])]
