@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+SEARCHED_BYTES = 100_000_000
+"""About so much of the training text is searched for what a model copied from it, or was near to."""
 NUM_ANCHORS = 16
 """Of so many stories a judge also grades the true ending and two that are worth less."""
 
@@ -52,6 +54,7 @@ def evaluate(
     from tavu.data.sources import SourceOptions, SourceReport, read_documents
     from tavu.errors import TavuError
     from tavu.evaluation.evaluate import evaluate as evaluate_model
+    from tavu.evaluation.ngram import MAX_TRAIN_BYTES
     from tavu.language_model import load
     from tavu.training.machine import peak_memory_mb, pick_device
 
@@ -76,7 +79,7 @@ def evaluate(
         evaluation = evaluate_model(
             loaded.network,
             documents,
-            train_documents=training_text(loaded.path.parent),
+            train_documents=training_text(loaded.path.parent, MAX_TRAIN_BYTES),
             as_records=records,
             progress=lambda done: bar.update(task, completed=done),
         )
@@ -112,7 +115,7 @@ def _evaluate_stories(
         evaluation = evaluate_stories(
             loaded.network,
             documents,
-            training_text(loaded.path.parent),
+            training_text(loaded.path.parent, SEARCHED_BYTES),
             SamplingConfig(seed=seed, max_bytes=1024),
             follows_requests=loaded.records == "stories",
             num_stories=count,
@@ -150,11 +153,10 @@ def _judged(stories: "Sequence[Story]", url: str, name: str, kept: Path, bar: "P
     return tuple(judge.measures_of(verdicts))
 
 
-def training_text(folder: Path) -> Iterator[bytes]:
-    """The first documents of the text that the run in a folder was trained on; nothing where that is not there any more."""
+def training_text(folder: Path, max_bytes: int) -> Iterator[bytes]:
+    """About the first max_bytes of the documents that the run in a folder was trained on; nothing where they are not there any more."""
     from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError
-    from tavu.evaluation.ngram import MAX_TRAIN_BYTES
     from tavu.runs import old_recipe, source_options
 
     report = SourceReport()
@@ -163,7 +165,7 @@ def training_text(folder: Path) -> Iterator[bytes]:
         for source in recipe.data.sources:
             for document in read_documents(source, source_options(recipe.data), report):
                 yield document
-                if report.bytes > MAX_TRAIN_BYTES:
+                if report.bytes > max_bytes:
                     return
     except TavuError:
         return

@@ -20,7 +20,7 @@ def explain(
     """
     from dataclasses import asdict
 
-    from tavu.cli.evaluate import training_text
+    from tavu.cli.evaluate import SEARCHED_BYTES, training_text
     from tavu.cli.json_line import print_json_line
     from tavu.config import SamplingConfig, check
     from tavu.errors import TavuError
@@ -35,7 +35,7 @@ def explain(
     loaded = load(model)
     begin = prompt.encode(errors="surrogateescape")
     more = loaded.write(begin, SamplingConfig(max_bytes=write, seed=seed, valid_utf8=loaded.is_text))[0].content if write else b""
-    explanation = explain_text(loaded.network, begin + more, len(begin), training_text(loaded.path.parent))
+    explanation = explain_text(loaded.network, begin + more, len(begin), training_text(loaded.path.parent, SEARCHED_BYTES))
     make_folder(out.parent)
     write_explain_page(explanation, str(model), out)
     bits = sum(byte.bits for byte in explanation.bytes) / len(explanation.text)
