@@ -58,15 +58,15 @@ def save_model(path: Path, model: Model, facts: Mapping[str, Any], *, bits: int 
 def find_model(path: str | Path) -> Path:
     """The model file that a name means: itself, the one in a run folder, or one that comes with tavu. Raises TavuError when there is none."""
     path = Path(path)
-    if os.path.isdir(path):  # Path.is_dir would raise for a name that is too long, as a prompt in the wrong place is
-        if (path / MODEL_NAME).is_file():
-            return path / MODEL_NAME
-        raise TavuError(f"{path} holds no {MODEL_NAME}. Name a run folder or a model file, as `tavu train` leaves them under runs/.")
-    if os.path.isfile(path):
-        return path
     shipped = {file.stem: file for file in SHIPPED.glob("*.safetensors")}
+    if os.path.isfile(path):  # Path.is_file would raise for a name that is too long, as a prompt in the wrong place is
+        return path
+    if os.path.isfile(path / MODEL_NAME):
+        return path / MODEL_NAME
     if str(path) in shipped:
         return shipped[str(path)]
+    if os.path.isdir(path):
+        raise TavuError(f"{path} holds no {MODEL_NAME}. Name a run folder or a model file, as `tavu train` leaves them under runs/.")
     runs = sorted(str(p.parent) for p in Path("runs").glob(f"*/{MODEL_NAME}"))
     here = f" Here are: {', '.join(runs)}." if runs else " `tavu train` makes one."
     with_tavu = f" With tavu come: {', '.join(sorted(shipped))}." if shipped else ""

@@ -11,6 +11,7 @@ def quantize(
     bits: Annotated[int, typer.Option(help="8, which costs next to nothing, or 4.")] = 8,
     out: Annotated[Path | None, typer.Option(help="The new file.  [default: beside the model, as model-8bit.safetensors]")] = None,
     valid: Annotated[list[str] | None, typer.Option(help="Text to measure the cost on: files, folders, globs.")] = None,
+    note: Annotated[str | None, typer.Option(help="A line to keep in the file and show in `tavu info`, as its licence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Make a model file smaller; the result serves wherever a model is asked for.
@@ -32,7 +33,7 @@ def quantize(
         loaded = load(model)
         options = SourceOptions(as_bytes=not loaded.is_text, record_bytes=loaded.record_bytes)
         documents = [document for name in valid for document in read_documents(name, options, SourceReport())]
-    done = quantize_file(file, out, bits, documents)
+    done = quantize_file(file, out, bits, documents, note=note)
     if as_json:
         print_json_line(asdict(done) | {"out": str(out)})
         return

@@ -26,8 +26,8 @@ class Quantization:
     after: BitsPerByte | None
 
 
-def quantize_file(model: str | Path, out: Path, bits: int, documents: Sequence[bytes] = ()) -> Quantization:
-    """Write the model of a file or run folder to `out` with its weights in so many bits, and measure both on documents.
+def quantize_file(model: str | Path, out: Path, bits: int, documents: Sequence[bytes] = (), *, note: str | None = None) -> Quantization:
+    """Write the model of a file or run folder to `out` with its weights in so many bits, and measure both on documents. A note goes into its facts.
 
     Raises TavuError when bits are not 8 or 4, the model cannot be read, or `out` is the model itself or cannot be written.
     """
@@ -39,7 +39,7 @@ def quantize_file(model: str | Path, out: Path, bits: int, documents: Sequence[b
         raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / f'{file.stem}-{bits}bit.safetensors'}.")
     network, facts = load_model(file)
     make_folder(out.parent)
-    save_model(out, network, facts | {"weight_bits": bits}, bits=bits)
+    save_model(out, network, facts | {"weight_bits": bits} | ({"note": note} if note else {}), bits=bits)
     arrays = [np.frombuffer(document, dtype=np.uint8) for document in documents]
     before = bits_per_byte(network, arrays) if arrays else None
     after = bits_per_byte(load_model(out)[0], arrays) if arrays else None

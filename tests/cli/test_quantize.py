@@ -6,9 +6,10 @@ def test_a_file_beside_the_model(tavu, run_folder, answer, stories, tmp_path):
     told = answer("quantize", run_folder, "--bits", 8, "--out", out, "--valid", stories)
     assert told["out"] == str(out) and told["file_bytes"] == out.stat().st_size and told["bits"] == 8
     assert abs(told["after"]["bits_per_byte"] / told["before"]["bits_per_byte"] - 1) < 0.01
-    status, text, _ = tavu("quantize", run_folder, "--out", out)
+    status, text, _ = tavu("quantize", run_folder, "--out", out, "--note", "MIT licence")
     assert status == 0 and text.startswith(f"{out}: {out.stat().st_size:,} bytes, ") and "name some text with --valid" in text
-    assert answer("info", out)["facts"]["weight_bits"] == 8
+    facts = answer("info", out)["facts"]
+    assert (facts["weight_bits"], facts["note"]) == (8, "MIT licence")
 
 
 def test_bad_bits(refused, run_folder, tmp_path):
