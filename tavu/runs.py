@@ -28,11 +28,14 @@ DEFAULT_PRESET, DEFAULT_BYTES_PRESET = "words", "megabyte"
 FINETUNE: Tables = {
     "batch_bytes": 4096,
     "muon_every": 2,
-    "muon_learning_rate": 0.01,
-    "adamw_learning_rate": 1e-3,
-    "table_learning_rate": 0.005,
+    "muon_learning_rate": 0.005,
+    "adamw_learning_rate": 5e-4,
+    "table_learning_rate": 0.0025,
+    "decay_fraction": 0.98,
+    "patience": 0.6,
 }
-"""What training differs in where it goes on from a model: lower rates, larger batches."""
+"""What training differs in where it goes on from a model, whose rates had come down to zero: lower rates that fall from the start, larger batches,
+and more patience, since validation first rises a little."""
 _OPENING_WORDS = 4
 
 ReadProgress = Callable[[int, int | None], None]
