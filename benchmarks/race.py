@@ -92,6 +92,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
         rival = build(training)
         batches = rows_of([rival.encode(document) for document in training], rival, seed)
         encoded = [rival.encode(document) for document in held_out]
+        part = slice(None, None, max(1, len(encoded) // CURVE_DOCUMENTS))  # taken evenly, as tavu's is
         bytes_per_id = sum(len(d) for d in training) / sum(len(rival.encode(d)) + 1 for d in training[:1000]) / (len(training) / 1000)
         rival.loss(next(batches)).backward()  # what is slow only once is not counted
         rival.model.zero_grad()
@@ -99,7 +100,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
         spent, due, curve, ids_seen = 0.0, list(MEASURED_AT), Curve(), 0
         while spent < 60 * minutes:
             if due and spent >= due[0] * 60 * minutes:
-                curve.append((spent / 60, score(rival, encoded[:CURVE_DOCUMENTS], held_out).bits_per_byte))
+                curve.append((spent / 60, score(rival, encoded[part], held_out[part]).bits_per_byte))
                 due.pop(0)
             begun = time.monotonic()
             ids = next(batches)
@@ -107,7 +108,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
             rival.step(learning_rate_scale(spent / (60 * minutes), SCHEDULE))
             spent += time.monotonic() - begun
             ids_seen += ids.numel()
-        curve.append((minutes, score(rival, encoded[:CURVE_DOCUMENTS], held_out).bits_per_byte))
+        curve.append((minutes, score(rival, encoded[part], held_out[part]).bits_per_byte))
         num_parameters = sum(p.numel() for p in rival.model.parameters())
         return Result(score(rival, encoded, held_out), curve, num_parameters, ids_seen * bytes_per_id)
 
@@ -155,7 +156,7 @@ def score(rival: Rival, encoded: Sequence[Sequence[int]], documents: Documents) 
         for row, window in zip(bits, batch, strict=True):
             totals[window.document] += row[window.first_counted - window.start : window.stop - window.start].sum(dtype=np.float64)
     rival.model.train()
-    return summarize(totals.tolist(), [len(document) for document in documents[: len(encoded)]])
+    return summarize(totals.tolist(), [len(document) for document in documents])
 
 
 CONTENDERS: dict[str, Contender] = {
