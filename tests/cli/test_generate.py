@@ -84,7 +84,8 @@ def test_a_prompt_in_the_place_of_the_model_names_the_models_that_are_here(refus
     for name in ("bears", "stories"):
         (tmp_path / "runs" / name).mkdir(parents=True)
         shutil.copy(run_folder / "model.safetensors", tmp_path / "runs" / name)
-    assert refused("generate", "Once upon a time") == "There is no model 'Once upon a time'. Here are: runs/bears, runs/stories. With tavu come: stories."
+    here = "Here are: runs/bears, runs/stories. With tavu come: stories."
+    assert refused("generate", "Once upon a time") == f"There is no model 'Once upon a time'. {here}"
 
 
 def test_prompts_that_are_not_text(refused, run_folder, tmp_path, monkeypatch):
