@@ -3,7 +3,7 @@ PYTHON ?= python3
 MINUTES ?= 2
 VENV = .venv/bin
 
-.venv/ready: pyproject.toml
+.venv/ready: pyproject.toml setup.py $(wildcard tavu/engine/*.[ch])
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tavu needs Python 3.11 or newer: make PYTHON=python3.12 story")'
 	$(PYTHON) -m venv .venv
 	$(VENV)/pip install --quiet --editable '.[dev]'

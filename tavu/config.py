@@ -129,6 +129,8 @@ class WordPatchConfig:
     """Rows of the table of each order of phrases."""
     lexicon_words: int = 0
     """So many of the commonest words are scored as a whole by the global model, each byte hearing its share of it; 0: none are."""
+    pointer_dim: int = 0
+    """Width of what the global model looks up which words of the context are to come again; 0: it does not."""
     patching: str = "words"
 
     def __post_init__(self) -> None:
@@ -142,6 +144,7 @@ class WordPatchConfig:
         _check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
         check(0 <= self.lexicon_words <= MAX_WORDS, "model.lexicon_words", self.lexicon_words, f"0 (none) to {MAX_WORDS}.")
         _check_at_most("model", self, MAX_ROWS, "word_rows", "pair_rows", "prefix_rows", "ngram_rows", "phrase_rows")
+        check(0 <= self.pointer_dim <= MAX_DIM, "model.pointer_dim", self.pointer_dim, f"0 (none) to {MAX_DIM}.")
         check(2 <= self.max_patch_size <= 255, "model.max_patch_size", self.max_patch_size, "2 to 255.")
         for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows", *(["pair_rows"] if self.pair_rows else [])):
             rows = getattr(self, name)
@@ -150,6 +153,11 @@ class WordPatchConfig:
             orders = list(getattr(self, name))
             is_valid = all(low <= n <= high for n in orders) and len(set(orders)) == len(orders)
             check(is_valid, f"model.{name}", orders, f"different orders from {low} to {high}.")
+
+    @property
+    def num_known_words(self) -> int:
+        """Rows of the table of words that belong to one word each."""
+        return self.word_rows - max(1, self.word_rows // 8)
 
 
 ModelConfig = FixedPatchConfig | WordPatchConfig

@@ -1,42 +1,70 @@
 """A trained model as Python programs use it; the command line uses the same."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from tavu.config import SamplingConfig
 from tavu.data.records import MARK, Request, chat_prompt
+from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
-from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
-from tavu.evaluation.forced_words import write_with_words
 from tavu.evaluation.obedience import has_word, obedience, words_of
-from tavu.generation.writing import Written, stream, write
-from tavu.model_file import Model, find_model, load_model
+from tavu.generation.writing import Writer, Written, stream, write
+from tavu.stored_model import StoredModel, open_model
 from tavu.vocabulary import END, NUM_BYTES
 
+if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does without
+    from torch import Tensor
 
-def load(path: str | Path, *, device: str = "cpu") -> "LanguageModel":
+    from tavu.evaluation.bits_per_byte import BitsPerByte
+    from tavu.model_file import Model
+
+Engine = Literal["native", "torch"]
+
+
+def load(path: str | Path, *, device: str = "cpu", engine: Engine | None = None) -> "LanguageModel":
     """The model of a file or run folder. Raises TavuError when there is none, or it is damaged.
+
+    `engine` is what writes: the native one where it can, unless said otherwise; named, it must.
 
     >>> model = load("runs/stories")                      # doctest: +SKIP
     >>> print(model.generate("Once upon a time"))         # doctest: +SKIP
     """
-    network, facts = load_model(path, device)
-    return LanguageModel(network, facts, find_model(path))
+    return LanguageModel(open_model(path), device=device, engine=engine)
 
 
 class LanguageModel:
     """A trained model: writes text, and tells what text costs it."""
 
-    def __init__(self, network: Model, facts: dict[str, Any], path: Path):
-        self.network, self.facts, self.path = network, facts, path
-        """The torch module, what is known of its training, and its file."""
+    def __init__(self, stored: StoredModel, *, device: str = "cpu", engine: Engine | None = None):
+        self.path, self.config, self.facts = stored.file, stored.config, stored.facts
+        """Its file, and what is known of its training."""
+        self.device = device
+        reason = why_not(stored) if device == "cpu" else None
+        self.fallback = reason if engine is None and not is_built() else None
+        """Why PyTorch writes where the native engine was to be expected."""
+        if engine is None:
+            engine = "torch" if device != "cpu" or reason else "native"
+        self.engine: Engine = engine
+        if engine == "native":
+            if device != "cpu":
+                raise TavuError(f"The native engine runs on the processor, not on {device}. Leave out --device, or --engine.")
+            self.writer: Writer = NativeEngine(stored)
+        else:
+            from tavu.generation.decoder import TorchWriter
+
+            self.writer = TorchWriter(self.network)
+
+    @cached_property
+    def network(self) -> "Model":
+        """The torch module, loaded when it is first asked for."""
+        from tavu.model_file import load_model
+
+        return load_model(self.path, self.device)[0]
 
     @property
     def is_text(self) -> bool:
@@ -81,11 +109,11 @@ class LanguageModel:
     ) -> Iterator[str]:
         """What `generate` returns, piece by piece as it is written; never half a character."""
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, _strings(stop), self.is_text)
-        return stream(self.network, self.read_for(_bytes(prompt)), config)
+        return stream(self.writer, self.read_for(_bytes(prompt)), config)
 
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
         """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
-        return write(self.network, _bytes(prompt), config, count=count)
+        return write(self.writer, _bytes(prompt), config, count=count)
 
     @property
     def records(self) -> str | None:
@@ -113,6 +141,8 @@ class LanguageModel:
         """
         prompt = self.read_before(request) + opening.encode()
         if force_words:
+            from tavu.evaluation.forced_words import write_with_words
+
             missing = [word for word in request.words if not has_word(words_of(opening), word)]
             seeds = range(config.seed, config.seed + count * best_of)
             drafts = [write_with_words(self.network, prompt, missing, replace(config, seed=seed)) for seed in seeds]
@@ -133,21 +163,28 @@ class LanguageModel:
 
     def _cost(self, prompt: bytes, draft: Written) -> float:
         """Bits per byte of what was written after a prompt."""
+        import math
+
+        from tavu.evaluation.bits_per_byte import bits_per_byte
+
         document = np.frombuffer(prompt + draft.content, dtype=np.uint8)
         return bits_per_byte(self.network, [document], as_records=True).bits_per_byte if draft.content else math.inf
 
-    def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
+    def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> "BitsPerByte":
         """What a document, or several, cost this model: each with its END, divided by their bytes. Raises TavuError when there is no byte."""
+        from tavu.evaluation.bits_per_byte import bits_per_byte
+
         documents = [text] if isinstance(text, (str, bytes)) else text
         return bits_per_byte(self.network, [np.frombuffer(_bytes(document), dtype=np.uint8) for document in documents])
 
-    @torch.inference_mode()
-    def logits(self, ids: Tensor) -> Tensor:
+    def logits(self, ids: "Tensor") -> "Tensor":
         """For each position the logits of its id given the ids before it in the document. Shapes: ids (B, T) int64 of bytes, result (B, T, 257).
 
         The document's start is supplied here. Raises TavuError when ids are of another shape, not bytes, or longer than the context.
         """
-        longest = self.network.config.max_seq_len - 1
+        import torch
+
+        longest = self.config.max_seq_len - 1
         if ids.ndim != 2 or ids.dtype != torch.long:
             raise TavuError(f"ids have shape {tuple(ids.shape)} and dtype {ids.dtype}, expected (B, T) int64.")
         if ids.size(1) > longest:
@@ -155,7 +192,8 @@ class LanguageModel:
         if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= NUM_BYTES):
             raise TavuError(f"ids lie from {int(ids.min())} to {int(ids.max())}, expected bytes, 0 to {NUM_BYTES - 1}.")
         start = torch.full_like(ids[:, :1], END) if ids.size(1) else ids.new_full((ids.size(0), 1), END)
-        return self.network(torch.cat((start, ids), dim=1))[:, 1:]
+        with torch.inference_mode():
+            return self.network(torch.cat((start, ids), dim=1))[:, 1:]
 
 
 def _strings(stop: str | Sequence[str]) -> tuple[str, ...]:

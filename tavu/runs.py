@@ -16,9 +16,10 @@ from tavu.data.sources import SourceOptions
 from tavu.errors import TavuError
 from tavu.files import make_folder, replace_file
 from tavu.model.cost import cost
-from tavu.model_file import find_model, load_model
+from tavu.model_file import load_model
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
 from tavu.reports.report import write_report
+from tavu.stored_model import find_model
 from tavu.training.events import Event, Finished, Milestone, Started
 from tavu.training.loop import train as train_events
 from tavu.training.machine import describe

@@ -52,6 +52,7 @@ CONFIGS = {
         phrase_orders=(1, 2),
         phrase_rows=64,
         lexicon_words=40,
+        pointer_dim=8,
     ),
     "words, capped": WordPatchConfig(_WORD_LEVELS, CONTEXT, max_patch_size=5, word_rows=64, prefix_rows=128, ngram_orders=(), ngram_rows=2),
 }

@@ -9,6 +9,7 @@ import torch
 import tavu
 from tavu.config import SamplingConfig
 from tavu.language_model import LanguageModel
+from tavu.model_file import save_model
 from tavu.vocabulary import END
 
 
@@ -20,7 +21,8 @@ def model(run_folder) -> LanguageModel:
 @pytest.fixture
 def known(trained_model, tmp_path) -> LanguageModel:
     """A model that knows two documents by heart, as a LanguageModel."""
-    return LanguageModel(trained_model, {"kind": "text"}, tmp_path)
+    save_model(tmp_path / "known.safetensors", trained_model, {"kind": "text"})
+    return tavu.load(tmp_path / "known.safetensors")
 
 
 def test_load_takes_a_folder_or_a_file_as_path_or_text(model, run_folder):

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.errors import TavuError
-from tavu.model_file import MODEL_NAME, build_model, find_model, load_model, save_model
+from tavu.model_file import build_model, load_model, save_model
 from tavu.quantized import can_quantize, dequantize, quantize
+from tavu.stored_model import MODEL_NAME, find_model
 
 FACTS = {"kind": "text", "bits_per_byte": 1.25, "sources": ["äiti.txt"], "nothing": None}
 TINY = WordPatchConfig((LevelConfig(4, 1, 1, 4), LevelConfig(4, 1, 0, 4)), 8, word_rows=2, prefix_rows=2, ngram_rows=2)
@@ -143,7 +144,7 @@ def test_words_longer_than_a_patch(tmp_path, make_model):
     model = make_model(dataclasses.replace(TINY, lexicon_words=4))
     model.lexicon.lengths[2] = 25
     save_model(tmp_path / "a", model, FACTS)
-    assert "its lexicon has words longer than its patches" in refusal(tmp_path / "a", (tmp_path / "a").read_bytes())
+    assert "the words of its lexicon are too long or out of order" in refusal(tmp_path / "a", (tmp_path / "a").read_bytes())
 
 
 def test_metadata_that_cannot_be_read(tmp_path, tiny_file):

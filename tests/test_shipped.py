@@ -5,7 +5,7 @@ import re
 import pytest
 
 import tavu
-from tavu.model_file import SHIPPED, find_model
+from tavu.stored_model import SHIPPED, find_model
 
 
 @pytest.fixture(scope="module")

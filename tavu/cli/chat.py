@@ -36,13 +36,13 @@ def chat(
         raise TavuError(f"{loaded.path} was not fine-tuned on conversations. {teach}. Of this one, `tavu generate` takes beginnings.")
     first = [{"role": "system", "content": system}] if system else []
     turns: list[dict[str, str]] = []
-    context = loaded.network.config.max_seq_len - 1 - ROOM_FOR_ANSWER
+    context = loaded.config.max_seq_len - 1 - ROOM_FOR_ANSWER
     while said := _said():
         turns.append({"role": "user", "content": said})
         while len(turns) > 1 and len(loaded.read_for_messages([*first, *turns])) > context:
             turns = turns[2:]
         answer = ""
-        for piece in stream(loaded.network, loaded.read_for_messages([*first, *turns]), config):
+        for piece in stream(loaded.writer, loaded.read_for_messages([*first, *turns]), config):
             answer += piece
             print(showable(piece) if sys.stdout.isatty() else piece, end="", flush=True)
         print()

@@ -106,14 +106,15 @@ def _evaluate_stories(
     from tavu.config import SamplingConfig
     from tavu.evaluation.stories import evaluate_stories
     from tavu.files import make_folder
-    from tavu.model_file import SHIPPED
     from tavu.reports.stories_page import told, write_stories_page
+    from tavu.stored_model import SHIPPED
 
     page = page or (loaded.path.with_name("stories.html") if loaded.path.parent != SHIPPED else Path("stories.html"))
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=1.0)
         evaluation = evaluate_stories(
             loaded.network,
+            loaded.writer,
             documents,
             training_text(loaded.path.parent, SEARCHED_BYTES),
             SamplingConfig(seed=seed, max_bytes=1024),

@@ -30,6 +30,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 0,
     count: Annotated[int, typer.Option(help="Write this many texts, with seeds SEED, SEED+1, ...")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Let a model write, going on from a prompt.
@@ -46,16 +47,18 @@ def generate(
     from tavu.generation.writing import stream
     from tavu.language_model import load
     from tavu.reports.wording import showable
-    from tavu.training.machine import pick_device
 
     check(count >= 1, "count", count, "1 or more.")
     asked = {"words": words, "features": features, "summary": summary, "sentence": sentence}
     request = read_request({field: value for field, value in asked.items() if value is not None}, best_of, force_words)
     config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()))
     begin = _read_prompt(prompt, prompt_file)
-    loaded = load(model, device=pick_device(device, "--device"))
+    check(engine in (None, "native", "torch"), "engine", engine, "native or torch.")
+    loaded = load(model, device=_pick(device), engine=engine)
+    if loaded.fallback:
+        print(f"Writing with PyTorch, which is slower: {loaded.fallback}.", file=sys.stderr)
     refuse_unknown_features(request, loaded.facts)
-    context = loaded.network.config.max_seq_len - 1
+    context = loaded.config.max_seq_len - 1
     if len(begin) > context:
         print(f"The prompt has {len(begin):,} bytes, the model's context holds {context:,}: it reads the last {context:,}.", file=sys.stderr)
 
@@ -69,7 +72,7 @@ def generate(
     if loaded.is_text and count == 1 and best_of == 1 and not (force_words or as_json):
         read = loaded.read_for(begin) if request is None else loaded.read_before(request) + begin
         print(shown(opening), end="", flush=True)
-        for piece in stream(loaded.network, read, config):
+        for piece in stream(loaded.writer, read, config):
             print(shown(piece), end="", flush=True)
         print()
         return
@@ -86,6 +89,15 @@ def generate(
         print("\n---\n".join(shown(opening + one.text) for one in written))
     else:
         sys.stdout.buffer.write(b"".join(begin + one.content for one in written))
+
+
+def _pick(device: str) -> str:
+    """The device of that name, checked; of a processor nothing need be known, so that torch stays out."""
+    if device == "cpu":
+        return device
+    from tavu.training.machine import pick_device
+
+    return pick_device(device, "--device")
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> bytes:

@@ -19,8 +19,9 @@ def info(
 
     from tavu.cli.json_line import print_json_line
     from tavu.model.cost import cost
-    from tavu.model_file import build_model, find_model, load_model
+    from tavu.model_file import build_model, load_model
     from tavu.recipe import preset_names, read_preset, to_recipe
+    from tavu.stored_model import find_model
 
     if str(model) in preset_names() and not model.exists():
         network, facts, size = build_model(to_recipe(read_preset(str(model))).model), {}, None

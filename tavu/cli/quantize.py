@@ -24,7 +24,7 @@ def quantize(
     from tavu.compression.quantize import quantize_file
     from tavu.data.sources import SourceOptions, SourceReport, read_documents
     from tavu.language_model import load
-    from tavu.model_file import find_model
+    from tavu.stored_model import find_model
 
     file = find_model(model)
     out = out or file.with_name(f"{file.stem}-{bits}bit.safetensors")

@@ -10,8 +10,9 @@ from tavu.config import check
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.files import make_folder
-from tavu.model_file import find_model, load_model, save_model
+from tavu.model_file import load_model, save_model
 from tavu.quantized import LIMITS
+from tavu.stored_model import find_model
 
 
 @dataclass(frozen=True)

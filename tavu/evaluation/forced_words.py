@@ -12,6 +12,7 @@ from tavu.config import SamplingConfig
 from tavu.data.derive import end_of_sentence
 from tavu.evaluation.bits_per_byte import ending_bits
 from tavu.evaluation.obedience import has_word, words_of
+from tavu.generation.decoder import TorchWriter
 from tavu.generation.writing import Stopped, Written, write
 from tavu.model_file import Model
 
@@ -31,7 +32,8 @@ def write_with_words(model: Model, prompt: bytes, words: Sequence[str], config: 
     stopped: Stopped = "length"
     while len(content) < config.max_bytes:
         room = config.max_bytes - len(content)
-        draft = write(model, prompt + content, replace(config, max_bytes=min(DRAFT_BYTES, room) if due else room, seed=config.seed + number))[0]
+        draft_config = replace(config, max_bytes=min(DRAFT_BYTES, room) if due else room, seed=config.seed + number)
+        draft = write(TorchWriter(model), prompt + content, draft_config)[0]
         number += 1
         if not due:
             content, stopped = content + draft.content, draft.stopped

@@ -16,7 +16,7 @@ from tavu.errors import TavuError
 from tavu.evaluation.choices import Chosen, choices_from, choose, english_choices
 from tavu.evaluation.obedience import Obedience, obedience
 from tavu.evaluation.text_measures import Seen, distinct, longest_copied, precision, repetition, words_in_order
-from tavu.generation.writing import Written, write
+from tavu.generation.writing import Writer, Written, write
 from tavu.model_file import Model
 
 CUT_SHARE = 0.4
@@ -62,6 +62,7 @@ class StoryEvaluation:
 
 def evaluate_stories(
     model: Model,
+    writer: Writer,
     documents: Sequence[bytes],
     train_documents: Iterable[bytes],
     config: SamplingConfig,
@@ -74,7 +75,7 @@ def evaluate_stories(
 ) -> StoryEvaluation:
     """Measure a model on documents that it has not seen, plain stories or records. `progress` is told what is being done, and how much of it is.
 
-    Raises TavuError when there is no story long enough to be gone on with.
+    The writer writes as the model does. Raises TavuError when there is no story long enough to be gone on with.
     """
     begun = time.perf_counter()
     parts = [split_document(document) for document in documents]
@@ -85,11 +86,11 @@ def evaluate_stories(
         raise TavuError(
             f"There is no story of {MIN_BYTES} to {context:,} bytes to go on with, of {len(documents):,} documents. Name a source of stories."
         )
-    stories = _continued(model, fit[:num_stories], config, progress)
+    stories = _continued(writer, fit[:num_stories], config, progress)
     measures = [*_of_writing(stories), *_of_copying(stories, train_documents, progress)]
     if follows_requests:
         asked = [(request_of(prompt.removesuffix(MARK).decode(errors="replace")), text) for (prompt, _), text in zip(parts, texts, strict=True)]
-        requested = _requested(model, [(request, text) for request, text in asked if request][:num_requests], config, progress)
+        requested = _requested(writer, [(request, text) for request, text in asked if request][:num_requests], config, progress)
         measures += _of_obedience(requested)
         stories = [*stories, *requested]
     progress("choosing between endings", 0)
@@ -104,21 +105,21 @@ def measure(group: str, name: str, values: Sequence[float], better: str = "") ->
     return Measure(group, name, fmean(values) if n else math.nan, stdev(values) / math.sqrt(n) if n > 1 else math.nan, n, better)
 
 
-def _continued(model: Model, texts: Sequence[str], config: SamplingConfig, progress: Callable[[str, float], None]) -> list[Story]:
+def _continued(writer: Writer, texts: Sequence[str], config: SamplingConfig, progress: Callable[[str, float], None]) -> list[Story]:
     stories = []
     for i, text in enumerate(texts):
         progress("going on with stories", i / len(texts))
         beginning = text[: round(CUT_SHARE * len(text))]
-        (written,) = write(model, beginning.encode(), replace(config, seed=config.seed + i))
+        (written,) = write(writer, beginning.encode(), replace(config, seed=config.seed + i))
         stories.append(_story(beginning, written, text[len(beginning) :]))
     return stories
 
 
-def _requested(model: Model, asked: Sequence[tuple[Request, str]], config: SamplingConfig, progress: Callable[[str, float], None]) -> list[Story]:
+def _requested(writer: Writer, asked: Sequence[tuple[Request, str]], config: SamplingConfig, progress: Callable[[str, float], None]) -> list[Story]:
     stories = []
     for i, (request, true_story) in enumerate(asked):
         progress("writing to order", i / len(asked))
-        (written,) = write(model, request.prompt().encode() + MARK, replace(config, seed=config.seed + i))
+        (written,) = write(writer, request.prompt().encode() + MARK, replace(config, seed=config.seed + i))
         story = _story("", written, true_story)
         stories.append(replace(story, request=request, obeyed=obedience(request, written.text)))
     return stories

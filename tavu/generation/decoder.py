@@ -1,12 +1,19 @@
-"""A model as a machine that takes ids one at a time and tells what may come next, for as long as one likes.
+"""PyTorch as a writer: a model as a machine that takes ids one at a time and tells what may come next, for as long as one likes.
 
 Shapes: N rows, all of the same length; t ids read; V ids.
 """
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from tavu.config import SamplingConfig
+from tavu.generation.sampling import RepetitionTracker, penalize, sample
+from tavu.generation.text import ALLOWED, NEXT_STATE, state_after
 from tavu.model_file import Model
+from tavu.vocabulary import END
 
 
 class Decoder:
@@ -35,3 +42,38 @@ class Decoder:
         self.ids = ids
         self.cache = self.model.empty_cache(len(ids), self.dtype)
         return self.model.prefill(ids, self.cache)
+
+
+def prompt_ids(prompt: bytes, count: int = 1) -> Tensor:
+    """What a model reads before it goes on from a prompt: END, which starts a document, and the prompt's bytes. Shape (count, 1 + bytes)."""
+    return torch.tensor([END, *prompt]).expand(count, -1)
+
+
+class TorchWriter:
+    """A Writer (writing.py) of any model, on any device and in any precision."""
+
+    def __init__(self, model: Model, dtype: torch.dtype = torch.float32):
+        self.model, self.dtype = model, dtype
+
+    @torch.inference_mode()
+    def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
+        """One id of each text at a time, (count, 1); see Writer."""
+        device = next(self.model.parameters()).device
+        decoder = Decoder(self.model, prompt_ids(prompt, count).to(device), self.dtype)
+        dice = [np.random.default_rng(config.seed + row) for row in range(count)]
+        states = np.full(count, state_after(prompt))
+        trackers = [RepetitionTracker() for _ in range(count)] if config.repetition_penalty > 1 else []
+        for tracker in trackers:
+            for byte in prompt:
+                tracker.feed(byte)
+        while True:
+            logits = decoder.logits.float().cpu().numpy()
+            if trackers:
+                logits = penalize(logits, [tracker.penalized() for tracker in trackers], config.repetition_penalty)
+            uniforms = np.array([die.random() for die in dice])
+            ids = sample(logits, config, uniforms, ALLOWED[states] if config.valid_utf8 else None)
+            yield ids[:, None]
+            states = NEXT_STATE[states, ids]
+            for tracker, id in zip(trackers, ids.tolist(), strict=False):
+                tracker.feed(id)
+            decoder.feed(torch.from_numpy(ids).to(device))

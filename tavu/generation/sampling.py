@@ -18,6 +18,11 @@ from tavu.vocabulary import END
 GREEDY_BELOW = 1e-6
 """A temperature under this is 0: it is finer than the logits themselves."""
 
+DIVERGED = (
+    "The model gives NaN instead of probabilities: its training diverged or its file is damaged. "
+    "Use an earlier save, or train with a lower learning rate."
+)
+
 REPEAT_BYTES = 12
 """n of the repetition penalty: about two English words and their spaces. A name may come back; a phrase should not."""
 
@@ -108,10 +113,7 @@ def _within(logits: np.ndarray, allowed: np.ndarray | None) -> tuple[np.ndarray,
     if np.isfinite(peak).all():
         return logits, peak
     if np.isnan(peak).any():
-        raise TavuError(
-            "The model gives NaN instead of probabilities: its training diverged or its file is damaged. "
-            "Use an earlier save, or train with a lower learning rate."
-        )
+        raise TavuError(DIVERGED)
     # Rows whose peak is +inf or -inf: the ids at the peak share everything.
     at_peak = logits == peak if allowed is None else (logits == peak) & allowed
     assert at_peak.any(axis=1).all(), "a row allows no id at all"

@@ -3,19 +3,26 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
-import torch
 
 from tavu.config import SamplingConfig
-from tavu.generation.decoder import Decoder
-from tavu.generation.sampling import RepetitionTracker, penalize, sample
-from tavu.generation.text import ALLOWED, NEXT_STATE, StopStrings, TextStream, state_after
-from tavu.model_file import Model
+from tavu.generation.text import StopStrings, TextStream, state_after
 from tavu.vocabulary import END
 
 Stopped = Literal["end", "length", "stop"]
+
+
+class Writer(Protocol):
+    """A model that writes: in PyTorch (decoder.py), or in the native engine (engine/native.py)."""
+
+    def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
+        """The ids that follow a prompt in `count` texts, some at a time, (count, steps), for ever.
+
+        Text i is drawn as it would be alone with seed config.seed + i. What comes after END means nothing; the caller says when it has enough.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,38 +43,6 @@ class Written:
         return len(self.content) / max(self.seconds, 1e-9)
 
 
-def prompt_ids(prompt: bytes, count: int = 1) -> torch.Tensor:
-    """What a model reads before it goes on from a prompt: END, which starts a document, and the prompt's bytes. Shape (count, 1 + bytes)."""
-    return torch.tensor([END, *prompt]).expand(count, -1)
-
-
-@torch.inference_mode()
-def draw(model: Model, prompt: bytes, config: SamplingConfig, count: int, dtype: torch.dtype) -> Iterator[np.ndarray]:
-    """The ids (count,) that follow a prompt, step after step for ever; each row is drawn as it would be alone with seed config.seed + row.
-
-    A row that has ended goes on with a new document; the caller says when it has enough.
-    """
-    device = next(model.parameters()).device
-    decoder = Decoder(model, prompt_ids(prompt, count).to(device), dtype)
-    dice = [np.random.default_rng(config.seed + row) for row in range(count)]
-    states = np.full(count, state_after(prompt))
-    trackers = [RepetitionTracker() for _ in range(count)] if config.repetition_penalty > 1 else []
-    for tracker in trackers:
-        for byte in prompt:
-            tracker.feed(byte)
-    while True:
-        logits = decoder.logits.float().cpu().numpy()
-        if trackers:
-            logits = penalize(logits, [tracker.penalized() for tracker in trackers], config.repetition_penalty)
-        uniforms = np.array([die.random() for die in dice])
-        ids = sample(logits, config, uniforms, ALLOWED[states] if config.valid_utf8 else None)
-        yield ids
-        states = NEXT_STATE[states, ids]
-        for tracker, id in zip(trackers, ids.tolist(), strict=False):
-            tracker.feed(id)
-        decoder.feed(torch.from_numpy(ids).to(device))
-
-
 class _Row:
     """One text as it grows: what of it is sure, and why it stopped."""
 
@@ -77,22 +52,27 @@ class _Row:
         self.num_drawn = 0
         self.stopped: Stopped | None = None
 
-    def take(self, id: int) -> bytes:
-        """The bytes that are sure to be part of the text, now that id is drawn."""
-        if id == END:
-            self.stopped = "end"
-            return self.stops.flush()
-        self.num_drawn += 1
-        sure, met = self.stops.feed(bytes((id,)))
-        if met:
-            self.stopped = "stop"
-        elif self.num_drawn == self.config.max_bytes:
-            self.stopped = "length"
-            sure += self.stops.flush()
+    def take(self, ids: list[int]) -> bytes:
+        """The bytes that are sure to be part of the text, now that these ids are drawn; nothing is taken after it has stopped."""
+        sure = b""
+        for id in ids:
+            if self.stopped:
+                break
+            if id == END:
+                self.stopped = "end"
+                return sure + self.stops.flush()
+            self.num_drawn += 1
+            more, met = self.stops.feed(bytes((id,)))
+            sure += more
+            if met:
+                self.stopped = "stop"
+            elif self.num_drawn == self.config.max_bytes:
+                self.stopped = "length"
+                sure += self.stops.flush()
         return sure
 
 
-def write(model: Model, prompt: bytes, config: SamplingConfig, *, count: int = 1, dtype: torch.dtype = torch.float32) -> list[Written]:
+def write(writer: Writer, prompt: bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
     """`count` texts that go on from a prompt, written as one batch; text i is what count=1 writes with seed config.seed + i.
 
     With config.valid_utf8 a text never ends in half a character: one that max_bytes cuts is left out.
@@ -101,10 +81,10 @@ def write(model: Model, prompt: bytes, config: SamplingConfig, *, count: int = 1
     rows = [_Row(config) for _ in range(count)]
     contents = [bytearray() for _ in range(count)]
     finished: list[float] = [0.0] * count
-    for ids in draw(model, prompt, config, count, dtype):
-        for i, (row, id) in enumerate(zip(rows, ids.tolist(), strict=True)):
+    for some in writer.draw(prompt, config, count):
+        for i, (row, ids) in enumerate(zip(rows, some.tolist(), strict=True)):
             if row.stopped is None:
-                contents[i] += row.take(id)
+                contents[i] += row.take(ids)
                 finished[i] = time.perf_counter() - begun
         if all(row.stopped for row in rows):
             break
@@ -112,12 +92,12 @@ def write(model: Model, prompt: bytes, config: SamplingConfig, *, count: int = 1
     return [Written(content, row.stopped, seconds) for content, row, seconds in zip(whole, rows, finished, strict=True)]
 
 
-def stream(model: Model, prompt: bytes, config: SamplingConfig, *, dtype: torch.dtype = torch.float32) -> Iterator[str]:
+def stream(writer: Writer, prompt: bytes, config: SamplingConfig) -> Iterator[str]:
     """The text that `write` gives, in pieces as soon as they are sure: never half a character, nothing of a stop string."""
     row, text = _Row(config), TextStream()
     text.feed(prompt[len(prompt) - _num_pending(prompt) :])  # a character that the prompt leaves open
-    for (id,) in draw(model, prompt, config, 1, dtype):
-        if piece := text.feed(row.take(int(id))):
+    for (ids,) in writer.draw(prompt, config, 1):
+        if piece := text.feed(row.take(ids.tolist())):
             yield piece
         if row.stopped:
             break

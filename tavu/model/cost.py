@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from tavu.model.megabyte import CONV_FILTERS, Level, Megabyte
+from tavu.model.pointer import Pointer
 from tavu.model.transformer import Transformer
 from tavu.model.words import WordModel
 from tavu.vocabulary import NUM_IDS
@@ -102,6 +103,7 @@ def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
         _whole("global model", _transformer(model.global_model, bytes_per_unit=bytes_per_patch, attended=num_words, cached=num_words)),
         _leaf("global to local", model.global_to_local, flops=2 * _num_parameters(model.global_to_local) / bytes_per_patch),
         *([_leaf("lexicon", model.lexicon, flops=2 * _matrices(model.lexicon) / bytes_per_patch)] if model.lexicon is not None else []),
+        *([_pointer(model.pointer, bytes_per_patch, num_words)] if model.pointer is not None else []),
         _whole(
             "byte embedder",
             _leaf("last ids", model.byte_embedder.last_ids),
@@ -113,3 +115,10 @@ def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
             _leaf("head", local.head, flops=2 * _num_parameters(local.head)),
         ),
     )
+
+
+def _pointer(pointer: Pointer, bytes_per_patch: float, num_words: int) -> Part:
+    """A pointer that looks up each of num_words words, whose keys are remembered."""
+    width = pointer.key.weight.size(0)
+    flops = 2 * (_matrices(pointer) + num_words * width) / bytes_per_patch
+    return Part("pointer", _num_parameters(pointer), flops, 4 * width * num_words)

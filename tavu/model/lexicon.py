@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
-from tavu.model.patching import read_words
+from tavu.model.patching import NUM_NAMES, read_words
 from tavu.model.transformer import Linear
 from tavu.vocabulary import NUM_IDS
 
@@ -21,6 +21,11 @@ FLOOR = 1e-3
 """A byte that this share of the expected words goes on with gets a score of log 2; one that none does, 0."""
 UNLIKELY = 1e-5
 """A beginning that less than this share of the expected words has: what follows it is left to the local model."""
+
+
+def beginning_key(row: Tensor, name: Tensor) -> Tensor:
+    """One number for the beginning of a word, of its row and name in Words."""
+    return row * NUM_NAMES + name
 
 
 class SumsUpTo(torch.autograd.Function):
@@ -81,17 +86,17 @@ class Lexicon(nn.Module):
             most = sorted(following.items(), key=lambda item: item[1][0] - item[1][1])[:MAX_FOLLOWING]
             ranges[node, : len(most)] = torch.tensor([[byte, *words_of_it] for byte, words_of_it in most], dtype=torch.int32)
         whole = torch.tensor([[0, 0], *([min(f for f, _ in x.values()), max(p for _, p in x.values())] for x in nodes.values())], dtype=torch.int32)
-        names = torch.zeros(1 + len(nodes), dtype=torch.int32)
-        node_of_row = torch.zeros(self.config.prefix_rows, dtype=torch.int32)
+        keys, node_of_key = torch.full((1,), -1), torch.zeros(1, dtype=torch.int32)
         if nodes:
             longest = max(map(len, words))
             read = read_words(torch.tensor([[*word, *bytes(longest - len(word))] for word in words]), self.config)
             place = {word[:j]: (i, j) for i, word in enumerate(words) for j in range(len(word))}
             i, j = torch.tensor([place[beginning] for beginning in nodes]).T
-            rows, names[1:] = read.byte_rows[i, j, 0], read.byte_names[i, j, 0].int()
-            for node in (whole[1:, 1] - whole[1:, 0]).argsort(stable=True).tolist():  # of those that share a row, it goes to the one of most words
-                node_of_row[rows[node]] = node + 1
-        for name, tensor in (("ranges", ranges), ("whole", whole), ("names", names), ("node_of_row", node_of_row)):
+            keys = beginning_key(read.byte_rows[i, j, 0], read.byte_names[i, j, 0])
+            order = (whole[1:, 0] - whole[1:, 1]).argsort(stable=True)  # of equal keys, that of most words is found
+            order = order[keys[order].argsort(stable=True)]
+            keys, node_of_key = keys[order], order.int() + 1
+        for name, tensor in (("ranges", ranges), ("whole", whole), ("keys", keys), ("node_of_key", node_of_key)):
             self.register_buffer(name, tensor.to(device), persistent=False)
 
     def spelled(self) -> list[bytes]:
@@ -104,8 +109,9 @@ class Lexicon(nn.Module):
 
     def forward(self, expected: Tensor, patch: Tensor, beginning: Tensor, name: Tensor) -> Tensor:
         """The scores of each next id, (..., 257) float32. Shapes: expected (S, V), others (...): which of S, row and name of the word so far."""
-        node = self.node_of_row[beginning]
-        node = torch.where(self.names[node] == name, node, 0)
+        key = beginning_key(beginning, name)
+        place = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
+        node = torch.where(self.keys[place] == key, self.node_of_key[place], 0)
         byte, first, past = self.ranges[node].long().unbind(-1)  # (..., N)
         begin, end = self.whole[node].long().unbind(-1)  # (...)
         words = torch.cat((first, past, begin[..., None], end[..., None]), dim=-1)
@@ -116,5 +122,6 @@ class Lexicon(nn.Module):
         return scores.new_zeros(*patch.shape, NUM_IDS).scatter_add(-1, byte, scores)
 
     def is_sound(self) -> bool:
-        """Whether words are no longer than a patch may be; those of a file may be anything."""
-        return int(self.lengths.max()) <= self.config.max_patch_size
+        """Whether words are no longer than a patch may be, different, and in order; those of a file may be anything."""
+        words, used = self.spelled(), self.lengths > 0
+        return int(self.lengths.max()) <= self.config.max_patch_size and bool(used[: len(words)].all()) and words == sorted(set(words))

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tavu.config import WordPatchConfig
+from tavu.model.rows import row_ranges
 from tavu.vocabulary import END, NUM_IDS
 
 BEGIN = NUM_IDS
@@ -29,16 +30,31 @@ _MULTIPLIER = 0x9E3779B97F4A7C15
 _INVERSE = pow(_MULTIPLIER, -1, 1 << 64)
 _MIX = 0xBF58476D1CE4E5B9
 _PAIR = 31
-_PHRASE = 32
 _NAME_SHIFT = 40
 NUM_NAMES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Words of a document before a position whose letters begin as those of its own patch so far: what follows if one of them comes again.
+
+    Shapes: all (R,), one for each such position and word.
+    """
+
+    position: Tensor
+    """Of all B T positions, or of the rows where there is one position in each."""
+    word: Tensor
+    """Which patch of the row it is."""
+    next_id: Tensor
+    """Its next letter, or the id after its letters."""
 
 
 @dataclass(frozen=True)
 class Words:
     """Which patch each position falls in, and the table rows that the model reads there.
 
-    Shapes: first (B, K), T where a row has fewer patches; patch (B, T); word, pair_row, last_id (B, K); byte_rows, byte_names (B, T, O).
+    Shapes: first, first_letter (B, K), T where a row has fewer patches; patch, letters (B, T); word, pair_row, last_id (B, K);
+    byte_rows, byte_names (B, T, O).
     """
 
     patch: Tensor
@@ -55,27 +71,10 @@ class Words:
     patches before for each order n of phrases; all rows of one table (see RowRanges)."""
     byte_names: Tensor
     """More of the hashes behind byte_rows, 0 to NUM_NAMES - 1, to tell most of the runs apart that share a row."""
-
-
-@dataclass(frozen=True)
-class RowRanges:
-    """How the table that the local model reads is shared out: rows for the beginnings of words, for each order of n-grams, and of phrases.
-
-    Shapes: all (O,).
-    """
-
-    salts: list[int]
-    """Told apart where the same ids are the one and the other."""
-    masks: list[int]
-    starts: list[int]
-    num_rows: int
-
-
-def row_ranges(config: WordPatchConfig) -> RowRanges:
-    sizes = [config.prefix_rows, *(config.ngram_rows for _ in config.ngram_orders), *(config.phrase_rows for _ in config.phrase_orders)]
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    salts = [0, *config.ngram_orders, *(_PHRASE + order for order in config.phrase_orders)]
-    return RowRanges(salts, [size - 1 for size in sizes], starts, sum(sizes))
+    first_letter: Tensor
+    """Position of the first letter of each patch, T where it has none."""
+    letters: Tensor
+    """The hash of the letters of the patch before this position."""
 
 
 def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
@@ -125,7 +124,25 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
         last_id=previous.gather(1, first),
         byte_rows=(hashes & masks) + starts,
         byte_names=hashes >> _NAME_SHIFT & NUM_NAMES - 1,
+        first_letter=first_letter,
+        letters=run_hash(torch.minimum(first_letter.gather(1, patch), here), here),
     )
+
+
+def find_repeats(ids: Tensor, words: Words) -> Repeats:
+    """The repeats of ids (B, T), from what read_words says of them."""
+    T, first, first_letter = ids.size(1), words.first, words.first_letter
+    num_letters = (torch.arange(T, device=ids.device) - first_letter.gather(1, words.patch)).clamp(min=0)  # (B, T), of the patch so far
+    place = first_letter[:, None] + num_letters[..., None]  # (B, T, K): where each word would go on
+    inside = place.clamp(max=T - 1)
+    end = F.pad(first[:, 1:], (0, 1), value=T)
+    begins_so = words.letters.gather(1, inside.flatten(1)).view(place.shape) == words.letters[..., None]
+    is_before = torch.arange(first.size(1), device=ids.device) < words.patch[..., None]
+    is_end = (ids == END).long()
+    document = is_end.cumsum(1) - is_end  # an END belongs to the document that it ends
+    is_same = document.gather(1, first.clamp(max=T - 1))[:, None] == document[..., None]
+    row, t, word = (begins_so & is_before & is_same & (place < end[:, None])).nonzero(as_tuple=True)
+    return Repeats(row * T + t, word, ids[row, inside[row, t, word]])
 
 
 def _begins(ids: Tensor, letter: Tensor, max_patch_size: int) -> Tensor:
@@ -199,10 +216,13 @@ class WordReader:
         """Of the letters of the unfinished patch, how many and their hash; the words of the two patches before."""
         self.recent = np.zeros((rows, self.window), dtype=np.uint64)
         """The last ids + 1, oldest first; 0 before the row began."""
+        self.spelled = SpelledWords(config, rows) if config.pointer_dim else None
 
     def feed(self, new: np.ndarray) -> None:
         """Go on by one id in each row, new (B,)."""
         letter = _IS_LETTER[new]
+        if self.spelled is not None:
+            self.spelled.feed(new, letter, self.num_letters)
         values = new.astype(np.uint64) + np.uint64(1)
         self.runs = self.runs + values * self.powers[self.sizes]
         self.sizes = self.sizes + 1
@@ -217,6 +237,12 @@ class WordReader:
         self.runs = np.where(self.begins, _one_patch_on(self.runs), self.runs)
         self.sizes = np.where(self.begins, _one_patch_on(self.sizes), self.sizes)
         self.after_letter, self.last_id = letter, new
+        if self.spelled is not None:
+            self.spelled.begin_patches(self.begins, new == END)
+
+    def repeats(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """The fields (R,) of Repeats, its positions being rows."""
+        return None if self.spelled is None else self.spelled.going_on(self.num_letters)
 
     def patch_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """word, pair_row and last_id (B,) of the patch that begins at the next position."""
@@ -230,6 +256,42 @@ class WordReader:
         hashes = _mix_unsigned(runs + self.salts)
         names = hashes >> np.uint64(_NAME_SHIFT) & np.uint64(NUM_NAMES - 1)
         return ((hashes & self.masks) + self.starts).astype(np.int64), names.astype(np.int64)
+
+
+class SpelledWords:
+    """The patches of each row from their first letter on, and which of them begin as the unfinished one does."""
+
+    def __init__(self, config: WordPatchConfig, rows: int):
+        num_patches = config.max_seq_len + 1
+        self.ids = np.zeros((rows, num_patches, config.max_patch_size), dtype=np.int16)
+        self.sizes = np.zeros((rows, num_patches), dtype=np.int64)
+        self.num_patches = np.zeros(rows, dtype=np.int64)
+        """Without the unfinished one."""
+        self.begin_document = np.zeros(rows, dtype=np.int64)
+        """The first of them that is of the same document."""
+        self.begin_so = np.zeros((rows, num_patches), dtype=bool)
+
+    def feed(self, new: np.ndarray, letter: np.ndarray, num_letters: np.ndarray) -> None:
+        """Go on by one id in each row, after so many letters of its patch. Shapes: all (B,)."""
+        rows = np.arange(len(new))
+        goes_on = (self.sizes > num_letters[:, None]) & (self.ids[rows, :, num_letters] == new[:, None])
+        self.begin_so &= goes_on | ~letter[:, None]
+        kept = rows[letter | (num_letters > 0)]
+        patches = self.num_patches[kept]
+        self.ids[kept, patches, self.sizes[kept, patches]] = new[kept]
+        self.sizes[kept, patches] += 1
+
+    def begin_patches(self, begins: np.ndarray, ended: np.ndarray) -> None:
+        """Begin a new patch in some rows, and a new document in some of these. Shapes: all (B,) bool."""
+        self.num_patches = self.num_patches + begins
+        self.begin_document = np.where(ended, self.num_patches, self.begin_document)
+        patch = np.arange(self.sizes.shape[1])
+        of_document = (patch < self.num_patches[:, None]) & (patch >= self.begin_document[:, None])
+        self.begin_so = np.where(begins[:, None], of_document, self.begin_so)
+
+    def going_on(self, num_letters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        row, word = np.nonzero(self.begin_so & (self.sizes > num_letters[:, None]))
+        return row, word, self.ids[row, word, num_letters[row]].astype(np.int64)
 
 
 def _one_patch_on(runs: np.ndarray) -> np.ndarray:

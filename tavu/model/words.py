@@ -8,6 +8,8 @@ Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the s
 How it differs from the paper is told in DIFFERS_FROM_PAPER.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,9 @@ from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
 from tavu.model.lexicon import Lexicon
-from tavu.model.patching import BEGIN, WordReader, bucket, read_words, row_ranges
+from tavu.model.patching import BEGIN, Repeats, WordReader, bucket, find_repeats, read_words
+from tavu.model.pointer import Pointer
+from tavu.model.rows import row_ranges
 from tavu.model.transformer import MLP, Linear, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
 
@@ -28,6 +32,7 @@ Two levels, as MEGABYTE (Yu et al. 2023, arXiv 2305.07185), a global model over 
 - the local model has no attention: the hash of the word so far names everything that it could attend to within its patch; it also reads rows named
   by the last n bytes, and by phrases, the word so far together with the last words;
 - common words are also scored against the global output, as a subword model scores its tokens, and each byte hears its share of that;
+- so are the words of the context, whichever they are, by a pointer (Vinyals et al. 2015, arXiv 1506.03134);
 - tables begin from what counting the training text tells, not at random, and rows of phrases belong to those that the text repeats;
 - the blocks are today's: layer norms without parameters, rotary positions, normalized queries and keys, squared ReLU, no biases, no dropout;
 - the head is not tied, and logits are bent to stay within +-15; END, a 257th id, starts and ends every document;
@@ -53,8 +58,8 @@ class WordEmbedder(nn.Module):
         dim = config.levels[0].dim
         self.words = table(config.word_rows, dim, std=0.5)
         self.pairs = table(config.pair_rows, dim, std=0.1) if config.pair_rows else None
-        self.num_buckets = max(1, config.word_rows // 8)
-        known = torch.full((config.word_rows - self.num_buckets,), torch.iinfo(torch.int64).max)
+        self.num_buckets = config.word_rows - config.num_known_words
+        known = torch.full((config.num_known_words,), torch.iinfo(torch.int64).max)
         self.register_buffer("known", known)
         """The hashes of words that have a row of their own, ascending; the others share the last rows. training/counting.py decides it."""
         self.last_ids = nn.Embedding(BEGIN + 1, dim)
@@ -118,17 +123,33 @@ class LocalModel(nn.Module):
         return soft_cap(logits if scores is None else logits + scores)
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What the bytes of S patches hear from the global model.
+
+    Shapes: context (S, L); expected (S, W), see Lexicon.expect; again (S, M), see Pointer.expect.
+    """
+
+    context: Tensor
+    expected: Tensor | None
+    again: Tensor | None
+
+
 class WordCache:
     """All that a step needs of the ids before it."""
 
     def __init__(self, model: "WordModel", rows: int, dtype: torch.dtype):
-        device = model.global_to_local.weight.device
-        self.reader = WordReader(model.config, rows)
+        config, device = model.config, model.global_to_local.weight.device
+        num_patches = config.max_seq_len + 1
+        self.reader = WordReader(config, rows)
         self.key_values = model.global_model.empty_cache(rows, dtype, device)
-        self.context = torch.zeros(rows, model.config.levels[1].dim, dtype=dtype, device=device)
-        """What the bytes of the current patch hear from the global model, (B, L)."""
-        self.expected = torch.zeros(rows, model.config.lexicon_words, device=device)
-        """What it expects the word to be, (B, V); see Lexicon.expect."""
+        self.pointer_keys = torch.zeros(rows, num_patches, config.pointer_dim, device=device)
+        self.heard = Heard(
+            torch.zeros(rows, config.levels[1].dim, dtype=dtype, device=device),
+            torch.zeros(rows, config.lexicon_words, device=device) if config.lexicon_words else None,
+            torch.zeros(rows, num_patches, device=device) if config.pointer_dim else None,
+        )
+        """By the current patch of each row."""
 
 
 class WordModel(nn.Module):
@@ -144,17 +165,19 @@ class WordModel(nn.Module):
         self.global_to_local = Linear(config.levels[0].dim, config.levels[1].dim)
         self.byte_embedder = ByteEmbedder(config)
         self.lexicon = Lexicon(config) if config.lexicon_words else None
+        self.pointer = Pointer(config) if config.pointer_dim else None
         self.local_model = LocalModel(config)
 
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
         words = read_words(ids, self.config)
         global_in = self.word_embedder(words.word, words.pair_row, words.last_id)  # (B, K, D)
-        global_out = self.global_model(norm(global_in.to(dtype)))  # (B, K, D)
-        context, expected = self.tell(global_out.flatten(0, 1))  # (B K, L), (B K, V)
+        global_out = norm(self.global_model(norm(global_in.to(dtype))))  # (B, K, D)
+        num_known = torch.arange(1, global_out.size(1) + 1, device=ids.device)
+        heard = self.hear(global_out, None if self.pointer is None else self.pointer.keys(global_out), num_known)  # of all B K patches
         patch = words.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
         previous = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
-        heard = context.index_select(0, patch.flatten()).view(*ids.shape, -1)  # (B, T, L)
-        return self.local_logits(heard, expected, patch, previous, words.byte_rows, words.byte_names)  # (B, T, V)
+        repeats = None if self.pointer is None else find_repeats(ids, words)
+        return self.local_logits(heard, patch, previous, words.byte_rows, words.byte_names, repeats)  # (B, T, V)
 
     def global_attention(self, ids: Tensor) -> Tensor:
         """What each patch attends to in each layer: itself, which stands for the word before, and those before. (1, T) -> (layers, K, K)"""
@@ -166,16 +189,21 @@ class WordModel(nn.Module):
         """Where patches begin in ids (1, T)."""
         return (self.places_in_patch(ids)[0] == 0).nonzero()[:, 0].tolist()
 
-    def tell(self, global_out: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What the bytes of each patch hear: its context, and the words that are expected there. (..., D) -> (..., L), (..., V)"""
-        global_out = norm(global_out)
-        return self.global_to_local(global_out), None if self.lexicon is None else self.lexicon.expect(global_out)
+    def hear(self, global_out: Tensor, keys: Tensor | None, num_known: Tensor) -> Heard:
+        """What the bytes of patches hear, the words before them having these keys. Shapes: global_out (B, K, D), the others as Pointer.expect."""
+        return Heard(
+            self.global_to_local(global_out).flatten(0, 1),
+            None if self.lexicon is None else self.lexicon.expect(global_out).flatten(0, 1),
+            None if self.pointer is None else self.pointer.expect(global_out, keys, num_known).flatten(0, 1),
+        )
 
-    def local_logits(self, context: Tensor, expected: Tensor | None, patch: Tensor, last_id: Tensor, rows: Tensor, names: Tensor) -> Tensor:
-        """The logits of some positions. Shapes: (..., L), (S, V), (...) of S, (...), (..., O), (..., O) -> (..., V)."""
+    def local_logits(self, heard: Heard, patch: Tensor, last_id: Tensor, rows: Tensor, names: Tensor, repeats: Repeats | None) -> Tensor:
+        """The logits of some positions. Shapes: patch (...) of the S that heard, last_id (...), rows, names (..., O) -> (..., V)."""
+        context = heard.context.index_select(0, patch.flatten()).view(*patch.shape, -1)  # (..., L)
         own = self.byte_embedder(last_id, rows, names).to(context.dtype)
-        scores = None if expected is None else self.lexicon(expected, patch, rows[..., 0], names[..., 0])
-        return self.local_model(own, context, scores)
+        scores = [] if self.lexicon is None else [self.lexicon(heard.expected, patch, rows[..., 0], names[..., 0])]
+        scores += [] if self.pointer is None else [self.pointer(heard.again, patch, repeats)]
+        return self.local_model(own, context, sum(scores) if scores else None)
 
     def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32) -> WordCache:
         return WordCache(self, rows, dtype)
@@ -184,10 +212,12 @@ class WordModel(nn.Module):
         """The logits of the byte after the first t < max_seq_len ids of each row, which are read into an empty cache."""
         words = read_words(F.pad(ids, (0, 1)), self.config)  # the last position is the one to predict
         global_in = self.word_embedder(words.word, words.pair_row, words.last_id)
-        global_out = self.global_model.prefill(norm(global_in.to(cache.key_values.dtype)), cache.key_values)
+        global_out = norm(self.global_model.prefill(norm(global_in.to(cache.key_values.dtype)), cache.key_values))
         current = words.patch[:, -1]
         cache.key_values.lengths = (current + 1).tolist()
-        self.hear(cache, slice(None), global_out[torch.arange(len(ids), device=ids.device), current])
+        if self.pointer is not None:
+            cache.pointer_keys[:, : global_out.size(1)] = self.pointer.keys(global_out)
+        self.hear_in_rows(cache, list(range(len(ids))), global_out[torch.arange(len(ids), device=ids.device), current])
         for new in ids.cpu().numpy().T:
             cache.reader.feed(new)
         return self.next_logits(cache)
@@ -202,24 +232,29 @@ class WordModel(nn.Module):
 
     def global_step(self, cache: WordCache, rows: list[int]) -> None:
         """The global model's step for the rows in which a patch begins."""
-        device = cache.context.device
+        device = cache.heard.context.device
         inputs = (torch.from_numpy(x[rows]).to(device) for x in cache.reader.patch_rows())
-        x = norm(self.word_embedder(*inputs).to(cache.context.dtype))[:, None]
+        x = norm(self.word_embedder(*inputs).to(cache.heard.context.dtype))[:, None]
         alone = len(cache.reader.begins) == 1
-        out = self.global_model.step(x, cache.key_values, rows=None if alone else rows)
-        self.hear(cache, rows, out[:, 0])
+        out = norm(self.global_model.step(x, cache.key_values, rows=None if alone else rows)[:, 0])
+        if self.pointer is not None:
+            cache.pointer_keys[rows, [cache.key_values.lengths[row] - 1 for row in rows]] = self.pointer.keys(out)
+        self.hear_in_rows(cache, rows, out)
 
-    def hear(self, cache: WordCache, rows: list[int] | slice, global_out: Tensor) -> None:
+    def hear_in_rows(self, cache: WordCache, rows: list[int], global_out: Tensor) -> None:
         """Remember what the bytes of the patches that begin now hear. Shapes: global_out (R, D)."""
-        cache.context[rows], expected = self.tell(global_out)
-        if expected is not None:
-            cache.expected[rows] = expected
+        num_known = torch.tensor([[cache.key_values.lengths[row]] for row in rows], device=global_out.device)
+        new = self.hear(global_out[:, None], cache.pointer_keys[rows], num_known)
+        for known, of_rows in ((cache.heard.context, new.context), (cache.heard.expected, new.expected), (cache.heard.again, new.again)):
+            if known is not None:
+                known[rows] = of_rows
 
     def next_logits(self, cache: WordCache) -> Tensor:
-        device = cache.context.device
+        device = cache.heard.context.device
         inputs = (torch.from_numpy(x).to(device) for x in (cache.reader.last_id, *cache.reader.byte_rows()))
-        expected = None if self.lexicon is None else cache.expected
-        return self.local_logits(cache.context, expected, torch.arange(len(cache.context), device=device), *inputs)
+        again = cache.reader.repeats()
+        repeats = None if again is None else Repeats(*(torch.from_numpy(x).to(device) for x in again))
+        return self.local_logits(cache.heard, torch.arange(len(cache.heard.context), device=device), *inputs, repeats)
 
     def places_in_patch(self, ids: Tensor) -> Tensor:
         """How many bytes of its patch come before each position, (B, T)."""

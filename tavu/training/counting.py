@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from tavu.data.documents import DocumentFile
 from tavu.model.lexicon import Lexicon
-from tavu.model.patching import NUM_NAMES, Words, read_words, row_ranges
+from tavu.model.patching import NUM_NAMES, Words, read_words
+from tavu.model.rows import row_ranges
 from tavu.model.words import NOBODY, WordModel
 from tavu.vocabulary import END, NUM_IDS
 

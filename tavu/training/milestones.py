@@ -14,8 +14,10 @@ from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
 from tavu.data.records import MARK, kind_of_records, requested_features, split_document
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
+from tavu.generation.decoder import TorchWriter
 from tavu.generation.writing import write
-from tavu.model_file import MODEL_NAME, Model, load_model, save_model
+from tavu.model_file import Model, load_model, save_model
+from tavu.stored_model import MODEL_NAME
 from tavu.training.events import Finished, Milestone, Stopped
 from tavu.training.machine import Plan, peak_memory_mb
 from tavu.training.run_log import RunLog
@@ -49,7 +51,7 @@ class Milestones:
         """Validation and samples now; the model becomes the run's model file if none before was better."""
         model.eval()
         validation = bits_per_byte(model, self.documents, self.plan.dtype, as_records=self.recipe.data.as_records)
-        samples = tuple((prompt, write(model, self.read(prompt), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
+        samples = tuple((prompt, write(TorchWriter(model), self.read(prompt), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
         model.train()
         self.bytes_per_patch = bytes_per_patch(model, self.documents)
         is_best = counters.best_bpb is None or validation.bits_per_byte < counters.best_bpb

@@ -13,6 +13,7 @@ from tavu.errors import TavuError
 from tavu.evaluation.choices import Choice, choices_from, choose, english_choices
 from tavu.evaluation.stories import evaluate_stories
 from tavu.evaluation.text_measures import Seen, distinct, longest_copied, precision, repetition, words_in_order
+from tavu.generation.decoder import TorchWriter
 from tavu.reports.stories_page import stories_page
 
 TALES = [tale.text for tale in tell_many(0, 60)]
@@ -60,7 +61,9 @@ def evaluation(make_model, configs):
     documents = [Record(request.prompt(), text, request).document() if i % 2 else text.encode() for i, text in enumerate(TALES)]
     model = make_model(dataclasses.replace(configs["words"], max_seq_len=2048))
     train = [text.encode() for text in TALES[:20]]
-    return evaluate_stories(model, documents, train, SamplingConfig(max_bytes=30), follows_requests=True, num_stories=3, num_requests=2)
+    return evaluate_stories(
+        model, TorchWriter(model), documents, train, SamplingConfig(max_bytes=30), follows_requests=True, num_stories=3, num_requests=2
+    )
 
 
 def test_all_of_it_on_a_model_that_knows_nothing(evaluation):
@@ -81,5 +84,6 @@ def test_the_page_shows_every_story_and_runs_nothing(evaluation):
 
 
 def test_no_story_that_is_long_enough(make_model, configs):
+    model = make_model(configs["words"])
     with pytest.raises(TavuError, match="There is no story of 40 to 48 bytes to go on with, of 1 documents"):
-        evaluate_stories(make_model(configs["words"]), [b"Once."], [], SamplingConfig())
+        evaluate_stories(model, TorchWriter(model), [b"Once."], [], SamplingConfig())

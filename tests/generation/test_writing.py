@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tavu.config import SamplingConfig
-from tavu.generation.writing import Written, prompt_ids, stream, write
+from tavu.generation.decoder import TorchWriter, prompt_ids
+from tavu.generation.writing import Written, stream, write
 from tavu.model_file import Model
 from tavu.vocabulary import END
 
@@ -44,16 +45,16 @@ def most_likely_ending(model: Model, prompt: bytes) -> bytes:
 
 
 def test_a_text_of_a_batch_is_the_text_of_its_seed_alone(model):
-    texts = write(model, b"Once", with_(WILD, seed=7, max_bytes=90), count=4)
+    texts = write(TorchWriter(model), b"Once", with_(WILD, seed=7, max_bytes=90), count=4)
     assert len({text.content for text in texts}) == 4
     for i, text in enumerate(texts):
-        assert same(text, write(model, b"Once", with_(WILD, seed=7 + i, max_bytes=90))[0])
+        assert same(text, write(TorchWriter(model), b"Once", with_(WILD, seed=7 + i, max_bytes=90))[0])
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_texts_are_whole_characters_also_after_half_of_one(either_model, prompt):
     begun = open_character(prompt)
-    for text in write(either_model, prompt, WILD, count=8):
+    for text in write(TorchWriter(either_model), prompt, WILD, count=8):
         (begun + text.content).decode()  # raises for anything that is not UTF-8
         assert text.stopped in ("end", "length") and len(text.content) <= WILD.max_bytes
         if text.stopped == "length":
@@ -62,7 +63,7 @@ def test_texts_are_whole_characters_also_after_half_of_one(either_model, prompt)
 
 @pytest.mark.parametrize("max_bytes", [1, 2, 3, 4])
 def test_a_character_that_max_bytes_cuts_is_left_out(either_model, max_bytes):
-    for text in write(either_model, b"", with_(WILD, max_bytes=max_bytes, temperature=3), count=40):
+    for text in write(TorchWriter(either_model), b"", with_(WILD, max_bytes=max_bytes, temperature=3), count=40):
         text.content.decode()
 
 
@@ -70,9 +71,9 @@ def test_a_character_that_max_bytes_cuts_is_left_out(either_model, max_bytes):
 def test_a_stream_joined_is_the_text(either_model, prompt):
     for seed in range(4):
         config = with_(WILD, seed=seed, max_bytes=40, stop=("a", "e\n", "\x07"))
-        pieces = list(stream(either_model, prompt, config))
+        pieces = list(stream(TorchWriter(either_model), prompt, config))
         assert all(pieces) and "\ufffd" not in "".join(pieces)
-        text = write(either_model, prompt, config)[0]
+        text = write(TorchWriter(either_model), prompt, config)[0]
         begun = open_character(prompt) if text.content else b""
         assert "".join(pieces) == (begun + text.content).decode()
 
@@ -80,12 +81,12 @@ def test_a_stream_joined_is_the_text(either_model, prompt):
 def test_a_stream_of_raw_bytes_is_the_text_too(either_model):
     for seed in range(6):
         config = with_(WILD, seed=seed, max_bytes=60, valid_utf8=False)
-        (text,) = write(either_model, b"", config)
-        assert "".join(stream(either_model, b"", config)) == text.text
+        (text,) = write(TorchWriter(either_model), b"", config)
+        assert "".join(stream(TorchWriter(either_model), b"", config)) == text.text
 
 
 def test_raw_bytes_are_all_kept_and_need_not_be_text(either_model):
-    texts = write(either_model, b"", with_(WILD, valid_utf8=False, max_bytes=100), count=6)
+    texts = write(TorchWriter(either_model), b"", with_(WILD, valid_utf8=False, max_bytes=100), count=6)
     assert all(len(text.content) == 100 for text in texts if text.stopped == "length")
     assert any("\ufffd" in text.text for text in texts)
     assert len({byte for text in texts for byte in text.content}) > 100
@@ -93,33 +94,33 @@ def test_raw_bytes_are_all_kept_and_need_not_be_text(either_model):
 
 def test_writing_goes_on_past_the_context(either_model):
     config = with_(GREEDY, max_bytes=3 * either_model.config.max_seq_len, valid_utf8=False)
-    first, again = write(either_model, b"Once upon a time", config)[0], write(either_model, b"Once upon a time", config)[0]
+    first, again = write(TorchWriter(either_model), b"Once upon a time", config)[0], write(TorchWriter(either_model), b"Once upon a time", config)[0]
     assert same(first, again)
     assert first.stopped == "end" or len(first.content) == config.max_bytes
 
 
 def test_greedy_is_what_forward_finds_likeliest(trained_model, either_model):
     for prompt in (b"hel", b"tick to", b""):
-        assert write(trained_model, prompt, GREEDY)[0].content == most_likely_ending(trained_model, prompt)[: GREEDY.max_bytes]
+        assert write(TorchWriter(trained_model), prompt, GREEDY)[0].content == most_likely_ending(trained_model, prompt)[: GREEDY.max_bytes]
     expected = most_likely_ending(either_model, b"Once")[: GREEDY.max_bytes]
-    assert write(either_model, b"Once", with_(GREEDY, valid_utf8=False))[0].content == expected
+    assert write(TorchWriter(either_model), b"Once", with_(GREEDY, valid_utf8=False))[0].content == expected
 
 
 def test_greedy_does_not_depend_on_the_seed(trained_model):
-    texts = write(trained_model, b"tick", GREEDY, count=3)
+    texts = write(TorchWriter(trained_model), b"tick", GREEDY, count=3)
     assert same(texts[0], texts[1]) and same(texts[0], texts[2])
-    assert same(texts[0], write(trained_model, b"tick", with_(GREEDY, seed=99))[0])
+    assert same(texts[0], write(TorchWriter(trained_model), b"tick", with_(GREEDY, seed=99))[0])
 
 
 def test_end_ends_a_text(trained_model):
-    (text,) = write(trained_model, b"hel", GREEDY)
+    (text,) = write(TorchWriter(trained_model), b"hel", GREEDY)
     assert (text.content, text.stopped, text.text) == (b"lo there.", "end", "lo there.")
-    assert "".join(stream(trained_model, b"hel", GREEDY)) == "lo there."
+    assert "".join(stream(TorchWriter(trained_model), b"hel", GREEDY)) == "lo there."
     assert text.seconds > 0 and text.bytes_per_second > 0
 
 
 def test_max_bytes_ends_a_text(trained_model):
-    (text,) = write(trained_model, b"tick ", with_(GREEDY, max_bytes=9))
+    (text,) = write(TorchWriter(trained_model), b"tick ", with_(GREEDY, max_bytes=9))
     assert (text.content, text.stopped) == (b"tock tick", "length")
 
 
@@ -137,56 +138,56 @@ def test_max_bytes_ends_a_text(trained_model):
 )
 def test_a_stop_string_ends_a_text_before_it(trained_model, stop, content, stopped):
     config = with_(GREEDY, stop=stop)
-    (text,) = write(trained_model, b"hel", config)
+    (text,) = write(TorchWriter(trained_model), b"hel", config)
     assert (text.content, text.stopped) == (content, stopped)
-    assert "".join(stream(trained_model, b"hel", config)) == content.decode()
+    assert "".join(stream(TorchWriter(trained_model), b"hel", config)) == content.decode()
 
 
 def test_half_of_a_stop_string_at_the_length_is_text(trained_model):
-    (text,) = write(trained_model, b"hel", with_(GREEDY, stop=("there",), max_bytes=5))
+    (text,) = write(TorchWriter(trained_model), b"hel", with_(GREEDY, stop=("there",), max_bytes=5))
     assert (text.content, text.stopped) == (b"lo th", "length")
-    (text,) = write(trained_model, b"hel", with_(GREEDY, stop=("there",), max_bytes=8))
+    (text,) = write(TorchWriter(trained_model), b"hel", with_(GREEDY, stop=("there",), max_bytes=8))
     assert (text.content, text.stopped) == (b"lo ", "stop")
 
 
 def test_rows_that_end_at_different_times(trained_model):
     config = SamplingConfig(temperature=1.0, max_bytes=30, seed=3)
-    texts = write(trained_model, b"", config, count=5)
+    texts = write(TorchWriter(trained_model), b"", config, count=5)
     assert {text.stopped for text in texts} == {"end", "length"} and len({len(text.content) for text in texts}) > 1
     for i, text in enumerate(texts):
-        assert same(text, write(trained_model, b"", with_(config, seed=3 + i))[0])
+        assert same(text, write(TorchWriter(trained_model), b"", with_(config, seed=3 + i))[0])
 
 
 def test_a_repetition_penalty_ends_a_loop(trained_model):
-    loop = write(trained_model, b"tick", with_(GREEDY, max_bytes=200))[0].content
+    loop = write(TorchWriter(trained_model), b"tick", with_(GREEDY, max_bytes=200))[0].content
     assert (b" tock tick" * 20).startswith(loop[:150])
-    other = write(trained_model, b"tick", with_(GREEDY, max_bytes=200, repetition_penalty=10.0))[0].content
+    other = write(TorchWriter(trained_model), b"tick", with_(GREEDY, max_bytes=200, repetition_penalty=10.0))[0].content
     assert other != loop
-    (text,) = write(trained_model, b"tick tock tick tock", with_(GREEDY, repetition_penalty=1e6))
+    (text,) = write(TorchWriter(trained_model), b"tick tock tick tock", with_(GREEDY, repetition_penalty=1e6))
     assert not text.content.startswith(b" tick")  # the prompt counts as written
 
 
 def test_a_stream_comes_as_it_is_written(trained_model):
-    pieces = stream(trained_model, b"tick", with_(GREEDY, max_bytes=1000))
+    pieces = stream(TorchWriter(trained_model), b"tick", with_(GREEDY, max_bytes=1000))
     assert [next(pieces) for _ in range(5)] == list(" tock")
     pieces.close()
 
 
 def test_bfloat16_writes_too(either_model):
-    for text in write(either_model, b"Once", WILD, count=3, dtype=torch.bfloat16):
+    for text in write(TorchWriter(either_model, torch.bfloat16), b"Once", WILD, count=3):
         text.content.decode()
 
 
 def test_writing_leaves_the_model_and_torchs_dice_alone(either_model):
     before, state = {name: p.clone() for name, p in either_model.named_parameters()}, torch.get_rng_state()
-    write(either_model, b"Once", with_(WILD, max_bytes=20))
+    write(TorchWriter(either_model), b"Once", with_(WILD, max_bytes=20))
     assert all(torch.equal(p, before[name]) for name, p in either_model.named_parameters())
     assert torch.equal(torch.get_rng_state(), state)
     assert not torch.is_inference_mode_enabled()
 
 
 def test_a_stream_that_is_left_leaves_torch_as_it_was(trained_model):
-    pieces = stream(trained_model, b"tick", GREEDY)
+    pieces = stream(TorchWriter(trained_model), b"tick", GREEDY)
     next(pieces)
     assert not torch.is_inference_mode_enabled()
     pieces.close()

@@ -23,7 +23,7 @@ rows_of_ids = st.lists(st.lists(ids_in_words, min_size=T, max_size=T), min_size=
 def config(cap: int, orders: tuple[int, ...] = (2, 4), phrases: tuple[int, ...] = (1, 3)) -> WordPatchConfig:
     levels = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 1, 0, 16))
     rows = {f"{name}_rows": 64 for name in ("word", "pair", "prefix", "ngram", "phrase")}
-    return WordPatchConfig(levels, T, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, lexicon_words=40, **rows)
+    return WordPatchConfig(levels, T, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, lexicon_words=40, pointer_dim=8, **rows)
 
 
 def test_prefill_and_steps_equal_forward_whatever_the_ids(make_model):

@@ -1,0 +1,72 @@
+/* Vectors and matrices: the products that nearly all of an engine's time goes into.
+
+Shapes: a Matrix is (rows, cols), stored row by row; x holds n vectors of cols, y gets n of rows.
+Weights are bfloat16, or whole numbers of 8 or 4 bits with bfloat16 scales (tavu/quantized.py). Whole numbers are multiplied with x rounded to
+14 bits: four digits more than the weights have, so that nothing is lost that a reader could see. */
+#ifndef TAVU_MATRIX_H
+#define TAVU_MATRIX_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+/* The same code for several kinds of processor, the best chosen as the library is loaded. */
+#define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FOR_EACH_CPU
+#endif
+
+enum { BF16 = 0, INT8 = 1, INT4 = 2, GROUP = 32 };
+
+typedef struct {
+    int32_t rows, cols, kind;
+    const void *numbers;    /* (rows, cols) uint16 or int8, or two of 4 bits in each byte: (rows, cols / 2) */
+    const uint16_t *scales; /* (rows) with 8 bits, (rows, cols / GROUP) with 4 */
+} Matrix;
+
+/* x as whole numbers of 14 bits times a scale of each vector, and their sums over GROUP columns, which 4 bits need. */
+typedef struct {
+    int16_t *numbers;
+    float *scales, *sums;
+} Rounded;
+
+void multiply(const Matrix *m, const float *x, int n, float *y, Rounded *scratch);
+void add_row(const Matrix *m, int64_t row, float *y); /* y (cols) += the row */
+
+void normalize(const float *x, int n, int width, float *y); /* each vector with mean 0 and variance 1; y may be x */
+void square_relu(float *x, size_t count);
+void softmax(float *x, int count);
+float dot(const float *a, const float *b, int count);
+void add_scaled(float *y, const float *x, float scale, int count);
+void soft_cap(float *logits, int count);
+
+static inline float from_bf16(uint16_t x) {
+    union {
+        uint32_t bits;
+        float value;
+    } u = {(uint32_t)x << 16};
+    return u.value;
+}
+
+/* e ** x within a millionth of it (Cephes, expf), in operations that compilers make vectors of. */
+static inline float fast_exp(float x) {
+    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    float shifted = x * 1.44269504f + 12582912.0f; /* rounds to the nearest whole number */
+    float n = shifted - 12582912.0f;
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    union {
+        int32_t bits;
+        float value;
+    } power = {((int32_t)n + 127) << 23};
+    return p * power.value;
+}
+
+#endif

@@ -1,0 +1,293 @@
+"""The native engine: the word model in C (engine.c), which writes several times faster than PyTorch, from the file as it lies on disk.
+
+It knows word models whose weights are stored in 16, 8 or 4 bits, on a CPU. Where it was not built, or a model is of another kind, `why_not` says so
+and PyTorch serves (generation/decoder.py); a test holds the two equal.
+"""
+
+import ctypes
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from ctypes import POINTER, Structure, byref, c_double, c_float, c_int32, c_int64, c_uint64, c_void_p
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from tavu.config import SamplingConfig, WordPatchConfig
+from tavu.engine.weights import Weights
+from tavu.errors import TavuError
+from tavu.generation.sampling import DIVERGED
+from tavu.generation.text import ALLOWED, NEXT_STATE, state_after
+from tavu.stored_model import StoredModel
+from tavu.vocabulary import END, NUM_IDS
+
+LIBRARY = Path(__file__).with_name("tavu_engine.dll" if sys.platform == "win32" else "tavu_engine.so")
+STEPS = 16
+"""Bytes of each text that are written between two looks at whether it is done."""
+MAX_ORDERS, MAX_POWERS = 20, 5 * 255 + 1
+_NOT_A_NUMBER, _OUT_OF_MEMORY = -1, -2
+
+
+class _Matrix(Structure):
+    _fields_ = [("rows", c_int32), ("cols", c_int32), ("kind", c_int32), ("numbers", c_void_p), ("scales", c_void_p)]
+
+
+class _Reading(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("max_patch_size", "num_ngrams", "num_phrases")),
+        *((name, c_int32 * MAX_ORDERS) for name in ("ngrams", "phrases")),
+        *((name, c_uint64 * MAX_ORDERS) for name in ("salts", "masks", "starts")),
+        ("powers", c_uint64 * MAX_POWERS),
+    ]
+
+
+class _Block(Structure):
+    _fields_ = [(name, _Matrix) for name in ("query_key_value", "attention_out", "up", "down")]
+
+
+class _Mlp(Structure):
+    _fields_ = [(name, _Matrix) for name in ("up", "down")]
+
+
+class _Model(Structure):
+    _fields_ = [
+        *(
+            (name, c_int32)
+            for name in ("num_layers", "num_heads", "num_local_layers", "max_seq_len", "num_known", "num_buckets", "pair_rows", "num_unknown")
+        ),
+        ("reading", _Reading),
+        *((name, _Matrix) for name in ("words", "pairs", "last_ids")),
+        ("known", c_void_p),
+        ("blocks", POINTER(_Block)),
+        *((name, _Matrix) for name in ("global_to_local", "byte_last_ids", "hashed")),
+        ("phrase_names", c_void_p),
+        ("unknown", c_int64 * MAX_ORDERS),
+        ("mlps", POINTER(_Mlp)),
+        ("head", _Matrix),
+        *((name, c_int32) for name in ("lexicon_words", "spelling_width")),
+        ("lexicon", _Matrix),
+        *((name, c_void_p) for name in ("lexicon_bias", "spellings", "spelling_lengths")),
+        ("lexicon_strength", c_float),
+        ("pointer_dim", c_int32),
+        *((name, _Matrix) for name in ("pointer_query", "pointer_key")),
+        ("pointer_sharpness", c_float),
+        ("pointer_strength", c_float * 2),
+    ]
+
+
+class _Sampling(Structure):
+    _fields_ = [
+        *((name, c_double) for name in ("temperature", "top_p", "min_p", "log_penalty")),
+        *((name, c_int32) for name in ("top_k", "num_states")),
+        *((name, c_void_p) for name in ("allowed", "next_state")),
+    ]
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled engine; None where it was not built, or was built of other sources."""
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+        sizes = [library.tavu_sizes(i) for i in range(4)]
+    except (OSError, AttributeError):
+        return None
+    if sizes != [ctypes.sizeof(structure) for structure in (_Model, _Sampling, _Block, _Mlp)]:
+        return None
+    for name, result, arguments in (
+        ("tavu_engine", c_void_p, [POINTER(_Model)]),
+        ("tavu_free_engine", None, [c_void_p]),
+        ("tavu_row", c_void_p, [c_void_p]),
+        ("tavu_copy_row", c_void_p, [c_void_p, c_void_p]),
+        ("tavu_free_row", None, [c_void_p]),
+        ("tavu_read", c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int32]),
+        ("tavu_write", c_int32, [c_void_p, c_void_p, c_int32, c_int32, POINTER(_Sampling), c_void_p, c_void_p, c_void_p]),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def is_built() -> bool:
+    return _library() is not None
+
+
+def why_not(stored: StoredModel) -> str | None:
+    """Why the native engine cannot run a model, as the end of a sentence; None: it can."""
+    if not isinstance(stored.config, WordPatchConfig):
+        return "it knows models of word patches only, and this one has fixed patches"
+    if not is_built():
+        return "it was not built when tavu was installed, which takes a C compiler: install one, and tavu again"
+    return None
+
+
+class NativeEngine:
+    """A model in the native engine. One thread at a time may use it; further ones take an engine of their own, and the weights are shared."""
+
+    def __init__(self, stored: StoredModel):
+        """Raises TavuError when why_not does, or the tensors do not fit the config."""
+        if reason := why_not(stored):
+            raise TavuError(f"{stored.file}: the native engine cannot run it: {reason}. Leave out --engine, or name torch.")
+        self.weights = Weights(stored)
+        self.config = self.weights.config
+        self._arrays: list[object] = []
+        """What the engine points into, kept alive."""
+        self._library = _library()
+        model = self._model()
+        self._arrays.append(model)  # with its arrays of blocks
+        self._engine = self._library.tavu_engine(byref(model))
+        if not self._engine:
+            raise TavuError(_no_memory())
+
+    def __del__(self) -> None:
+        if getattr(self, "_engine", None):
+            self._library.tavu_free_engine(self._engine)
+
+    def read(self, prompt: bytes) -> "NativeRow":
+        """A text that goes on from a prompt; its copies need not read it again."""
+        row = NativeRow(self, self._library.tavu_row(self._engine))
+        ids = np.array([END, *prompt], dtype=np.int32)
+        if self._library.tavu_read(self._engine, row.pointer, ids.ctypes.data, len(ids), state_after(prompt)):
+            raise TavuError(_no_memory())
+        return row
+
+    def step(
+        self, rows: Sequence["NativeRow"], sampling: "NativeSampling", uniforms: np.ndarray, *, want_logits: bool = False
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The next S ids of N texts, drawn at uniforms (N, S) in [0, 1): (N, S) int32, after END only END. With the logits, (N, S, V) float32.
+
+        Raises TavuError when a logit is NaN.
+        """
+        uniforms = np.ascontiguousarray(uniforms, dtype=np.float64)
+        out = np.empty(uniforms.shape, dtype=np.int32)
+        logits = np.empty((*uniforms.shape, NUM_IDS), dtype=np.float32) if want_logits else None
+        pointers = (c_void_p * len(rows))(*(row.pointer for row in rows))
+        failed = self._library.tavu_write(
+            self._engine,
+            pointers,
+            *uniforms.shape,
+            byref(sampling.structure),
+            uniforms.ctypes.data,
+            out.ctypes.data,
+            logits.ctypes.data if logits is not None else None,
+        )
+        if failed:
+            raise TavuError(DIVERGED if failed == _NOT_A_NUMBER else _no_memory())
+        return out, logits
+
+    def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
+        """The ids (count, steps) that follow a prompt; text i is drawn as it would be alone with seed config.seed + i. After END comes anything."""
+        sampling = NativeSampling(config)
+        first = self.read(prompt)
+        rows = [first, *(first.copy() for _ in range(count - 1))]
+        dice = [np.random.default_rng(config.seed + i) for i in range(count)]
+        ended = np.zeros(count, dtype=bool)
+        while True:
+            open_rows = np.flatnonzero(~ended)
+            ids = np.full((count, STEPS), END, dtype=np.int32)
+            if len(open_rows):
+                uniforms = np.stack([dice[i].random(STEPS) for i in open_rows])
+                ids[open_rows], _ = self.step([rows[i] for i in open_rows], sampling, uniforms)
+            ended |= (ids == END).any(axis=1)
+            yield ids
+
+    def _model(self) -> _Model:
+        weights, config = self.weights, self.config
+        global_level, local_level = config.levels
+        reading = _Reading(config.max_patch_size, len(config.ngram_orders), len(config.phrase_orders))
+        reading.ngrams[: len(config.ngram_orders)] = config.ngram_orders
+        reading.phrases[: len(config.phrase_orders)] = config.phrase_orders
+        for i, (salt, mask, start) in enumerate(zip(weights.ranges.salts, weights.ranges.masks, weights.ranges.starts, strict=True)):
+            reading.salts[i], reading.masks[i], reading.starts[i] = salt, mask, start
+        matrix = self._matrix
+        blocks = [
+            _Block(*(matrix(f"global_model.blocks.{i}.{name}") for name in ("attention.query_key_value", "attention.out", "mlp.up", "mlp.down")))
+            for i in range(global_level.num_layers)
+        ]
+        mlps = [_Mlp(*(matrix(f"local_model.mlps.{i}.{name}") for name in ("up", "down"))) for i in range(local_level.num_layers)]
+        model = _Model(
+            num_layers=global_level.num_layers,
+            num_heads=global_level.num_heads,
+            num_local_layers=local_level.num_layers,
+            max_seq_len=config.max_seq_len,
+            num_known=config.num_known_words,
+            num_buckets=config.word_rows - config.num_known_words,
+            pair_rows=config.pair_rows,
+            num_unknown=len(config.phrase_orders),
+            reading=reading,
+            words=matrix("word_embedder.words"),
+            last_ids=matrix("word_embedder.last_ids"),
+            known=self._array("word_embedder.known"),
+            blocks=(_Block * len(blocks))(*blocks),
+            global_to_local=matrix("global_to_local"),
+            byte_last_ids=matrix("byte_embedder.last_ids"),
+            hashed=matrix("byte_embedder.hashed"),
+            mlps=(_Mlp * len(mlps))(*mlps),
+            head=matrix("local_model.head"),
+            lexicon_words=config.lexicon_words,
+            spelling_width=config.max_patch_size,
+            pointer_dim=config.pointer_dim,
+        )
+        if config.pair_rows:
+            model.pairs = matrix("word_embedder.pairs")
+        if config.phrase_orders:
+            model.phrase_names = self._array("byte_embedder.phrase_names")
+            model.unknown[: len(config.phrase_orders)] = weights.ranges.starts[-len(config.phrase_orders) :]
+        if config.lexicon_words:
+            model.lexicon = matrix("lexicon.words")
+            model.lexicon_bias = self._array("lexicon.bias")
+            model.spellings, model.spelling_lengths = self._array("lexicon.spellings"), self._array("lexicon.lengths")
+            model.lexicon_strength = weights.vectors["lexicon.strength"][0]
+        if config.pointer_dim:
+            model.pointer_query, model.pointer_key = matrix("pointer.query"), matrix("pointer.key")
+            model.pointer_sharpness = weights.vectors["pointer.sharpness"][0]
+            model.pointer_strength[:] = weights.vectors["pointer.strength"].tolist()
+        return model
+
+    def _matrix(self, name: str) -> _Matrix:
+        weight = self.weights.matrices[f"{name}.weight"]
+        self._arrays.append(weight)
+        scales = weight.scales.ctypes.data if weight.scales is not None else None
+        return _Matrix(*weight.shape, weight.kind, weight.numbers.ctypes.data, scales)
+
+    def _array(self, name: str) -> int:
+        array = self.weights.vectors[name]
+        self._arrays.append(array)
+        return array.ctypes.data
+
+
+class NativeRow:
+    """One text in the engine: what it has read, and what it remembers of it."""
+
+    def __init__(self, engine: NativeEngine, pointer: int | None):
+        if not pointer:
+            raise TavuError(_no_memory())
+        self.engine, self.pointer = engine, pointer
+
+    def __del__(self) -> None:
+        if getattr(self, "pointer", None):
+            self.engine._library.tavu_free_row(self.pointer)
+
+    def copy(self) -> "NativeRow":
+        return NativeRow(self.engine, self.engine._library.tavu_copy_row(self.engine._engine, self.pointer))
+
+
+class NativeSampling:
+    """A SamplingConfig as the engine takes it."""
+
+    def __init__(self, config: SamplingConfig):
+        self.allowed, self.next_state = np.ascontiguousarray(ALLOWED, dtype=np.uint8), np.ascontiguousarray(NEXT_STATE, dtype=np.int64)
+        self.structure = _Sampling(
+            config.temperature,
+            1.0 if config.top_p is None else config.top_p,
+            config.min_p or 0.0,
+            math.log(config.repetition_penalty),
+            NUM_IDS if config.top_k is None else min(config.top_k, NUM_IDS),
+            len(self.allowed) if config.valid_utf8 else 0,
+            self.allowed.ctypes.data,
+            self.next_state.ctypes.data,
+        )
+
+
+def _no_memory() -> str:
+    return "There is not enough memory for the texts to be written. Write fewer at a time, as with a lower --count."
