@@ -6,6 +6,8 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+MAY_USE_VECTORS = ["-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"]
+"""Without these, compilers must do float comparisons and roundings one by one."""
 SOURCES = sorted(map(str, Path("tavu/engine").glob("*.c")))
 
 
@@ -26,7 +28,7 @@ setup(
             "tavu.engine.tavu_engine",
             SOURCES,
             depends=sorted(map(str, Path("tavu/engine").glob("*.h"))),
-            extra_compile_args=["/O2"] if is_msvc else ["-O3", "-fvisibility=hidden"],
+            extra_compile_args=["/O2"] if is_msvc else ["-O3", "-fvisibility=hidden", *MAY_USE_VECTORS],
             libraries=[] if is_msvc else ["m"],
             optional=True,
         )

@@ -48,6 +48,7 @@ def main() -> None:
     """
     # Threads that wait give way after a moment: with another program on the machine, torch is several times faster so, and alone hardly slower.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's own threads, which nothing here uses, take a fifth of a second to start
     arguments = [argument for argument in sys.argv[1:] if argument != "--traceback"]
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  (a model may write what a console cannot show)

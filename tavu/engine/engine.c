@@ -10,6 +10,7 @@ struct Engine {
     Model model;
     Lexicon lexicon;
     float *cosines, *sines; /* (positions, F / 2) */
+    Matrix *turned; /* the second matrices of all MLPs, global then local */
     Rounded rounded;
     float *x, *normed, *wide, *attended, *scores; /* AT_ONCE vectors each; scores of one */
     float *memory;
@@ -37,6 +38,15 @@ typedef struct {
 
 static int max_patches(const Model *m) { return m->max_seq_len + 1; }
 
+static int turn_all(Engine *e) {
+    const Model *m = &e->model;
+    for (int i = 0; i < m->num_layers; i++)
+        if (!turn(&m->blocks[i].down, &e->turned[i])) return 0;
+    for (int i = 0; i < m->num_local_layers; i++)
+        if (!turn(&m->mlps[i].down, &e->turned[m->num_layers + i])) return 0;
+    return 1;
+}
+
 Engine *tavu_engine(const Model *m) {
     Engine *e = calloc(1, sizeof *e);
     if (!e) return NULL;
@@ -53,7 +63,9 @@ Engine *tavu_engine(const Model *m) {
     m = &e->model;
     e->memory = calloc(2 * positions * half + AT_ONCE * (3 * width + widest + widest / GROUP + 2) + positions, sizeof(float));
     e->rounded.numbers = calloc(AT_ONCE * widest, sizeof(int16_t));
-    if (!e->memory || !e->rounded.numbers ||
+    e->rounded.used = calloc(widest + 1, sizeof(int32_t));
+    e->turned = calloc((size_t)(m->num_layers + m->num_local_layers), sizeof *e->turned);
+    if (!e->memory || !e->rounded.numbers || !e->rounded.used || !e->turned || !turn_all(e) ||
         !build_lexicon(&e->lexicon, &m->reading, m->spellings, m->spelling_lengths, m->lexicon_words, m->spelling_width)) {
         tavu_free_engine(e);
         return NULL;
@@ -81,7 +93,10 @@ Engine *tavu_engine(const Model *m) {
 void tavu_free_engine(Engine *e) {
     if (!e) return;
     free_lexicon(&e->lexicon);
+    for (int i = 0; e->turned && i < e->model.num_layers + e->model.num_local_layers; i++) free((void *)e->turned[i].numbers);
+    free(e->turned);
     free(e->rounded.numbers);
+    free(e->rounded.used);
     free(e->memory);
     free(e);
 }
@@ -194,16 +209,12 @@ static void attend(Engine *e, const Unit *unit, int layer, const float *queries,
     int D = m->words.cols, F = D / m->num_heads, num = unit->position + 1;
     size_t offset = (size_t)layer * (size_t)max_patches(m) * (size_t)D;
     float scale = 1.0f / sqrtf((float)F);
-    memset(out, 0, (size_t)D * sizeof *out);
     for (int h = 0; h < m->num_heads; h++) {
-        const float *keys = unit->row->keys + offset + h * F, *values = unit->row->values + offset + h * F;
-        for (int i = 0; i < num; i++) e->scores[i] = dot(queries + h * F, keys + (size_t)i * (size_t)D, F) * scale;
+        meet(queries + h * F, unit->row->keys + offset + h * F, num, D, F, scale, e->scores);
         softmax(e->scores, num);
-        for (int i = 0; i < num; i++) add_scaled(out + h * F, values + (size_t)i * (size_t)D, e->scores[i], F);
+        weigh(e->scores, unit->row->values + offset + h * F, num, D, F, out + h * F);
     }
 }
-
-static void add_all(float *x, const float *y, size_t count) { add_scaled(x, y, 1.0f, (int)count); }
 
 /* The global model's step for up to AT_ONCE patches, embedded in e->x; a row's come in order. What it gives stays in e->x, normalized. */
 static void run_global(Engine *e, const Unit *units, int n) {
@@ -223,12 +234,12 @@ static void run_global(Engine *e, const Unit *units, int n) {
         }
         for (int u = 0; u < n; u++) attend(e, &units[u], layer, e->wide + (size_t)u * 3 * (size_t)D, e->attended + (size_t)u * (size_t)D);
         multiply(&block->attention_out, e->attended, n, e->normed, &e->rounded);
-        add_all(e->x, e->normed, (size_t)n * (size_t)D);
+        add(e->x, e->normed, (size_t)n * (size_t)D);
         normalize(e->x, n, D, e->normed);
         multiply(&block->up, e->normed, n, e->wide, &e->rounded);
         square_relu(e->wide, (size_t)n * (size_t)block->up.rows);
-        multiply(&block->down, e->wide, n, e->normed, &e->rounded);
-        add_all(e->x, e->normed, (size_t)n * (size_t)D);
+        multiply_sparse(&block->down, &e->turned[layer], e->wide, n, e->normed, &e->rounded);
+        add(e->x, e->normed, (size_t)n * (size_t)D);
     }
     normalize(e->x, n, D, e->x);
 }
@@ -278,7 +289,7 @@ static void hear(Engine *e, const Unit *units, int n) {
         multiply(&m->lexicon, e->x, num_last, e->wide, &e->rounded);
         for (int i = 0; i < num_last; i++) {
             memcpy(rows[i]->expected, e->wide + (size_t)i * W, W * sizeof(float));
-            add_all(rows[i]->expected, m->lexicon_bias, W);
+            add(rows[i]->expected, m->lexicon_bias, W);
             softmax(rows[i]->expected, (int)W);
         }
     }
@@ -414,8 +425,8 @@ static void next_logits(Engine *e, Row **rows, int n) {
         normalize(e->x, n, (int)L, e->normed);
         multiply(&m->mlps[i].up, e->normed, n, e->wide, &e->rounded);
         square_relu(e->wide, (size_t)n * (size_t)m->mlps[i].up.rows);
-        multiply(&m->mlps[i].down, e->wide, n, e->normed, &e->rounded);
-        add_all(e->x, e->normed, (size_t)n * L);
+        multiply_sparse(&m->mlps[i].down, &e->turned[m->num_layers + i], e->wide, n, e->normed, &e->rounded);
+        add(e->x, e->normed, (size_t)n * L);
     }
     normalize(e->x, n, (int)L, e->normed);
     multiply(&m->head, e->normed, n, e->wide, &e->rounded);
@@ -427,20 +438,24 @@ static void next_logits(Engine *e, Row **rows, int n) {
     }
 }
 
-static int32_t write_some(Engine *e, Row **rows, int n, int32_t step, int32_t num_steps, const Sampling *sampling, const double *uniforms,
+/* One step of up to AT_ONCE rows; arguments as in tavu_write. */
+static int32_t write_step(Engine *e, Row **rows, int n, int32_t step, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits) {
     Row *open[AT_ONCE];
     int which[AT_ONCE], num_open = 0;
     for (int i = 0; i < n; i++) {
-        if (step && out[(size_t)i * (size_t)num_steps + (size_t)step - 1] == END)
-            out[(size_t)i * (size_t)num_steps + (size_t)step] = END;
+        int32_t *own = out + (size_t)i * (size_t)num_steps + step;
+        if (step && own[-1] == END)
+            own[0] = END;
         else
             which[num_open] = i, open[num_open++] = rows[i];
     }
+    if (!num_open) return 0;
     if (read_pending(e, open, num_open)) return OUT_OF_MEMORY;
     next_logits(e, open, num_open);
     for (int i = 0; i < num_open; i++) {
         Row *row = open[i];
+        const Sampling *sampling = samplings[which[i]];
         float *own = e->wide + (size_t)i * NUM_IDS;
         size_t place = (size_t)which[i] * (size_t)num_steps + (size_t)step;
         if (logits) memcpy(logits + place * NUM_IDS, own, NUM_IDS * sizeof *own);
@@ -454,14 +469,14 @@ static int32_t write_some(Engine *e, Row **rows, int n, int32_t step, int32_t nu
     return 0;
 }
 
-int32_t tavu_write(Engine *e, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling *sampling, const double *uniforms, int32_t *out,
+int32_t tavu_write(Engine *e, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms, int32_t *out,
                    float *logits) {
     for (int32_t first = 0; first < num_rows; first += AT_ONCE) {
         int n = num_rows - first < AT_ONCE ? num_rows - first : AT_ONCE;
         size_t place = (size_t)first * (size_t)num_steps;
+        float *own_logits = logits ? logits + place * NUM_IDS : NULL;
         for (int32_t step = 0; step < num_steps; step++) {
-            int32_t failed = write_some(e, rows + first, n, step, num_steps, sampling, uniforms + place, out + place,
-                                        logits ? logits + place * NUM_IDS : NULL);
+            int32_t failed = write_step(e, rows + first, n, step, num_steps, samplings + first, uniforms + place, out + place, own_logits);
             if (failed) return failed;
         }
     }

@@ -57,9 +57,10 @@ PUBLIC Row *tavu_copy_row(const Engine *engine, const Row *row);
 PUBLIC void tavu_free_row(Row *row);
 /* Read ids, each in 0..256, into a fresh row; then utf8_state is the state of Sampling's automaton. 0, or OUT_OF_MEMORY. */
 PUBLIC int32_t tavu_read(Engine *engine, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state);
-/* Write num_steps ids in each of num_rows rows: uniforms, out (num_rows, num_steps). A row that has ended gets END until the last step.
-   Where asked for (not NULL), logits (num_rows, num_steps, NUM_IDS) before any penalty or temperature. 0, NOT_A_NUMBER, or OUT_OF_MEMORY. */
-PUBLIC int32_t tavu_write(Engine *engine, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling *sampling, const double *uniforms,
+/* Write num_steps ids in each of num_rows rows, each sampled its own way: uniforms, out (num_rows, num_steps). A row that has ended gets END until
+   the last step. Where asked for (not NULL), logits (num_rows, num_steps, NUM_IDS) before any penalty or temperature. 0, NOT_A_NUMBER, or
+   OUT_OF_MEMORY. */
+PUBLIC int32_t tavu_write(Engine *engine, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits);
 PUBLIC int32_t tavu_sizes(int32_t which); /* of Model, Sampling, Block, Mlp in bytes: what a caller of another layout notices */
 

@@ -1,5 +1,7 @@
 #include "matrix.h"
 
+#include <stdlib.h>
+
 #if defined(__GNUC__) && defined(__x86_64__)
 #include <immintrin.h>
 #define HAS_AVX2_CODE 1
@@ -8,7 +10,18 @@
 #define HAS_AVX2_CODE 0
 #endif
 
-enum { LIMIT = 8191, FIRST_CACHE = 32768 };
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) (void)(address)
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLL _Pragma("GCC unroll 4")
+#else
+#define UNROLL
+#endif
+
+enum { LIMIT = 32767, FIRST_CACHE = 32768, SUMS = 64 };
 
 /* The largest number that x may be rounded to without its products with so many columns of 8 bits passing 31 bits. */
 static int rounding_limit(int cols) {
@@ -88,6 +101,15 @@ FOR_EACH_CPU static void any_int4(const Matrix *m, const Rounded *x, int n, floa
     }
 }
 
+FOR_EACH_CPU static void any_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums) {
+    for (int j = 0; j < SUMS; j++) sums[j] = 0;
+    for (int i = 0; i < num_used; i++) {
+        const int8_t *row = w + (size_t)used[i] * (size_t)cols;
+        int32_t own = x[used[i]];
+        for (int j = 0; j < SUMS; j++) sums[j] += own * row[j];
+    }
+}
+
 #if HAS_AVX2_CODE
 
 /* The sums of four vectors each. */
@@ -152,6 +174,7 @@ AVX2 static inline void four_rows(const Matrix *m, int r, const Rounded *x, int 
     const int8_t *a = (const int8_t *)m->numbers + (size_t)r * cols, *b = a + cols, *c = b + cols, *d = c + cols;
     const int16_t *x0 = x->numbers + (size_t)v * cols, *x1 = x0 + cols;
     __m256i a0 = _mm256_setzero_si256(), b0 = a0, c0 = a0, d0 = a0, a1 = a0, b1 = a0, c1 = a0, d1 = a0;
+    UNROLL
     for (int i = 0; i < cols; i += 16) {
         __m256i v0 = _mm256_loadu_si256((const __m256i *)(x0 + i)), v1 = is_pair ? _mm256_loadu_si256((const __m256i *)(x1 + i)) : v0;
         __m256i wa = sixteen_int8(a + i), wb = sixteen_int8(b + i), wc = sixteen_int8(c + i), wd = sixteen_int8(d + i);
@@ -210,11 +233,30 @@ AVX2 static void avx2_int4(const Matrix *m, const Rounded *x, int n, float *y) {
     }
 }
 
+/* SUMS columns of some rows of 8 bits, times x: two rows at a time, their numbers side by side. */
+AVX2 static void avx2_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums) {
+    __m256i s[SUMS / 8];
+    for (int j = 0; j < SUMS / 8; j++) s[j] = _mm256_setzero_si256();
+    for (int i = 0; i < num_used; i += 2) {
+        int32_t first = used[i], second = i + 1 < num_used ? used[i + 1] : first;
+        int32_t pair = (int32_t)((uint16_t)x[first] | (uint32_t)(uint16_t)(i + 1 < num_used ? x[second] : 0) << 16);
+        __m256i both = _mm256_set1_epi32(pair);
+        const int8_t *a = w + (size_t)first * (size_t)cols, *b = w + (size_t)second * (size_t)cols;
+        for (int j = 0; j < SUMS / 16; j++) {
+            __m128i wa = _mm_loadu_si128((const __m128i *)(a + 16 * j)), wb = _mm_loadu_si128((const __m128i *)(b + 16 * j));
+            s[2 * j] = add_products(s[2 * j], both, _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(wa, wb)));
+            s[2 * j + 1] = add_products(s[2 * j + 1], both, _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(wa, wb)));
+        }
+    }
+    for (int j = 0; j < SUMS / 8; j++) _mm256_storeu_si256((__m256i *)(sums + 8 * j), s[j]);
+}
+
 static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #else
 #define avx2_bf16 any_bf16
 #define avx2_int8 any_int8
 #define avx2_int4 any_int4
+#define avx2_sum_rows any_sum_rows
 static int has_avx2(void) { return 0; }
 #endif
 
@@ -230,6 +272,41 @@ void multiply(const Matrix *m, const float *x, int n, float *y, Rounded *scratch
         (has_avx2() ? avx2_int8 : any_int8)(m, scratch, n, y);
     else
         (has_avx2() ? avx2_int4 : any_int4)(m, scratch, n, y);
+}
+
+int turn(const Matrix *m, Matrix *turned) {
+    *turned = (Matrix){m->cols, m->rows, m->kind, NULL, m->scales};
+    if (m->kind != INT8 || m->rows % SUMS) return 1;
+    int8_t *numbers = malloc((size_t)m->rows * (size_t)m->cols);
+    if (!numbers) return 0;
+    const int8_t *w = m->numbers;
+    for (int first = 0; first < m->cols; first += 64) /* by blocks that stay in the cache */
+        for (int r = 0; r < m->rows; r++)
+            for (int c = first; c < m->cols && c < first + 64; c++) numbers[(size_t)c * (size_t)m->rows + (size_t)r] = w[(size_t)r * (size_t)m->cols + (size_t)c];
+    turned->numbers = numbers;
+    return 1;
+}
+
+void multiply_sparse(const Matrix *m, const Matrix *turned, const float *x, int n, float *y, Rounded *scratch) {
+    if (!turned->numbers) {
+        multiply(m, x, n, y, scratch);
+        return;
+    }
+    for (int v = 0; v < n; v++, x += m->cols, y += m->rows) {
+        int num_used = 0;
+        int32_t sums[SUMS];
+        round_vector(x, m->cols, scratch->numbers, scratch->scales, scratch->sums);
+        for (int i = 0; i < m->cols; i++) {
+            scratch->used[num_used] = i;
+            num_used += scratch->numbers[i] != 0;
+        }
+        for (int i = 0; i < num_used; i++) /* the rows lie apart: ask for all of them before the first is needed */
+            for (int c = 0; c < m->rows; c += 64) PREFETCH((const int8_t *)turned->numbers + (size_t)scratch->used[i] * (size_t)m->rows + c);
+        for (int first = 0; first < m->rows; first += SUMS) {
+            (has_avx2() ? avx2_sum_rows : any_sum_rows)((const int8_t *)turned->numbers + first, m->rows, scratch->numbers, scratch->used, num_used, sums);
+            for (int j = 0; j < SUMS; j++) y[first + j] = (float)sums[j] * from_bf16(m->scales[first + j]) * scratch->scales[0];
+        }
+    }
 }
 
 FOR_EACH_CPU void add_row(const Matrix *m, int64_t row, float *y) {
@@ -298,8 +375,42 @@ FOR_EACH_CPU float dot(const float *a, const float *b, int count) {
     return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
 }
 
-FOR_EACH_CPU void add_scaled(float *y, const float *x, float scale, int count) {
-    for (int i = 0; i < count; i++) y[i] += x[i] * scale;
+FOR_EACH_CPU void add(float *y, const float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] += x[i];
+}
+
+FOR_EACH_CPU void meet(const float *query, const float *keys, int num, int stride, int width, float scale, float *scores) {
+    int i = 0;
+    for (; i + 4 <= num && width % 8 == 0; i += 4) { /* four keys at a time, so that their sums do not wait for one another */
+        const float *a = keys + (size_t)i * (size_t)stride, *b = a + stride, *c = b + stride, *d = c + stride;
+        float sa[8] = {0}, sb[8] = {0}, sc[8] = {0}, sd[8] = {0};
+        for (int f = 0; f < width; f += 8)
+            for (int j = 0; j < 8; j++) {
+                float q = query[f + j];
+                sa[j] += q * a[f + j], sb[j] += q * b[f + j], sc[j] += q * c[f + j], sd[j] += q * d[f + j];
+            }
+        float *s = scores + i;
+        s[0] = s[1] = s[2] = s[3] = 0;
+        for (int j = 0; j < 8; j++) s[0] += sa[j], s[1] += sb[j], s[2] += sc[j], s[3] += sd[j];
+        for (int j = 0; j < 4; j++) s[j] *= scale;
+    }
+    for (; i < num; i++) scores[i] = dot(query, keys + (size_t)i * (size_t)stride, width) * scale;
+}
+
+FOR_EACH_CPU void weigh(const float *weights, const float *values, int num, int stride, int width, float *out) {
+    int f = 0;
+    for (; f + 32 <= width; f += 32) { /* so many as stay in registers */
+        float sum[32] = {0};
+        for (int i = 0; i < num; i++) {
+            const float *value = values + (size_t)i * (size_t)stride + f;
+            for (int j = 0; j < 32; j++) sum[j] += weights[i] * value[j];
+        }
+        for (int j = 0; j < 32; j++) out[f + j] = sum[j];
+    }
+    for (; f < width; f++) {
+        out[f] = 0;
+        for (int i = 0; i < num; i++) out[f] += weights[i] * values[(size_t)i * (size_t)stride + f];
+    }
 }
 
 /* 15 tanh(x / 15) */

@@ -2,7 +2,7 @@
 
 Shapes: a Matrix is (rows, cols), stored row by row; x holds n vectors of cols, y gets n of rows.
 Weights are bfloat16, or whole numbers of 8 or 4 bits with bfloat16 scales (tavu/quantized.py). Whole numbers are multiplied with x rounded to
-14 bits: four digits more than the weights have, so that nothing is lost that a reader could see. */
+14 to 16 bits, far finer than the weights are, so that nothing is lost that a reader could see. */
 #ifndef TAVU_MATRIX_H
 #define TAVU_MATRIX_H
 
@@ -25,20 +25,27 @@ typedef struct {
     const uint16_t *scales; /* (rows) with 8 bits, (rows, cols / GROUP) with 4 */
 } Matrix;
 
-/* x as whole numbers of 14 bits times a scale of each vector, and their sums over GROUP columns, which 4 bits need. */
+/* x as whole numbers times a scale of each vector, and their sums over GROUP columns, which 4 bits need. */
 typedef struct {
     int16_t *numbers;
     float *scales, *sums;
+    int32_t *used; /* which numbers of one vector are not 0 */
 } Rounded;
 
 void multiply(const Matrix *m, const float *x, int n, float *y, Rounded *scratch);
+/* The same where most of x is 0, as after a squared ReLU: only what is not is read. turned is m by columns, or without numbers if it has none. */
+void multiply_sparse(const Matrix *m, const Matrix *turned, const float *x, int n, float *y, Rounded *scratch);
+int turn(const Matrix *m, Matrix *turned); /* allocates turned->numbers where that is of use; 0 when memory ran out */
 void add_row(const Matrix *m, int64_t row, float *y); /* y (cols) += the row */
 
 void normalize(const float *x, int n, int width, float *y); /* each vector with mean 0 and variance 1; y may be x */
 void square_relu(float *x, size_t count);
 void softmax(float *x, int count);
 float dot(const float *a, const float *b, int count);
-void add_scaled(float *y, const float *x, float scale, int count);
+void add(float *y, const float *x, size_t count);
+/* One head's attention: how a query (width) meets each key, and the sum of the values, weighted. Keys and values lie stride apart. */
+void meet(const float *query, const float *keys, int num, int stride, int width, float scale, float *scores);
+void weigh(const float *weights, const float *values, int num, int stride, int width, float *out);
 void soft_cap(float *logits, int count);
 
 static inline float from_bf16(uint16_t x) {

@@ -101,7 +101,7 @@ def _library() -> ctypes.CDLL | None:
         ("tavu_copy_row", c_void_p, [c_void_p, c_void_p]),
         ("tavu_free_row", None, [c_void_p]),
         ("tavu_read", c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int32]),
-        ("tavu_write", c_int32, [c_void_p, c_void_p, c_int32, c_int32, POINTER(_Sampling), c_void_p, c_void_p, c_void_p]),
+        ("tavu_write", c_int32, [c_void_p, c_void_p, c_int32, c_int32, POINTER(POINTER(_Sampling)), c_void_p, c_void_p, c_void_p]),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
@@ -152,21 +152,24 @@ class NativeEngine:
         return row
 
     def step(
-        self, rows: Sequence["NativeRow"], sampling: "NativeSampling", uniforms: np.ndarray, *, want_logits: bool = False
+        self, rows: Sequence["NativeRow"], samplings: Sequence["NativeSampling"], uniforms: np.ndarray, *, want_logits: bool = False
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """The next S ids of N texts, drawn at uniforms (N, S) in [0, 1): (N, S) int32, after END only END. With the logits, (N, S, V) float32.
+        """The next S ids of N texts, each sampled its own way at uniforms (N, S) in [0, 1): (N, S) int32, after END only END.
+
+        Where they are wanted, also the logits that they were drawn from, before any penalty or temperature, (N, S, V) float32.
 
         Raises TavuError when a logit is NaN.
         """
         uniforms = np.ascontiguousarray(uniforms, dtype=np.float64)
         out = np.empty(uniforms.shape, dtype=np.int32)
-        logits = np.empty((*uniforms.shape, NUM_IDS), dtype=np.float32) if want_logits else None
+        logits = np.zeros((*uniforms.shape, NUM_IDS), dtype=np.float32) if want_logits else None
         pointers = (c_void_p * len(rows))(*(row.pointer for row in rows))
+        ways = (POINTER(_Sampling) * len(rows))(*(ctypes.pointer(sampling.structure) for sampling in samplings))
         failed = self._library.tavu_write(
             self._engine,
             pointers,
             *uniforms.shape,
-            byref(sampling.structure),
+            ways,
             uniforms.ctypes.data,
             out.ctypes.data,
             logits.ctypes.data if logits is not None else None,
@@ -187,7 +190,7 @@ class NativeEngine:
             ids = np.full((count, STEPS), END, dtype=np.int32)
             if len(open_rows):
                 uniforms = np.stack([dice[i].random(STEPS) for i in open_rows])
-                ids[open_rows], _ = self.step([rows[i] for i in open_rows], sampling, uniforms)
+                ids[open_rows], _ = self.step([rows[i] for i in open_rows], [sampling] * len(open_rows), uniforms)
             ended |= (ids == END).any(axis=1)
             yield ids
 

@@ -32,7 +32,7 @@ class Weights:
 
     def __init__(self, stored: StoredModel):
         assert isinstance(stored.config, WordPatchConfig)
-        self.file, self.config = stored.file, stored.config
+        self.file, self.config, self.facts = stored.file, stored.config, stored.facts
         self.ranges: RowRanges = row_ranges(self.config)
         self.left = dict(stored.tensors)
         self.matrices: dict[str, Weight] = {name: self._matrix(name, shape) for name, shape in matrix_shapes(self.config, self.ranges).items()}

@@ -1,0 +1,193 @@
+"""The native engine writes what PyTorch writes, for every kind of weights and sampling; and nothing in a file makes it read where it should not."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import tavu
+from tavu.config import LevelConfig, SamplingConfig, WordPatchConfig
+from tavu.engine import native
+from tavu.engine.native import NativeEngine, NativeSampling
+from tavu.errors import TavuError
+from tavu.generation.decoder import Decoder, TorchWriter, prompt_ids
+from tavu.generation.writing import stream, write
+from tavu.model_file import load_model, save_model
+from tavu.stored_model import open_model
+from tavu.vocabulary import END
+from tests.conftest import CONFIGS, TEXT
+
+pytestmark = pytest.mark.skipif(not native.is_built(), reason="the native engine was not built: no C compiler")
+
+WIDE = WordPatchConfig(
+    (LevelConfig(64, 2, 2, 128), LevelConfig(32, 2, 0, 64)),
+    48,
+    word_rows=64,
+    prefix_rows=128,
+    ngram_orders=(3, 5),
+    ngram_rows=64,
+    phrase_orders=(1, 2),
+    phrase_rows=64,
+    lexicon_words=40,
+    pointer_dim=32,
+)
+"""Wide enough to be quantized, and for every kernel."""
+KINDS = {
+    "all parts": (CONFIGS["words"], 16),
+    "no lexicon, no pointer, capped": (CONFIGS["words, capped"], 16),
+    "pairs": (dataclasses.replace(CONFIGS["words"], pair_rows=16, lexicon_words=0), 16),
+    "16 bits": (WIDE, 16),
+    "8 bits": (WIDE, 8),
+    "4 bits": (WIDE, 4),
+    "8 bits, 96 columns": (dataclasses.replace(WIDE, levels=(LevelConfig(96, 1, 3, 160), LevelConfig(32, 1, 0, 96))), 8),
+}
+CLOSE = {16: 2e-5, 8: 1e-3, 4: 1e-3}
+"""By the bits of the weights: whole numbers are multiplied with what they meet rounded to 14 bits and more."""
+GREEDY = SamplingConfig(temperature=0, valid_utf8=False)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def both(request, make_model, tmp_path_factory):
+    """One model in PyTorch and in the engine, from one file."""
+    config, bits = KINDS[request.param]
+    path = tmp_path_factory.mktemp("models") / "model.safetensors"
+    save_model(path, make_model(config, noise=0.3 if bits == 16 else 0.1), {"bits": bits}, bits=bits)
+    return load_model(path)[0], NativeEngine(open_model(path))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("num_prompt", [0, 1, 2, 5, 9, 46, 47, 48, 237])
+def test_logits_are_those_of_pytorch_also_past_the_context(both, num_prompt):
+    model, engine = both
+    close = CLOSE[engine.weights.facts["bits"]]
+    prompt = TEXT[:num_prompt]
+    ids, logits = engine.step(
+        [engine.read(prompt)], [NativeSampling(dataclasses.replace(GREEDY, temperature=1.0))], np.full((1, 70), 0.5), want_logits=True
+    )
+    decoder = Decoder(model, prompt_ids(prompt))
+    for i, id in enumerate(ids[0].tolist()):
+        torch.testing.assert_close(torch.from_numpy(logits[0, i]), decoder.logits[0], atol=close, rtol=0)
+        if id == END:
+            break
+        decoder.feed(torch.tensor([id]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"temperature": 0.0},
+        {"temperature": 2.0, "top_k": 5},
+        {"top_p": 0.7},
+        {"top_k": 9, "top_p": 0.9, "min_p": 0.05},
+        {"min_p": 0.1, "valid_utf8": False},
+        {"repetition_penalty": 1.5, "temperature": 0.3},
+        {"stop": ("e", "up")},
+    ],
+    ids=str,
+)
+def test_texts_are_those_of_pytorch_whatever_the_sampling(both, changes):
+    model, engine = both
+    config = SamplingConfig(**{"temperature": 1.2, "max_bytes": 60 if engine.weights.facts["bits"] == 16 else 15, "seed": 5} | changes)
+    for prompt in (b"", b"Once upon a ti", "yö".encode()[:2]):
+        texts = [[(text.content, text.stopped) for text in write(writer, prompt, config, count=3)] for writer in (TorchWriter(model), engine)]
+        assert texts[0] == texts[1]
+    assert "".join(stream(engine, b"Once", config)) == write(engine, b"Once", config)[0].text
+
+
+def test_a_text_is_the_same_alone_and_among_many(both):
+    _, engine = both
+    config = SamplingConfig(temperature=1.0, max_bytes=80)
+    together = write(engine, b"Once upon", config, count=70)
+    for i in (0, 1, 63, 64, 69):
+        (alone,) = write(engine, b"Once upon", dataclasses.replace(config, seed=i))
+        assert (alone.content, alone.stopped) == (together[i].content, together[i].stopped)
+
+
+def test_a_copy_goes_on_as_the_first_would_have(both):
+    _, engine = both
+    sampling, dice = NativeSampling(dataclasses.replace(GREEDY, temperature=1.0)), np.random.default_rng(0).random((1, 90))
+    row = engine.read(TEXT[:30])
+    engine.step([row], [sampling], dice[:, :20])
+    copy = row.copy()
+    first = engine.step([row], [sampling], dice[:, 20:], want_logits=True)
+    del row
+    second = engine.step([copy], [sampling], dice[:, 20:], want_logits=True)
+    assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
+
+
+def test_rows_come_and_go_each_sampled_its_own_way(both):
+    _, engine = both
+    ways = [NativeSampling(dataclasses.replace(GREEDY, temperature=temperature)) for temperature in (0, 1.0, 0.5)]
+    dice = np.random.default_rng(1).random((3, 40))
+    alone = [engine.step([engine.read(TEXT[i : 9 * i])], [ways[i]], dice[i : i + 1])[0][0] for i in range(3)]
+    rows = [engine.read(TEXT[i : 9 * i]) for i in range(3)]
+    first = engine.step(rows[:2], ways[:2], dice[:2, :10])[0]
+    second = engine.step(rows, ways, np.stack([dice[0, 10:30], dice[1, 10:30], dice[2, :20]]))[0]
+    third = engine.step(rows[1:], ways[1:], np.stack([dice[1, 30:], dice[2, 20:30]]))[0]
+    for i, parts in enumerate([(first[0], second[0]), (first[1], second[1], third[0]), (second[2], third[1])]):
+        together = np.concatenate(parts)
+        until = (together == END).argmax() if (together == END).any() else len(together)
+        assert np.array_equal(together[:until], alone[i][:until])
+
+
+def test_weights_that_are_no_numbers_get_a_sentence(make_model, tmp_path):
+    for bits in (16, 8):
+        model = make_model(WIDE)
+        with torch.no_grad():
+            model.local_model.head.weight[3] = float("nan")
+            model.global_model.blocks[0].mlp.up.weight[:] = float("inf")
+        save_model(tmp_path / "a", model, {}, bits=bits)
+        with pytest.raises(TavuError, match="The model gives NaN instead of probabilities"):
+            write(NativeEngine(open_model(tmp_path / "a")), b"Once", SamplingConfig())
+
+
+@pytest.mark.parametrize("bits", [16, 8, 4])
+def test_a_file_that_does_not_fit_gets_the_sentence_that_it_gets_from_pytorch(make_model, tmp_path, bits):
+    from tests.test_model_file import join, split
+
+    model = make_model(WIDE)
+    save_model(tmp_path / "whole", model, {}, bits=bits)
+    header, tensors = split((tmp_path / "whole").read_bytes())
+    names = [name for name in header if name != "__metadata__"]
+    for name in names:
+        for change in ({"shape": [*header[name]["shape"], 1]}, {"dtype": {"BF16": "F16", "U8": "I8", "I8": "U8"}.get(header[name]["dtype"], "F32")}):
+            (tmp_path / "a").write_bytes(join(header | {name: header[name] | change}, tensors))
+            with pytest.raises(TavuError) as raised:
+                NativeEngine(open_model(tmp_path / "a"))
+            assert "\n" not in str(raised.value) and str(tmp_path / "a") in str(raised.value)
+        (tmp_path / "a").write_bytes(join({("other" if key == name else key): entry for key, entry in header.items()}, tensors))
+        with pytest.raises(TavuError, match="The file is damaged"):
+            NativeEngine(open_model(tmp_path / "a"))
+
+
+@pytest.mark.parametrize("word", [b"", b"zz"])
+def test_a_lexicon_out_of_order_is_refused(make_model, tmp_path, word):
+    model = make_model(WIDE)
+    model.lexicon.spellings[3, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
+    model.lexicon.lengths[3] = len(word)
+    save_model(tmp_path / "a", model, {})
+    for opened in (lambda: NativeEngine(open_model(tmp_path / "a")), lambda: load_model(tmp_path / "a")):
+        with pytest.raises(TavuError, match="the words of its lexicon are too long or out of order"):
+            opened()
+
+
+def test_the_command_writes_without_torch():
+    code = "import sys; from tavu.cli.main import main; sys.argv = ['tavu', 'generate', 'stories', 'Once', '--max-bytes', '20']\n"
+    code += "try: main()\nfinally: assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("Once")
+
+
+def test_what_it_cannot_run_is_left_to_torch(run_folder, make_model, configs, tmp_path, monkeypatch):
+    save_model(tmp_path / "fixed", make_model(configs["two levels"]), {})
+    assert tavu.load(tmp_path / "fixed").engine == "torch"
+    with pytest.raises(TavuError, match=r"fixed: the native engine cannot run it: it knows models of word patches only.* Leave out --engine"):
+        tavu.load(tmp_path / "fixed", engine="native")
+    assert tavu.load(run_folder).engine == "native" and tavu.load(run_folder, engine="torch").engine == "torch"
+    monkeypatch.setattr(native, "_library", lambda: None)
+    loaded = tavu.load(run_folder)
+    assert loaded.engine == "torch" and "it was not built when tavu was installed" in loaded.fallback
