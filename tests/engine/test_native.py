@@ -83,7 +83,7 @@ def test_logits_are_those_of_pytorch_also_past_the_context(both, num_prompt):
         {"temperature": 2.0, "top_k": 5},
         {"top_p": 0.7},
         {"top_k": 9, "top_p": 0.9, "min_p": 0.05},
-        {"min_p": 0.1, "valid_utf8": False},
+        {"top_k": 20, "valid_utf8": False},
         {"repetition_penalty": 1.5, "temperature": 0.3},
         {"stop": ("e", "up")},
     ],
