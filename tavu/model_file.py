@@ -27,15 +27,17 @@ def build_model(config: ModelConfig) -> Model:
     return Megabyte(config) if isinstance(config, FixedPatchConfig) else WordModel(config)
 
 
-def save_model(path: Path, model: Model, facts: Mapping[str, Any], *, bits: int = 16) -> None:
+def save_model(
+    path: Path, model: Model, facts: Mapping[str, Any], *, bits: int = 16, rounded: Mapping[str, tuple[Tensor, Tensor]] | None = None
+) -> None:
     """Write the model and its training facts (anything JSON holds), whole or not at all, each weight in 16, 8 or 4 bits.
 
-    Raises TavuError when it cannot be written.
+    Weights that are `rounded` already, to numbers and scales, are stored as these. Raises TavuError when it cannot be written.
     """
     weights: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         if bits < 16 and can_quantize(tensor):
-            weights[name], weights[name + SCALES] = quantize(tensor, bits)
+            weights[name], weights[name + SCALES] = (rounded or {}).get(name) or quantize(tensor, bits)
         else:
             weights[name] = tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor
     header = {"format": FORMAT, "model": to_tables(model.config), "facts": dict(facts)}

@@ -23,9 +23,9 @@ def quantize(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """A weight (R, C) as numbers, (R, C) int8 or (R, C / 2) uint8, and bfloat16 scales (R, G), the largest of each group kept within its limit."""
     groups = weight.detach().float().unflatten(1, (-1, weight.size(1) if bits == 8 else GROUP))  # (R, G, C / G)
     limit = LIMITS[bits]
-    scales = _rounded_up(groups.abs().amax(-1) / limit)
+    scales = rounded_up(groups.abs().amax(-1) / limit)
     numbers = (groups / scales.float().clamp(min=torch.finfo(torch.float32).tiny)[..., None]).round().clamp(-limit, limit).to(torch.int8)
-    return (numbers.flatten(1) if bits == 8 else _packed(numbers)), scales
+    return (numbers.flatten(1) if bits == 8 else packed(numbers)), scales
 
 
 def dequantize(numbers: Tensor, scales: Tensor) -> Tensor:
@@ -44,13 +44,13 @@ def fits(numbers: Tensor, scales: Tensor, shape: torch.Size) -> bool:
     return numbers.dtype == torch.uint8 and numbers.shape == (R, C // 2) and scales.shape == (R, C // GROUP)
 
 
-def _rounded_up(scales: Tensor) -> Tensor:
+def rounded_up(scales: Tensor) -> Tensor:
     """The nearest bfloat16 that is not less."""
     rounded = scales.bfloat16()
     return torch.where(rounded.float() < scales, torch.nextafter(rounded, torch.full_like(rounded, float("inf"))), rounded)
 
 
-def _packed(numbers: Tensor) -> Tensor:  # (R, G, GROUP) int8 -> (R, G * GROUP / 2) uint8
+def packed(numbers: Tensor) -> Tensor:  # (R, G, GROUP) int8 -> (R, G * GROUP / 2) uint8
     low, high = (numbers + 8).to(torch.uint8).chunk(2, dim=-1)
     return (low | high << 4).flatten(1)
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tavu.compression.calibration import calibrate
 from tavu.config import check
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.files import make_folder
+from tavu.generation.decoder import TorchWriter
 from tavu.model_file import load_model, save_model
 from tavu.quantized import LIMITS
 from tavu.stored_model import find_model
@@ -40,7 +42,8 @@ def quantize_file(model: str | Path, out: Path, bits: int, documents: Sequence[b
         raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / f'{file.stem}-{bits}bit.safetensors'}.")
     network, facts = load_model(file)
     make_folder(out.parent)
-    save_model(out, network, facts | {"weight_bits": bits} | ({"note": note} if note else {}), bits=bits)
+    rounded = calibrate(network, TorchWriter(network)) if bits == 4 else None
+    save_model(out, network, facts | {"weight_bits": bits} | ({"note": note} if note else {}), bits=bits, rounded=rounded)
     arrays = [np.frombuffer(document, dtype=np.uint8) for document in documents]
     before = bits_per_byte(network, arrays) if arrays else None
     after = bits_per_byte(load_model(out)[0], arrays) if arrays else None

@@ -1,0 +1,93 @@
+"""Rounding matrices to 4 bits so that what they give changes least on real inputs, instead of each weight by itself.
+
+Column by column, what rounding one column adds to the output is taken off again by changing the columns not yet rounded, as the inputs' second
+moments say (GPTQ, Frantar et al. 2022, arXiv 2210.17323, section 3). The inputs are those that the model meets in texts that it writes itself, so
+no data is needed.
+
+Shapes: R rows, C columns of a matrix, G = C / GROUP groups of a row.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from tavu.config import SamplingConfig
+from tavu.generation.decoder import prompt_ids
+from tavu.generation.writing import Writer, write
+from tavu.model.transformer import Linear
+from tavu.model_file import Model
+from tavu.quantized import GROUP, LIMITS, can_quantize, packed, rounded_up
+from tavu.vocabulary import END
+
+NUM_TEXTS, TEXT_BYTES = 48, 800
+DAMPING = 0.01
+"""Share of the mean second moment that is added to each, so that inputs that never vary do no harm."""
+CLIPS = (1.0, 0.95, 0.9, 0.85, 0.8)
+"""How much of the largest weight of a group its scale may reach: the best of these is taken, by the squared error."""
+
+
+def calibrate(model: Model, writer: Writer) -> dict[str, tuple[Tensor, Tensor]]:
+    """Numbers and scales (tavu/quantized.py) in 4 bits for each matrix of a model that can have them, by its name."""
+    matrices = {name: module for name, module in model.named_modules() if isinstance(module, Linear) and can_quantize(module.weight)}
+    moments = _second_moments(model, matrices, _texts(model, writer))
+    return {f"{name}.weight": rounded(module.weight.detach().float(), moments[name]) for name, module in matrices.items()}
+
+
+def _texts(model: Model, writer: Writer) -> Iterator[Tensor]:
+    """ids (1, T) of texts that the model writes."""
+    config = SamplingConfig(temperature=1.0, max_bytes=min(TEXT_BYTES, model.config.max_seq_len - 2), valid_utf8=False)
+    for text in write(writer, b"", config, count=NUM_TEXTS):
+        yield torch.cat((prompt_ids(text.content), torch.tensor([[END]])), dim=1)
+
+
+@torch.inference_mode()
+def _second_moments(model: Model, matrices: dict[str, Linear], texts: Iterator[Tensor]) -> dict[str, Tensor]:
+    """The mean of x x' over the inputs x of each matrix, (C, C)."""
+    moments = {name: torch.zeros(2 * (module.weight.size(1),)) for name, module in matrices.items()}
+    counts = dict.fromkeys(matrices, 0)
+
+    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def add(_: nn.Module, inputs: tuple[Tensor]) -> None:
+            x = inputs[0].flatten(0, -2).float()
+            moments[name] += x.T @ x
+            counts[name] += len(x)
+
+        return module.register_forward_pre_hook(add)
+
+    handles = [watch(name, module) for name, module in matrices.items()]
+    try:
+        for ids in texts:
+            model(ids)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: moment / max(1, counts[name]) for name, moment in moments.items()}
+
+
+def rounded(weight: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
+    """A matrix (R, C) as numbers (R, C / 2) uint8 and scales (R, G) bfloat16, rounded for inputs of these second moments (C, C)."""
+    limit = LIMITS[4]
+    weight, C = weight.clone(), weight.size(1)
+    damped = moments + torch.eye(C) * (DAMPING * moments.diagonal().mean().clamp(min=1e-8))
+    inverse = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
+    numbers, scales = torch.zeros(weight.shape, dtype=torch.int8), []
+    for column in range(C):
+        if column % GROUP == 0:
+            scale = _best_scale(weight[:, column : column + GROUP], limit)  # (R, 1)
+            scales.append(scale)
+        step = scale[:, 0].float()
+        number = (weight[:, column] / step).round().clamp(-limit - 1, limit)
+        error = (weight[:, column] - number * step) / inverse[column, column]
+        weight[:, column + 1 :] -= error[:, None] * inverse[column, column + 1 :]
+        numbers[:, column] = number.to(torch.int8)
+    return packed(numbers.unflatten(1, (-1, GROUP))), torch.cat(scales, dim=1)
+
+
+def _best_scale(group: Tensor, limit: int) -> Tensor:
+    """The scale (R, 1) bfloat16 at which a group (R, GROUP) is rounded with the least squared error."""
+    largest = group.abs().amax(1, keepdim=True).clamp(min=1e-30)
+    scales = torch.stack([rounded_up(largest * (clip / limit)) for clip in CLIPS])  # (clips, R, 1)
+    steps = scales.float()
+    errors = ((group / steps).round().clamp(-limit - 1, limit) * steps - group).square().sum(-1)  # (clips, R)
+    return scales.gather(0, errors.argmin(0)[None, :, None])[0]
