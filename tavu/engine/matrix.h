@@ -58,7 +58,8 @@ static inline float from_bf16(uint16_t x) {
 
 /* e ** x within a millionth of it (Cephes, expf), in operations that compilers make vectors of. */
 static inline float fast_exp(float x) {
-    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    x = x > -87.0f ? x : -87.0f; /* so is what is no number */
+    x = x < 88.0f ? x : 88.0f;
     float shifted = x * 1.44269504f + 12582912.0f; /* rounds to the nearest whole number */
     float n = shifted - 12582912.0f;
     float r = x - n * 0.693359375f + n * 2.12194440e-4f;
@@ -70,9 +71,9 @@ static inline float fast_exp(float x) {
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
     union {
-        int32_t bits;
+        uint32_t bits;
         float value;
-    } power = {((int32_t)n + 127) << 23};
+    } power = {(uint32_t)((int32_t)n + 127) << 23};
     return p * power.value;
 }
 

@@ -6,11 +6,13 @@ and PyTorch serves (generation/decoder.py); a test holds the two equal.
 
 import ctypes
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from ctypes import POINTER, Structure, byref, c_double, c_float, c_int32, c_int64, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +24,14 @@ from tavu.generation.text import ALLOWED, NEXT_STATE, state_after
 from tavu.stored_model import StoredModel
 from tavu.vocabulary import END, NUM_IDS
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 LIBRARY = Path(__file__).with_name("tavu_engine.dll" if sys.platform == "win32" else "tavu_engine.so")
 STEPS = 16
 """Bytes of each text that are written between two looks at whether it is done."""
+ROWS_PER_THREAD = 8
+"""Fewer texts are not worth a further thread: each pass over the weights serves all that share it."""
 MAX_ORDERS, MAX_POWERS = 20, 5 * 255 + 1
 _NOT_A_NUMBER, _OUT_OF_MEMORY = -1, -2
 
@@ -112,42 +119,62 @@ def is_built() -> bool:
     return _library() is not None
 
 
+@cache
+def max_threads() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _threads() -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # a single text does without
+
+    return ThreadPoolExecutor(max_threads(), thread_name_prefix="tavu")
+
+
 def why_not(stored: StoredModel) -> str | None:
     """Why the native engine cannot run a model, as the end of a sentence; None: it can."""
     if not isinstance(stored.config, WordPatchConfig):
-        return "it knows models of word patches only, and this one has fixed patches"
+        return "that knows models of word patches only, and this one has fixed patches"
     if not is_built():
-        return "it was not built when tavu was installed, which takes a C compiler: install one, and tavu again"
+        return "the native engine was not built when tavu was installed, which takes a C compiler: install one, and tavu again"
     return None
 
 
 class NativeEngine:
-    """A model in the native engine. One thread at a time may use it; further ones take an engine of their own, and the weights are shared."""
+    """A model in the native engine. One thread at a time may use it; many texts are shared out to several of its own."""
 
     def __init__(self, stored: StoredModel):
         """Raises TavuError when why_not does, or the tensors do not fit the config."""
         if reason := why_not(stored):
-            raise TavuError(f"{stored.file}: the native engine cannot run it: {reason}. Leave out --engine, or name torch.")
+            raise TavuError(f"{stored.file}: it does not run in the native engine: {reason}. Leave out --engine, or name torch.")
         self.weights = Weights(stored)
         self.config = self.weights.config
         self._arrays: list[object] = []
         """What the engine points into, kept alive."""
         self._library = _library()
-        model = self._model()
-        self._arrays.append(model)  # with its arrays of blocks
-        self._engine = self._library.tavu_engine(byref(model))
-        if not self._engine:
-            raise TavuError(_no_memory())
+        self._model = self._pointed_at()
+        self._engines: list[int] = []
+        """One for each thread that has been needed; they share the weights."""
+        self._engine(0)
 
     def __del__(self) -> None:
-        if getattr(self, "_engine", None):
-            self._library.tavu_free_engine(self._engine)
+        for engine in getattr(self, "_engines", ()):
+            self._library.tavu_free_engine(engine)
+
+    def _engine(self, i: int) -> int:
+        while len(self._engines) <= i:
+            engine = self._library.tavu_engine(byref(self._model))
+            if not engine:
+                raise TavuError(_no_memory())
+            self._engines.append(engine)
+        return self._engines[i]
 
     def read(self, prompt: bytes) -> "NativeRow":
         """A text that goes on from a prompt; its copies need not read it again."""
-        row = NativeRow(self, self._library.tavu_row(self._engine))
+        row = NativeRow(self, self._library.tavu_row(self._engine(0)))
         ids = np.array([END, *prompt], dtype=np.int32)
-        if self._library.tavu_read(self._engine, row.pointer, ids.ctypes.data, len(ids), state_after(prompt)):
+        if self._library.tavu_read(self._engine(0), row.pointer, ids.ctypes.data, len(ids), state_after(prompt)):
             raise TavuError(_no_memory())
         return row
 
@@ -156,25 +183,36 @@ class NativeEngine:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The next S ids of N texts, each sampled its own way at uniforms (N, S) in [0, 1): (N, S) int32, after END only END.
 
-        Where they are wanted, also the logits that they were drawn from, before any penalty or temperature, (N, S, V) float32.
-
+        Where they are wanted, also the logits that they were drawn from, before any penalty or temperature, (N, S, V) float32; 0 after END.
         Raises TavuError when a logit is NaN.
         """
         uniforms = np.ascontiguousarray(uniforms, dtype=np.float64)
-        out = np.empty(uniforms.shape, dtype=np.int32)
-        logits = np.zeros((*uniforms.shape, NUM_IDS), dtype=np.float32) if want_logits else None
-        pointers = (c_void_p * len(rows))(*(row.pointer for row in rows))
-        ways = (POINTER(_Sampling) * len(rows))(*(ctypes.pointer(sampling.structure) for sampling in samplings))
-        failed = self._library.tavu_write(
-            self._engine,
-            pointers,
-            *uniforms.shape,
-            ways,
-            uniforms.ctypes.data,
-            out.ctypes.data,
-            logits.ctypes.data if logits is not None else None,
-        )
-        if failed:
+        N, S = uniforms.shape
+        out = np.empty((N, S), dtype=np.int32)
+        logits = np.zeros((N, S, NUM_IDS), dtype=np.float32) if want_logits else None
+        pointers = (c_void_p * N)(*(row.pointer for row in rows))
+        ways = (POINTER(_Sampling) * N)(*(ctypes.pointer(sampling.structure) for sampling in samplings))
+
+        def write(i: int, first: int, past: int) -> int:
+            return self._library.tavu_write(
+                self._engine(i),
+                byref(pointers, first * ctypes.sizeof(c_void_p)),
+                past - first,
+                S,
+                ctypes.cast(byref(ways, first * ctypes.sizeof(c_void_p)), POINTER(POINTER(_Sampling))),
+                uniforms[first:].ctypes.data,
+                out[first:].ctypes.data,
+                logits[first:].ctypes.data if logits is not None else None,
+            )
+
+        num_parts = min(max_threads(), max(1, N // ROWS_PER_THREAD))
+        if num_parts == 1:
+            results = [write(0, 0, N)]
+        else:
+            self._engine(num_parts - 1)
+            borders = [N * i // num_parts for i in range(num_parts + 1)]
+            results = list(_threads().map(write, range(num_parts), borders[:-1], borders[1:]))
+        if failed := min(results):
             raise TavuError(DIVERGED if failed == _NOT_A_NUMBER else _no_memory())
         return out, logits
 
@@ -194,7 +232,8 @@ class NativeEngine:
             ended |= (ids == END).any(axis=1)
             yield ids
 
-    def _model(self) -> _Model:
+    def _pointed_at(self) -> _Model:
+        """The config and where the weights lie."""
         weights, config = self.weights, self.config
         global_level, local_level = config.levels
         reading = _Reading(config.max_patch_size, len(config.ngram_orders), len(config.phrase_orders))
@@ -272,7 +311,7 @@ class NativeRow:
             self.engine._library.tavu_free_row(self.pointer)
 
     def copy(self) -> "NativeRow":
-        return NativeRow(self.engine, self.engine._library.tavu_copy_row(self.engine._engine, self.pointer))
+        return NativeRow(self.engine, self.engine._library.tavu_copy_row(self.engine._engine(0), self.pointer))
 
 
 class NativeSampling:

@@ -185,9 +185,9 @@ def test_the_command_writes_without_torch():
 def test_what_it_cannot_run_is_left_to_torch(run_folder, make_model, configs, tmp_path, monkeypatch):
     save_model(tmp_path / "fixed", make_model(configs["two levels"]), {})
     assert tavu.load(tmp_path / "fixed").engine == "torch"
-    with pytest.raises(TavuError, match=r"fixed: the native engine cannot run it: it knows models of word patches only.* Leave out --engine"):
+    with pytest.raises(TavuError, match=r"fixed: it does not run in the native engine: that knows models of word patches only.* Leave out --engine"):
         tavu.load(tmp_path / "fixed", engine="native")
     assert tavu.load(run_folder).engine == "native" and tavu.load(run_folder, engine="torch").engine == "torch"
     monkeypatch.setattr(native, "_library", lambda: None)
     loaded = tavu.load(run_folder)
-    assert loaded.engine == "torch" and "it was not built when tavu was installed" in loaded.fallback
+    assert loaded.engine == "torch" and "the native engine was not built when tavu was installed" in loaded.fallback
