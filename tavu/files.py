@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,11 @@ def replace_file(path: Path, *content: bytes | memoryview) -> None:
 
     Raises TavuError when the disk is full or the folder is not writable; the old file is then untouched.
     """
+    replace_file_by(path, content)
+
+
+def replace_file_by(path: Path, content: Iterable[bytes | memoryview]) -> None:
+    """The same with content that comes bit by bit and need not be in memory at once."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as file:

@@ -14,7 +14,7 @@ from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
 from tavu.evaluation.obedience import has_word, obedience, words_of
 from tavu.generation.writing import Writer, Written, stream, write
-from tavu.stored_model import StoredModel, open_model
+from tavu.stored_model import MODEL_NAME, StoredModel, open_model
 from tavu.vocabulary import END, NUM_BYTES
 
 if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does without
@@ -65,6 +65,11 @@ class LanguageModel:
         from tavu.model_file import load_model
 
         return load_model(self.path, self.device)[0]
+
+    @property
+    def name(self) -> str:
+        """What people call it: its run folder's name, or its file's."""
+        return self.path.parent.name if self.path.name == MODEL_NAME else self.path.stem
 
     @property
     def is_text(self) -> bool:

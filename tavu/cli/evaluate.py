@@ -128,7 +128,7 @@ def _evaluate_stories(
                 evaluation, measures=evaluation.measures + _judged(evaluation.stories, *judge, page.with_suffix(".judge.jsonl"), bar)
             )
     make_folder(page.parent)
-    write_stories_page(evaluation, str(loaded.path), page)
+    write_stories_page(evaluation, loaded.name, page)
     if as_json:
         stories = [asdict(story) for story in evaluation.stories]
         about = {"model": str(loaded.path), "seconds": evaluation.seconds, "page": str(page)}

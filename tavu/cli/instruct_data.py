@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+FIELDS = ("words", "sentence", "features")
+"""What can be asked for of a story that nobody wrote a request for."""
+
 
 def instruct_data(
     source: Annotated[list[str], typer.Argument(help="Plain stories: files, folders, globs, as for `tavu train`.")],
@@ -18,31 +21,45 @@ def instruct_data(
     Example: tavu instruct-data stories.txt --out instruct.jsonl
     """
     import json
+    from collections import Counter
+    from collections.abc import Iterator
 
     from tavu.cli.json_line import print_json_line
     from tavu.data.derive import count_words, derive
     from tavu.data.sources import SourceOptions, SourceReport, read_documents
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import has_dialogue
-    from tavu.files import make_folder, replace_file
+    from tavu.files import make_folder, replace_file_by
 
     if out.is_dir():
         raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / 'instruct.jsonl'}.")
-    report = SourceReport()
-    stories = [document.decode() for name in source for document in read_documents(name, SourceOptions(text_field, skip_bad=skip_bad), report)]
-    counts = count_words(stories)
-    rows = [derive(story, counts, has_dialogue(story)) for story in stories]
-    records = [row for row in rows if row.keys() & {"words", "sentence", "features"}]
+    report, num_records, told = SourceReport(), 0, Counter(dict.fromkeys(FIELDS, 0))
+
+    def stories(report: SourceReport) -> Iterator[str]:
+        """All of them, read anew: they need not fit in memory."""
+        for name in source:
+            for document in read_documents(name, SourceOptions(text_field, skip_bad=skip_bad), report):
+                yield document.decode()
+
+    def rows() -> Iterator[bytes]:
+        nonlocal num_records
+        for story in stories(report):
+            row = derive(story, counts, has_dialogue(story))
+            if asked := row.keys() & set(FIELDS):
+                num_records += 1
+                told.update(asked)
+                yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+    counts = count_words(stories(SourceReport()))
     make_folder(out.parent)
-    replace_file(out, *(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in records))
-    told = {field: sum(field in row for row in records) for field in ("words", "sentence", "features")}
+    replace_file_by(out, rows())
     if as_json:
-        print_json_line({"out": str(out), "records": len(records), "stories": len(stories), "skipped": report.skipped, **told})
+        print_json_line({"out": str(out), "records": num_records, "stories": counts.num_stories, "skipped": report.skipped, **told})
         return
-    asked = ", ".join(f"{count:,} {name}" for name, count in told.items())
-    print(f"{out}: {len(records):,} records of {len(stories):,} stories, derived by rule: {asked}.")
-    if len(records) < len(stories):
-        print(f"{len(stories) - len(records):,} stories had nothing that could be asked for.")
+    asked_for = ", ".join(f"{count:,} {name}" for name, count in told.items())
+    print(f"{out}: {num_records:,} records of {counts.num_stories:,} stories, derived by rule: {asked_for}.")
+    if num_records < counts.num_stories:
+        print(f"{counts.num_stories - num_records:,} stories had nothing that could be asked for.")
     if report.skipped:
         print(f"Skipped {report.skipped:,}, as: {report.reasons[0]}")
     print(f"Next: tavu finetune MODEL {out}")

@@ -76,14 +76,17 @@ def test_what_is_asked_for_reaches_the_model(tavu, answer, tuned):
 def test_best_of_takes_the_one_that_obeys_most(tuned, monkeypatch):
     from tavu.config import SamplingConfig
     from tavu.data.records import Request
+    from tavu.evaluation.obedience import has_word, words_of
 
     model = package.load(tuned)
-    drafts = model.write(model.read_before(Request(words=("oak",))), SamplingConfig(max_bytes=40), count=4)
-    others = "".join(drafts[i].text for i in (0, 1, 3))
-    word = next(word for word in drafts[2].text.split() if len(word) > 3 and word[:3] not in others)
+    drafts = [draft.text for draft in model.write(model.read_before(Request(words=("oak",))), SamplingConfig(max_bytes=40), count=4)]
+    own = {draft: words_of(draft) - set().union(*(words_of(other) for other in drafts if other is not draft)) for draft in drafts}
+    wanted, word = next(
+        (draft, word) for draft in drafts for word in own[draft] if not any(has_word(words_of(o), word) for o in drafts if o is not draft)
+    )
     monkeypatch.setattr(model, "read_before", lambda request: Request(words=("oak",)).prompt().encode() + b"\xff\n")
     (best,) = model.write_to_order(Request(words=(word,)), SamplingConfig(max_bytes=40), best_of=4)
-    assert best.text == drafts[2].text
+    assert best.text == wanted
 
 
 def test_mistakes(refused, tuned, run_folder, records, tmp_path):
