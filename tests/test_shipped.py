@@ -35,3 +35,10 @@ def test_it_writes_a_story_that_ends(stories):
 def test_it_knows_stories_better_than_nonsense(stories):
     story = "Once upon a time, there was a little girl named Lily. She loved to play in the park."
     assert stories.bits_per_byte(story).bits_per_byte < 0.5 * stories.bits_per_byte(" ".join(sorted(story.split()))).bits_per_byte
+
+
+def test_both_engines_write_the_same(stories):
+    """From the file as it is, in 8 bits."""
+    other = tavu.load("stories", engine="torch")
+    for prompt in ("Once upon a time", "The dog", ""):
+        assert other.generate(prompt, temperature=0, max_bytes=250) == stories.generate(prompt, temperature=0, max_bytes=250)
