@@ -422,7 +422,10 @@ FOR_EACH_CPU void weigh(const float *weights, const float *values, int num, int 
     }
 }
 
-/* 15 tanh(x / 15) */
+/* 15 tanh(x / 15); what is no number stays none, so that sampling can tell */
 FOR_EACH_CPU void soft_cap(float *logits, int count) {
-    for (int i = 0; i < count; i++) logits[i] = 15.0f - 30.0f / (fast_exp(logits[i] * (2.0f / 15.0f)) + 1.0f);
+    for (int i = 0; i < count; i++) {
+        float bent = 15.0f - 30.0f / (fast_exp(logits[i] * (2.0f / 15.0f)) + 1.0f);
+        logits[i] = logits[i] == logits[i] ? bent : logits[i];
+    }
 }
