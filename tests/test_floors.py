@@ -17,6 +17,7 @@ FLOORS = [
     {"training", "compression", "engine"},
     {"reports"},
     {"runs", "language_model"},
+    {"serving"},
     {"cli"},
 ]
 HOUSE = Path(tavu.__file__).parent

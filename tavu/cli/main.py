@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import typer
 
 import tavu
-from tavu.cli import chat, evaluate, explain, finetune, generate, info, instruct_data, quantize, report, train
+from tavu.cli import chat, evaluate, explain, finetune, generate, info, instruct_data, quantize, report, serve, train
 from tavu.errors import TavuError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Train your own tiny language model from scratch on your own laptop, from raw bytes.\n\n"
     "Begin with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
 )
-for verb in (train, generate, evaluate, instruct_data, finetune, chat, explain, quantize, info, report):
+for verb in (train, generate, evaluate, instruct_data, finetune, chat, explain, quantize, serve, info, report):
     name = verb.__name__.rsplit(".", 1)[1]
     app.command(name.replace("_", "-"))(getattr(verb, name))
 

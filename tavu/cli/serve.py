@@ -1,0 +1,60 @@
+"""tavu serve: a model as a page for people and an API for programs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    model: Annotated[Path, typer.Argument(help="A run folder, a model file, or the name of a model that comes with tavu.")],
+    host: Annotated[str, typer.Option(help="Where to listen. Elsewhere than on this machine itself it takes an API key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes one that is free.", min=0, max=65535)] = 8000,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="Hashes of the keys that open the server. A file that is not there yet is made, and its key shown once.")
+    ] = None,
+    log_prompts: Annotated[bool, typer.Option("--log-prompts", help="Write to the log what is asked, too. It is not, unless you say so.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Once it listens, print its address as one line of JSON.")] = False,
+) -> None:
+    """Serve a model: a story studio in the browser, and OpenAI's API; nothing leaves the machine. Ctrl-C stops it.
+
+    Example: tavu serve stories
+    """
+    import logging
+
+    from tavu.cli.json_line import print_json_line
+    from tavu.errors import TavuError
+    from tavu.stored_model import open_model
+
+    try:
+        from tavu.serving.api import create_app
+        from tavu.serving.server import is_loopback, listen, make_server
+    except ModuleNotFoundError as error:
+        raise TavuError(f"To serve takes {error.name}, which is not installed. Install it with `pip install 'tavu[serve]'`.") from None
+    from tavu.serving.about import name_of
+    from tavu.serving.keys import Keys, keys_of, make_key_file, new_key, read_key_file
+    from tavu.serving.limits import Limits
+
+    if not is_loopback(host) and api_key_file is None:
+        advice = "Name a file with --api-key-file: if it is not there, a key is made and shown once. Or leave out --host"
+        raise TavuError(f"--host is {host}, where others reach the server, and without an API key anybody could use it. {advice}.")
+    stored, limits, keys, shown = open_model(model), Limits(), Keys(), None
+    app_keys = read_key_file(api_key_file) if api_key_file is not None and api_key_file.exists() else None
+    if api_key_file is not None and app_keys is None:
+        shown = new_key()
+        app_keys = keys_of(shown)
+    keys = app_keys or keys
+    app = create_app(stored, keys=keys, limits=limits, only_local=is_loopback(host) and not keys.hashes, log_prompts=log_prompts)
+    listener = listen(host, port)
+    if shown and api_key_file:
+        make_key_file(api_key_file, shown)  # last, so that a start that fails leaves no file behind, and no key unseen
+        print(f"API key, shown this once (its hash is in {api_key_file}): {shown}", file=sys.stderr)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    print(f"The studio of {name_of(stored)}: {address}/    the API: {address}/v1    its description: {address}/docs", file=sys.stderr, flush=True)
+    if as_json:
+        print_json_line({"url": address, "model": name_of(stored)})
+        sys.stdout.flush()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    make_server(app, limits).run(sockets=[listener])

@@ -1,0 +1,186 @@
+"""The server's paths: OpenAI's API, the studio's page and what it asks, and what operators look at."""
+
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, JSONResponse, Response
+
+import tavu
+from tavu.engine.native import NativeEngine
+from tavu.serving import protocol
+from tavu.serving.about import about, name_of, report_of
+from tavu.serving.answers import Form
+from tavu.serving.batching import Batcher
+from tavu.serving.errors import error_answer, invalid_request
+from tavu.serving.guard import App, Guard, Refusal
+from tavu.serving.keys import Keys
+from tavu.serving.limits import Limits
+from tavu.serving.metrics import Metrics
+from tavu.serving.orders import chat_order, completion_order
+from tavu.serving.writing import answer
+from tavu.stored_model import StoredModel
+
+PAGE = Path(__file__).parent / "page"
+PARTS = {"studio.css": "text/css", "icon.svg": "image/svg+xml"} | {
+    f"{name}.js": "text/javascript" for name in ("studio", "stream", "story", "shelf", "words", "docs")
+}
+_WRONG: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": protocol.ErrorAnswer, "description": "What is wrong with the request"},
+    503: {"model": protocol.ErrorAnswer, "description": "The server is stopping"},
+}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+
+log = logging.getLogger("tavu.serving")
+
+
+def create_app(
+    stored: StoredModel, *, keys: Keys | None = None, limits: Limits | None = None, only_local: bool = True, log_prompts: bool = False
+) -> App:
+    """The server of a model as an ASGI app. Raises TavuError when the native engine cannot run it."""
+    limits, keys, metrics = limits or Limits(), keys or Keys(), Metrics()
+    batcher = Batcher(NativeEngine(stored), limits, metrics)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        batcher.start()
+        yield
+        batcher.stop()
+
+    app = FastAPI(
+        title="tavu",
+        version=tavu.__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        description="A model on your own machine, in OpenAI's API; where that says tokens, these are bytes.",
+    )
+    _answer_mistakes(app)
+    _add_api(app, stored, batcher, limits, log_prompts)
+    _add_studio(app, stored)
+    _add_operations(app, batcher, metrics)
+    if keys.hashes:
+        _tell_of_keys(app)
+    paths = frozenset({"/", "/docs", *app.openapi()["paths"], *(f"/page/{part}" for part in PARTS)})
+    return Guard(app, keys=keys, limits=limits, metrics=metrics, paths=paths, only_local=only_local)
+
+
+def _answer_mistakes(app: FastAPI) -> None:
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return invalid_request(error.errors())
+
+    @app.exception_handler(Refusal)
+    async def refused(_: Request, refusal: Refusal) -> Response:
+        return error_answer(refusal.status, refusal.message, code=refusal.code, headers=refusal.headers)
+
+    @app.exception_handler(HTTPException)
+    async def mistaken(_: Request, error: HTTPException) -> Response:
+        sentences = {
+            404: "There is nothing at this path. /docs lists what there is.",
+            405: "This path is asked in another way. /docs tells which.",
+            400: "The body cannot be read as JSON in UTF-8. Send a JSON object, with Content-Type: application/json.",
+        }
+        return error_answer(error.status_code, sentences.get(error.status_code, str(error.detail)), headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, error: Exception) -> Response:
+        return error_answer(500, "The server failed at this; its log says where.", code=type(error).__name__)
+
+
+def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits, log_prompts: bool) -> None:
+    name, created = name_of(stored), int(stored.file.stat().st_mtime)
+    card = {"id": name, "object": "model", "created": created, "owned_by": "tavu"}
+
+    def check_model(asked: str | None) -> None:
+        if asked not in (None, name):
+            raise Refusal(404, f"This server has no model of that name. It serves {name!r}.", "model_not_found")
+
+    @app.get("/v1/models", response_model=protocol.ModelList, responses=_WRONG)
+    async def list_models() -> Response:
+        """The model that is served."""
+        return JSONResponse({"object": "list", "data": [card]})
+
+    @app.get("/v1/models/{model}", response_model=protocol.ModelCard, responses=_WRONG)
+    async def retrieve_model(model: str) -> Response:
+        check_model(model)
+        return JSONResponse(card)
+
+    @app.post("/v1/completions", response_model=protocol.Completion, responses=_WRONG | _STREAM)
+    async def complete(asked: protocol.CompletionRequest, request: Request) -> Response:
+        """Text that goes on from a prompt, or a story to order."""
+        check_model(asked.model)
+        order = completion_order(asked, stored, limits.seconds)
+        if log_prompts:
+            log.info("prompts: %r", order.prompts)
+        with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        return await answer(batcher, order, Form(name, False), request, stream=bool(asked.stream), with_usage=with_usage)
+
+    @app.post("/v1/chat/completions", response_model=protocol.ChatCompletion, responses=_WRONG | _STREAM)
+    async def chat(asked: protocol.ChatRequest, request: Request) -> Response:
+        """The next words of a conversation."""
+        check_model(asked.model)
+        order = chat_order(asked, stored, limits.seconds)
+        if log_prompts:
+            log.info("prompts: %r", order.prompts)
+        with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        return await answer(batcher, order, Form(name, True), request, stream=bool(asked.stream), with_usage=with_usage)
+
+
+def _add_studio(app: FastAPI, stored: StoredModel) -> None:
+    facts, report, ticket = about(stored), report_of(stored), secrets.token_urlsafe(24)
+    if report is not None:
+        facts["report"] = f"/studio/report/{ticket}"
+
+    @app.get("/", include_in_schema=False)
+    async def studio() -> Response:
+        return FileResponse(PAGE / "index.html", media_type="text/html")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(PAGE / "docs.html", media_type="text/html")
+
+    @app.get("/page/{part}", include_in_schema=False)
+    async def part(part: str) -> Response:
+        if part not in PARTS:
+            raise HTTPException(404)
+        return FileResponse(PAGE / part, media_type=PARTS[part])
+
+    @app.get("/studio/facts", include_in_schema=False)
+    async def tell_facts() -> Response:
+        return JSONResponse(facts)
+
+    @app.get("/studio/report/{asked}", include_in_schema=False)
+    async def show_report(asked: str) -> Response:
+        if report is None or not secrets.compare_digest(asked.encode(), ticket.encode()):
+            raise HTTPException(404)
+        return FileResponse(report, media_type="text/html")
+
+
+def _add_operations(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
+    @app.get("/healthz", responses={503: {"description": "The engine has stopped"}})
+    async def health() -> JSONResponse:
+        """Whether the server can write."""
+        return JSONResponse({"status": "ok" if batcher.is_alive else "failed"}, 200 if batcher.is_alive else 503)
+
+    @app.get("/metrics", responses=_WRONG | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}, response_class=Response)
+    async def measure() -> Response:
+        """Counters and gauges for Prometheus."""
+        return Response(metrics.text(writing=batcher.num_writing, waiting=batcher.num_waiting), media_type="text/plain; version=0.0.4")
+
+
+def _tell_of_keys(app: FastAPI) -> None:
+    """Say in the API's document that it takes a key."""
+    document = app.openapi()
+    document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    for path, methods in document["paths"].items():
+        if path != "/healthz":
+            for operation in methods.values():
+                operation["security"] = [{"key": []}]

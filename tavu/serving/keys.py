@@ -1,0 +1,65 @@
+"""API keys: made here, shown once, kept as hashes, compared in constant time."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from tavu.errors import TavuError
+
+PREFIX = "sha256:"
+"""Of a line in a key file. A fast hash is enough: the keys are random, 256 bits, so there is nothing to guess."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The hashes of the keys that open a server; without any it stands open to the machine's own users."""
+
+    hashes: tuple[str, ...] = ()
+
+    def opens(self, key: str | None) -> bool:
+        """Whether a key is among them. Each is compared, so that time tells nothing."""
+        offered = _hash(key or "")
+        return any([hmac.compare_digest(offered, known) for known in self.hashes]) or not self.hashes
+
+
+def new_key() -> str:
+    return f"tavu-{secrets.token_urlsafe(32)}"
+
+
+def keys_of(*keys: str) -> Keys:
+    return Keys(tuple(map(_hash, keys)))
+
+
+def make_key_file(path: Path, key: str) -> None:
+    """Write a key's hash to a new file that only its owner reads. Raises TavuError when it cannot be written."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(f"{PREFIX}{_hash(key)}\n")
+    except OSError as error:
+        raise TavuError(f"The key file {path} cannot be written: {error.strerror}. Name another with --api-key-file.") from None
+
+
+def read_key_file(path: Path) -> Keys:
+    """The keys of a file, a hash on each line. Raises TavuError when it cannot be read, or holds something else."""
+    try:
+        lines = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TavuError(f"The key file {path} cannot be read ({error}). Name a file that `tavu serve --api-key-file` made.") from None
+    hashes = [line.removeprefix(PREFIX) for line in lines]
+    wrong = [n for n, (line, hash) in enumerate(zip(lines, hashes, strict=True), 1) if not _is_hash(line, hash)]
+    if wrong or not lines:
+        found = f"entry {wrong[0]} is not a hash" if wrong else "it is empty"
+        advice = "Name a file that does not exist yet: a key is made, shown once, and its hash kept there"
+        raise TavuError(f"The key file {path}: {found}, expected {PREFIX} and 64 hexadecimal digits on each line. {advice}.")
+    return Keys(tuple(hashes))
+
+
+def _is_hash(line: str, hash: str) -> bool:
+    return line.startswith(PREFIX) and len(hash) == 64 and not set(hash) - set("0123456789abcdef")
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()

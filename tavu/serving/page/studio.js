@@ -1,0 +1,201 @@
+// The studio: from a person's wishes to drafts on the desk; tabs, language and look.
+import { speak, speaks, t } from "./words.js";
+import { facts, key, Locked, write } from "./stream.js";
+import { Draft } from "./story.js";
+import * as shelf from "./shelf.js";
+
+const $ = (id) => document.getElementById(id);
+const desk = { drafts: [], writing: new Set(), model: null, watching: false, last: 0 };
+const chance = () => String(Math.floor(Math.random() * 1e6));
+const list = (text) => text.split(/[,;]/).map((word) => word.trim()).filter(Boolean);
+
+function problem(error) {
+  $("problem").hidden = !error;
+  $("problem").textContent = error?.message ?? "";
+  if (error instanceof Locked) { $("problem").hidden = true; askKey(); }
+}
+
+// Wishes
+
+function wishes() {
+  const asked = {
+    prompt: $("opening").value, temperature: Number($("temperature").value), seed: Number($("seed").value), n: Number($("count").value),
+    max_tokens: Math.min(4096, Math.max(1, Number($("length").value) || 1200)),
+  };
+  if (desk.model?.records !== "stories") return asked;
+  const features = [...$("features").querySelectorAll("input:checked")].map((box) => box.value);
+  const request = { words: list($("words").value), features, summary: $("summary").value.trim() };
+  return request.words.length || features.length || request.summary ? { ...asked, request } : asked;
+}
+
+async function begin() {
+  if (!/^[0-9]{1,15}$/.test($("seed").value)) $("seed").value = chance();
+  const asked = wishes();
+  for (const one of desk.writing) one.abort();
+  const drafts = Array.from({ length: asked.n }, (_, i) => new Draft(i + 1, asked.seed + i, { ...asked, seed: asked.seed + i, n: 1 }, on));
+  desk.drafts = drafts;
+  $("drafts").replaceChildren(...drafts.map((draft) => draft.element));
+  $("empty").hidden = true;
+  if (matchMedia("(max-width: 54rem)").matches) $("desk").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  await grow(asked, drafts);
+}
+
+/** Lets the server write what was asked; choice i goes to draft i. */
+async function grow(asked, drafts) {
+  const stopping = new AbortController();
+  desk.writing.add(stopping);
+  $("halt").hidden = false;
+  problem(null);
+  for (const draft of drafts) draft.begin($("pace").value);
+  say(t("writing"));
+  watch();
+  try {
+    await write(asked, stopping.signal, (choice) => drafts[choice.index].take(choice));
+    for (const draft of drafts) draft.end("cut");
+  } catch (error) {
+    for (const draft of drafts) draft.end("halted");
+    if (error.name !== "AbortError") problem(error);
+  } finally {
+    desk.writing.delete(stopping);
+  }
+}
+
+/** Before each picture the drafts show what is due, until none grows. */
+function watch() {
+  if (desk.watching) return;
+  desk.watching = true;
+  desk.last = performance.now();
+  requestAnimationFrame(picture);
+}
+
+function picture(now) {
+  const seconds = Math.min(0.1, Math.max(0, (now - desk.last) / 1000));
+  desk.last = now;
+  for (const draft of desk.drafts) draft.show(seconds);
+  say(desk.drafts[0]?.growing ? desk.drafts[0].sentences() : "");
+  desk.watching = desk.drafts.some((draft) => draft.growing);
+  $("halt").hidden = !desk.watching;
+  if (desk.watching) requestAnimationFrame(picture);
+}
+
+const on = {
+  keep(draft) { try { shelf.keep({ text: draft.text, seed: draft.seed, wishes: draft.wishes, model: desk.model?.name }); say(t("kept")); } catch (error) { problem(error); } },
+  goOn(draft) { grow({ ...draft.wishes, prompt: draft.text, n: 1 }, [draft]); },
+  close(draft) { draft.end("halted"); draft.element.remove(); desk.drafts = desk.drafts.filter((one) => one !== draft); $("empty").hidden = desk.drafts.length > 0; $("desk").focus(); },
+  rest(draft) { say(`${draft.sentences()} ${t("draft")} ${draft.number} ${t("finished")}.`); },
+};
+
+function halt() {
+  for (const one of desk.writing) one.abort();
+  for (const draft of desk.drafts) draft.end("halted");
+}
+
+/** For those who listen: whole sentences of the first draft, and when each is finished. */
+function say(text) {
+  if (!text?.trim()) return;
+  $("spoken").append(Object.assign(document.createElement("p"), { textContent: text.trim() }));
+  while ($("spoken").childElementCount > 40) $("spoken").firstChild.remove();
+}
+
+// The model
+
+function tell(model) {
+  const number = (value) => value.toLocaleString(speaks());
+  $("kind").textContent = t(model.records === "stories" ? "follows" : "continues");
+  $("order").hidden = model.records !== "stories";
+  $("features-field").hidden = !model.features.length;
+  if (!$("features").childElementCount)
+    $("features").append(...model.features.map((feature) => {
+      const label = document.createElement("label"), box = Object.assign(document.createElement("input"), { type: "checkbox", value: feature });
+      label.append(box, Object.assign(document.createElement("span"), { textContent: feature }));
+      return label;
+    }));
+  $("model-name").textContent = model.name;
+  const told = [
+    ["kind", t(`k_${model.records ?? "none"}`)], ["parameters", number(model.parameters)], ["fileSize", `${number(Math.round(model.file_bytes / 1e5) / 10)} MB`],
+    ["context", `${number(model.context_bytes)} ${t("bytes")}`],
+  ];
+  if (model.train_bytes) told.push(["trainedOn", `${number(model.train_bytes)} ${t("bytes")}, ${number(model.train_documents ?? 0)} ${t("documents")}`]);
+  if (model.seconds) told.push(["trainedFor", `${number(Math.round(model.seconds / 60))} ${t("minutes")}`]);
+  if (model.val_bpb) told.push(["bpb", number(Math.round(model.val_bpb * 1000) / 1000)]);
+  if (model.note) told.push(["noteOf", model.note]);
+  $("facts").replaceChildren(...told.flatMap(([name, value]) => [
+    Object.assign(document.createElement("dt"), { textContent: t(name) }), Object.assign(document.createElement("dd"), { textContent: value }),
+  ]));
+  $("no-report").hidden = Boolean(model.report);
+  $("report").hidden = !model.report;
+}
+
+async function meet() {
+  try {
+    desk.model = await facts();
+    tell(desk.model);
+    $("ask-key").close();
+  } catch (error) { problem(error); }
+}
+
+function askKey() {
+  $("key-wrong").hidden = !key.get();
+  if (!$("ask-key").open) $("ask-key").showModal();
+}
+
+// Tabs, language, look
+
+const tabs = [...document.querySelectorAll("[role=tab]")];
+function open(tab, focus = true) {
+  for (const one of tabs) {
+    one.setAttribute("aria-selected", String(one === tab));
+    one.tabIndex = one === tab ? 0 : -1;
+    $(one.getAttribute("aria-controls")).hidden = one !== tab;
+  }
+  if (tab.id === "tab-training" && desk.model?.report && !$("report").src) $("report").src = desk.model.report;
+  if (focus) tab.focus();
+}
+for (const [i, tab] of tabs.entries()) {
+  tab.onclick = () => open(tab);
+  tab.onkeydown = (event) => {
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (to !== undefined) { event.preventDefault(); open(tabs[(to + tabs.length) % tabs.length]); }
+  };
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+function look() {
+  const wanted = $("look").value;
+  localStorage.setItem("tavu-look", wanted);
+  document.documentElement.dataset.look = wanted === "auto" ? (dark.matches ? "dark" : "light") : wanted;
+}
+dark.addEventListener("change", look);
+
+$("composer").onsubmit = (event) => { event.preventDefault(); begin(); };
+$("key-form").onsubmit = (event) => { event.preventDefault(); key.set($("key").value.trim()); meet(); };
+$("halt").onclick = halt;
+$("dice").onclick = () => { $("seed").value = chance(); };
+$("temperature").oninput = () => { $("temperature-told").textContent = Number($("temperature").value).toFixed(1); };
+$("underlay").onchange = () => $("desk").classList.toggle("plain", !$("underlay").checked);
+$("look").onchange = look;
+$("language").onchange = () => {
+  speak($("language").value);
+  shelf.show();
+  for (const draft of desk.drafts) draft.label();
+  if (desk.model) tell(desk.model);
+};
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !$("halt").hidden) halt();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !$("write").hidden) { event.preventDefault(); begin(); }
+});
+
+$("seed").value = chance();
+$("look").value = localStorage.getItem("tavu-look") ?? "auto";
+if (matchMedia("(prefers-reduced-motion: reduce)").matches) $("pace").value = "full";
+look();
+speak(speaks());
+$("language").value = speaks();
+shelf.begin((story) => {
+  const draft = new Draft(desk.drafts.length + 1, story.seed, { ...story.wishes, prompt: story.text }, on);
+  desk.drafts.push(draft);
+  $("drafts").append(draft.element);
+  $("empty").hidden = true;
+  open($("tab-write"));
+});
+meet();

@@ -1,0 +1,199 @@
+"""The studio as a person uses it, in a real browser: every control, by pointer and by keyboard, in both languages, and nothing from elsewhere."""
+
+import json
+import shutil
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+
+from tavu.serving.keys import keys_of  # noqa: E402
+from tests.serving.conftest import serving  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def studio(browser, server):
+    """studio(**context options) -> the page, met by no error and asking nothing of another host."""
+    contexts, faults = [], []
+
+    def visit(address=server, **options):
+        context = browser.new_context(**{"reduced_motion": "reduce", "locale": "en-GB"} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: faults.append(request.url) if not request.url.startswith((address, "blob:", "data:")) else None)
+        page.goto(address)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def write(page, seed=3, count=2, length=120):
+    page.fill("#seed", str(seed))
+    page.select_option("#count", str(count))
+    if not page.is_visible("#length"):
+        page.click("details summary")
+    page.fill("#length", str(length))
+    page.click("#begin")
+    finished(page)
+    return page.locator(".draft .text").all_inner_texts()
+
+
+def finished(page):
+    expect(page.locator(".draft").first).to_be_visible()
+    expect(page.locator(".growing")).to_have_count(0)
+
+
+def test_a_person_writes_keeps_edits_and_goes_on(studio):
+    page = studio(accept_downloads=True)
+    expect(page.locator("#order")).to_be_visible()
+    page.fill("#words", "oak, key")
+    page.check("#features input >> nth=0")
+    page.fill("#summary", "Tom finds a key.")
+    page.fill("#opening", "Once upon a time")
+    first = write(page)
+    assert len(first) == 2 and first[0] != first[1] and all(text.startswith("Once upon a time") for text in first)
+    assert page.locator(".text .s1, .text .s2, .text .s3, .text .s4").count()
+    assert write(page) == first, "the same seed, the same stories"
+    page.uncheck("#underlay")
+    assert page.locator(".text span[class]").first.evaluate("e => getComputedStyle(e).backgroundColor") == "rgba(0, 0, 0, 0)"
+    draft = page.locator(".draft").first
+    draft.locator(".keep").click()
+    expect(page.locator("#shelved")).to_have_text("1")
+    draft.locator(".edit").click()
+    draft.locator("textarea").fill("The key was gone. Then more")
+    draft.locator("textarea").evaluate("area => area.setSelectionRange(17, 17)")
+    draft.locator(".go-on").click()
+    finished(page)
+    assert draft.locator(".text").inner_text().startswith("The key was gone.") and "Then more" not in draft.locator(".text").inner_text()[:28]
+    page.locator(".draft .close").last.click()
+    expect(page.locator(".draft")).to_have_count(1)
+    page.click("#dice")
+    assert page.input_value("#seed") != "3"
+    page.reload()
+    page.click("#tab-shelf")
+    with page.expect_download() as download:
+        page.click("#export-json")
+    kept = json.loads(download.value.path().read_text(encoding="utf-8"))
+    assert kept[0]["seed"] == 3 and kept[0]["wishes"]["request"]["words"] == ["oak", "key"]
+    with page.expect_download() as download:
+        page.click("#export-text")
+    assert download.value.path().read_text(encoding="utf-8") == kept[0]["text"]
+    page.click("#stories button >> nth=1")
+    expect(page.locator("#shelved")).to_be_empty()
+    page.click("#undo button")
+    expect(page.locator("#shelved")).to_have_text("1")
+    page.click("#stories button >> nth=0")
+    expect(page.locator(".draft")).to_have_count(1)
+
+
+def test_stop_and_what_is_heard(studio):
+    page = studio()
+    page.click("details summary")
+    page.select_option("#pace", "calm")
+    page.fill("#length", "4000")
+    page.fill("#temperature", "0")
+    assert page.inner_text("#temperature-told") == "0.0"
+    page.click("#begin")
+    expect(page.locator("#halt")).to_be_visible()
+    page.click("#halt")
+    finished(page)
+    expect(page.locator(".ended").first).to_have_text("Stopped.")
+    expect(page.locator("#spoken")).to_contain_text("Draft 1 is finished")
+    expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
+
+
+def test_by_keyboard_alone(studio):
+    page = studio()
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#tab-write")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#shelf")).to_be_visible()
+    page.keyboard.press("End")
+    expect(page.locator("#about")).to_be_visible()
+    expect(page.locator("#model-name")).to_have_text("tales")
+    page.keyboard.press("Home")
+    page.focus("#opening")
+    page.keyboard.type("Hello")
+    page.keyboard.press("Control+Enter")
+    finished(page)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.locator(".draft .keep").first.evaluate("e => e === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("#shelved")).to_have_text("1")
+
+
+def test_every_control_has_a_name_in_both_languages(studio):
+    page = studio()
+    for language in ("en", "fi"):
+        page.select_option("#language", language)
+        assert page.locator("html").get_attribute("lang") == language
+        write(page, length=50)
+        unnamed = page.evaluate(
+            """() => [...document.querySelectorAll("button, input, select, textarea")].filter(e => e.checkVisibility())
+                 .filter(e => !(e.innerText?.trim() || e.ariaLabel || e.labels?.[0]?.innerText.trim())).map(e => e.outerHTML)"""
+        )
+        assert unnamed == []
+    expect(page.locator("#composer h1")).to_have_text("Millainen tarina?")
+    en, fi = page.evaluate("() => import('/page/words.js').then(m => [Object.keys(m.WORDS.en), Object.keys(m.WORDS.fi)])")
+    assert en == fi
+
+
+def test_on_a_phone_and_in_the_dark(studio):
+    page = studio(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme="dark")
+    write(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    dark = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
+    page.select_option("#look", "light")
+    assert page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor") != dark
+
+
+def test_the_report_lies_in_a_sandbox(studio):
+    page = studio()
+    expect(page.locator("#kind")).not_to_be_empty()
+    page.click("#tab-training")
+    expect(page.frame_locator("#report").locator("p")).to_have_text("How it learned")
+    expect(page.frame_locator("#report").locator("p")).to_have_css("color", "rgb(0, 128, 0)")
+    assert page.locator("#report").get_attribute("sandbox") == ""
+
+
+def test_the_docs_come_from_the_server(studio):
+    page = studio()
+    page.click("#tab-about")
+    page.click("text=For programs")
+    expect(page.locator("#paths")).to_contain_text("POST /v1/completions")
+
+
+def test_a_key_is_asked_for(studio, model_file):
+    with serving(model_file, keys=keys_of("right"), only_local=False) as address:
+        page = studio(address)
+        expect(page.locator("#ask-key")).to_be_visible()
+        page.fill("#key", "wrong")
+        page.keyboard.press("Enter")
+        expect(page.locator("#key-wrong")).to_be_visible()
+        page.fill("#key", "right")
+        page.keyboard.press("Enter")
+        expect(page.locator("#ask-key")).to_be_hidden()
+        write(page)
+        page.click("#tab-training")
+        expect(page.frame_locator("#report").locator("p")).to_have_text("How it learned")
+        page.close()
