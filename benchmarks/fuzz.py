@@ -105,11 +105,11 @@ def fuzz(num_mutations: int, seed: int) -> None:
     import numpy as np
 
     from tavu.config import SamplingConfig
-    from tavu.engine import native
+    from tavu.engine import layout, native
     from tavu.errors import TavuError
     from tavu.stored_model import open_model
 
-    native.LIBRARY = Path(os.environ["TAVU_FUZZ_LIBRARY"])
+    layout.LIBRARY = Path(os.environ["TAVU_FUZZ_LIBRARY"])
     files, dice, outcomes = whole_files(), random.Random(seed), Counter[str]()
     assert native.is_built()
     sampling = native.NativeSampling(SamplingConfig(temperature=1.0))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tavu.config import SamplingConfig
-from tavu.data.records import MARK, Request, chat_prompt
+from tavu.data.records import MARK, Request, chat_prompt, read_for
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
 from tavu.evaluation.obedience import has_word, obedience, words_of
 from tavu.generation.writing import Writer, Written, stream, write
-from tavu.stored_model import MODEL_NAME, StoredModel, open_model
+from tavu.stored_model import StoredModel, open_model
 from tavu.vocabulary import END, NUM_BYTES
 
 if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does without
@@ -41,8 +41,8 @@ class LanguageModel:
     """A trained model: writes text, and tells what text costs it."""
 
     def __init__(self, stored: StoredModel, *, device: str = "cpu", engine: Engine | None = None):
-        self.path, self.config, self.facts = stored.file, stored.config, stored.facts
-        """Its file, and what is known of its training."""
+        self.path, self.config, self.facts, self.name, self.records = stored.file, stored.config, stored.facts, stored.name, stored.records
+        """Its file, what is known of its training, what people call it, and on what records it was fine-tuned, if on any."""
         self.device = device
         reason = why_not(stored) if device == "cpu" else None
         self.fallback = reason if engine is None and not is_built() else None
@@ -65,11 +65,6 @@ class LanguageModel:
         from tavu.model_file import load_model
 
         return load_model(self.path, self.device)[0]
-
-    @property
-    def name(self) -> str:
-        """What people call it: its run folder's name, or its file's."""
-        return self.path.parent.name if self.path.name == MODEL_NAME else self.path.stem
 
     @property
     def is_text(self) -> bool:
@@ -120,17 +115,9 @@ class LanguageModel:
         """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
         return write(self.writer, _bytes(prompt), config, count=count)
 
-    @property
-    def records(self) -> str | None:
-        """What records it was fine-tuned on (data/records.py, Kind); None: on none."""
-        known = self.facts.get("records")
-        return known if isinstance(known, str) else None
-
     def read_for(self, prompt: bytes) -> bytes:
-        """What the model reads where somebody gives it a prompt: as its records have it, or, of a model of stories, as the beginning of one."""
-        if self.records == "chat" and prompt:
-            return self.read_for_messages([{"role": "user", "content": prompt.decode(errors="replace")}])
-        return prompt + MARK if self.records == "prompts" and prompt else prompt
+        """What the model reads where somebody gives it a prompt."""
+        return read_for(prompt, self.records)
 
     def read_for_messages(self, messages: Sequence[Mapping[str, str]]) -> bytes:
         """What the model reads before its answer in a conversation; each message has a role and a content."""

@@ -8,8 +8,8 @@ those of its second half in the high ones, each plus 8.
 import torch
 from torch import Tensor
 
-GROUP = 32
-"""Columns that share a scale with 4 bits."""
+from tavu.stored_model import GROUP
+
 LIMITS = {8: 127, 4: 7}
 """The largest whole number by bits."""
 

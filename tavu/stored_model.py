@@ -25,6 +25,8 @@ MODEL_NAME = "model.safetensors"
 SHIPPED = Path(__file__).parent / "models"
 """Models that come with tavu, by name."""
 SCALES = ".scales"
+GROUP = 32
+"""Columns that share a scale with 4 bits."""
 KEY = "tavu"
 """Of the metadata of a .safetensors: tavu's own part."""
 
@@ -46,6 +48,17 @@ class StoredModel:
     facts: dict[str, Any]
     tensors: dict[str, StoredTensor]
     """By name; parts of the file itself, read as they are used."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: its run folder's name, or its file's."""
+        return self.file.parent.name if self.file.name == MODEL_NAME else self.file.stem
+
+    @property
+    def records(self) -> str | None:
+        """What records it was fine-tuned on (data/records.py, Kind); None: on none."""
+        known = self.facts.get("records")
+        return known if isinstance(known, str) else None
 
 
 def find_model(path: str | Path) -> Path:

@@ -32,7 +32,6 @@ def serve(
         from tavu.serving.server import is_loopback, listen, make_server
     except ModuleNotFoundError as error:
         raise TavuError(f"To serve takes {error.name}, which is not installed. Install it with `pip install 'tavu[serve]'`.") from None
-    from tavu.serving.about import name_of
     from tavu.serving.keys import Keys, keys_of, make_key_file, new_key, read_key_file
     from tavu.serving.limits import Limits
 
@@ -51,9 +50,9 @@ def serve(
         make_key_file(api_key_file, shown)  # last, so that a start that fails leaves no file behind, and no key unseen
         print(f"API key, shown this once (its hash is in {api_key_file}): {shown}", file=sys.stderr)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    print(f"The studio of {name_of(stored)}: {address}/    the API: {address}/v1    its description: {address}/docs", file=sys.stderr, flush=True)
+    print(f"The studio of {stored.name}: {address}/    the API: {address}/v1    its description: {address}/docs", file=sys.stderr, flush=True)
     if as_json:
-        print_json_line({"url": address, "model": name_of(stored)})
+        print_json_line({"url": address, "model": stored.name})
         sys.stdout.flush()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -247,6 +247,13 @@ def chat_prompt(messages: Sequence[Mapping[str, str]]) -> str:
     return "".join(f"{ROLES[message['role']]}: {message['content'].strip()}\n" for message in messages) + f"{ROLES['assistant']}:"
 
 
+def read_for(prompt: bytes, kind: str | None) -> bytes:
+    """What a model that was fine-tuned on such records reads where somebody gives it a prompt; of stories, or of none, the beginning of one."""
+    if kind == "chat" and prompt:
+        return chat_prompt([{"role": "user", "content": prompt.decode(errors="replace")}]).encode() + MARK
+    return prompt + MARK if kind == "prompts" and prompt else prompt
+
+
 def _of_messages(messages: Any) -> Iterator[Record]:
     if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
         raise TavuError(f"its messages are {str(messages)[:40]!r}, expected a list of objects with role and content")

@@ -401,15 +401,15 @@ static void add_pointer_scores(const Model *m, const Row *row, float *scores) {
 static void next_logits(Engine *e, Row **rows, int n) {
     const Model *m = &e->model;
     size_t L = (size_t)m->hashed.cols;
-    int64_t names[AT_ONCE]; /* row and name of the word so far */
-    int32_t name_of[AT_ONCE];
+    int64_t beginning[AT_ONCE]; /* row and name of the word so far */
+    int32_t beginning_name[AT_ONCE];
     for (int i = 0; i < n; i++) {
         Row *row = rows[i];
         float *x = e->x + (size_t)i * L, *own = e->attended;
         int64_t byte_rows[MAX_ORDERS];
         int32_t byte_names[MAX_ORDERS];
         int num = name_runs(&m->reading, &row->reader, byte_rows, byte_names), first_phrase = num - m->num_unknown;
-        names[i] = byte_rows[0], name_of[i] = byte_names[0];
+        beginning[i] = byte_rows[0], beginning_name[i] = byte_names[0];
         memset(x, 0, L * sizeof *x);
         for (int j = 0; j < num; j++) {
             int64_t at = byte_rows[j];
@@ -432,7 +432,7 @@ static void next_logits(Engine *e, Row **rows, int n) {
     multiply(&m->head, e->normed, n, e->wide, &e->rounded);
     for (int i = 0; i < n; i++) {
         float *logits = e->wide + (size_t)i * NUM_IDS;
-        if (m->lexicon_words) add_lexicon_scores(&e->lexicon, rows[i]->expected, names[i], name_of[i], m->lexicon_strength, logits);
+        if (m->lexicon_words) add_lexicon_scores(&e->lexicon, rows[i]->expected, beginning[i], beginning_name[i], m->lexicon_strength, logits);
         if (m->pointer_dim) add_pointer_scores(m, rows[i], logits);
         soft_cap(logits, NUM_IDS);
     }

@@ -8,7 +8,7 @@ enum { MAX_FOLLOWING = 32 };
 static const float FLOOR = 1e-3f;
 static const double UNLIKELY = 1e-5;
 
-uint64_t beginning_key(int64_t row, int32_t name) { return (uint64_t)row << 16 | (uint64_t)name; }
+static uint64_t beginning_key(int64_t row, int32_t name) { return (uint64_t)row << 16 | (uint64_t)name; }
 
 static int by_key(const void *a, const void *b) {
     const Node *x = a, *y = b;

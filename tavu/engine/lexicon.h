@@ -24,6 +24,5 @@ typedef struct {
 int build_lexicon(Lexicon *lexicon, const Reading *reading, const uint8_t *spellings, const uint8_t *lengths, int32_t num_words, int32_t width);
 void free_lexicon(Lexicon *lexicon);
 void add_lexicon_scores(const Lexicon *lexicon, const float *expected, int64_t row, int32_t name, float strength, float *scores);
-uint64_t beginning_key(int64_t row, int32_t name);
 
 #endif

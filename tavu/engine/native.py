@@ -7,16 +7,15 @@ and PyTorch serves (generation/decoder.py); a test holds the two equal.
 import ctypes
 import math
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from ctypes import POINTER, Structure, byref, c_double, c_float, c_int32, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_void_p
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tavu.config import SamplingConfig, WordPatchConfig
+from tavu.engine.layout import Block, Matrix, Mlp, Model, Reading, Sampling, library
 from tavu.engine.weights import Weights
 from tavu.errors import TavuError
 from tavu.generation.sampling import DIVERGED
@@ -27,96 +26,15 @@ from tavu.vocabulary import END, NUM_IDS
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-LIBRARY = Path(__file__).with_name("tavu_engine.dll" if sys.platform == "win32" else "tavu_engine.so")
 STEPS = 16
 """Bytes of each text that are written between two looks at whether it is done."""
 ROWS_PER_THREAD = 8
 """Fewer texts are not worth a further thread: each pass over the weights serves all that share it."""
-MAX_ORDERS, MAX_POWERS = 20, 5 * 255 + 1
 _NOT_A_NUMBER, _OUT_OF_MEMORY = -1, -2
 
 
-class _Matrix(Structure):
-    _fields_ = [("rows", c_int32), ("cols", c_int32), ("kind", c_int32), ("numbers", c_void_p), ("scales", c_void_p)]
-
-
-class _Reading(Structure):
-    _fields_ = [
-        *((name, c_int32) for name in ("max_patch_size", "num_ngrams", "num_phrases")),
-        *((name, c_int32 * MAX_ORDERS) for name in ("ngrams", "phrases")),
-        *((name, c_uint64 * MAX_ORDERS) for name in ("salts", "masks", "starts")),
-        ("powers", c_uint64 * MAX_POWERS),
-    ]
-
-
-class _Block(Structure):
-    _fields_ = [(name, _Matrix) for name in ("query_key_value", "attention_out", "up", "down")]
-
-
-class _Mlp(Structure):
-    _fields_ = [(name, _Matrix) for name in ("up", "down")]
-
-
-class _Model(Structure):
-    _fields_ = [
-        *(
-            (name, c_int32)
-            for name in ("num_layers", "num_heads", "num_local_layers", "max_seq_len", "num_known", "num_buckets", "pair_rows", "num_unknown")
-        ),
-        ("reading", _Reading),
-        *((name, _Matrix) for name in ("words", "pairs", "last_ids")),
-        ("known", c_void_p),
-        ("blocks", POINTER(_Block)),
-        *((name, _Matrix) for name in ("global_to_local", "byte_last_ids", "hashed")),
-        ("phrase_names", c_void_p),
-        ("unknown", c_int64 * MAX_ORDERS),
-        ("mlps", POINTER(_Mlp)),
-        ("head", _Matrix),
-        *((name, c_int32) for name in ("lexicon_words", "spelling_width")),
-        ("lexicon", _Matrix),
-        *((name, c_void_p) for name in ("lexicon_bias", "spellings", "spelling_lengths")),
-        ("lexicon_strength", c_float),
-        ("pointer_dim", c_int32),
-        *((name, _Matrix) for name in ("pointer_query", "pointer_key")),
-        ("pointer_sharpness", c_float),
-        ("pointer_strength", c_float * 2),
-    ]
-
-
-class _Sampling(Structure):
-    _fields_ = [
-        *((name, c_double) for name in ("temperature", "top_p", "min_p", "log_penalty")),
-        *((name, c_int32) for name in ("top_k", "num_states")),
-        *((name, c_void_p) for name in ("allowed", "next_state")),
-    ]
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    """The compiled engine; None where it was not built, or was built of other sources."""
-    try:
-        library = ctypes.CDLL(str(LIBRARY))
-        sizes = [library.tavu_sizes(i) for i in range(4)]
-    except (OSError, AttributeError):
-        return None
-    if sizes != [ctypes.sizeof(structure) for structure in (_Model, _Sampling, _Block, _Mlp)]:
-        return None
-    for name, result, arguments in (
-        ("tavu_engine", c_void_p, [POINTER(_Model)]),
-        ("tavu_free_engine", None, [c_void_p]),
-        ("tavu_row", c_void_p, [c_void_p]),
-        ("tavu_copy_row", c_void_p, [c_void_p, c_void_p]),
-        ("tavu_free_row", None, [c_void_p]),
-        ("tavu_read", c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int32]),
-        ("tavu_write", c_int32, [c_void_p, c_void_p, c_int32, c_int32, POINTER(POINTER(_Sampling)), c_void_p, c_void_p, c_void_p]),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
 def is_built() -> bool:
-    return _library() is not None
+    return library() is not None
 
 
 @cache
@@ -152,7 +70,7 @@ class NativeEngine:
         self.config = self.weights.config
         self._arrays: list[object] = []
         """What the engine points into, kept alive."""
-        self._library = _library()
+        self._library = library()
         self._model = self._pointed_at()
         self._engines: list[int] = []
         """One for each thread that has been needed; they share the weights."""
@@ -191,7 +109,7 @@ class NativeEngine:
         out = np.empty((N, S), dtype=np.int32)
         logits = np.zeros((N, S, NUM_IDS), dtype=np.float32) if want_logits else None
         pointers = (c_void_p * N)(*(row.pointer for row in rows))
-        ways = (POINTER(_Sampling) * N)(*(ctypes.pointer(sampling.structure) for sampling in samplings))
+        ways = (POINTER(Sampling) * N)(*(ctypes.pointer(sampling.structure) for sampling in samplings))
 
         def write(i: int, first: int, past: int) -> int:
             return self._library.tavu_write(
@@ -199,7 +117,7 @@ class NativeEngine:
                 byref(pointers, first * ctypes.sizeof(c_void_p)),
                 past - first,
                 S,
-                ctypes.cast(byref(ways, first * ctypes.sizeof(c_void_p)), POINTER(POINTER(_Sampling))),
+                ctypes.cast(byref(ways, first * ctypes.sizeof(c_void_p)), POINTER(POINTER(Sampling))),
                 uniforms[first:].ctypes.data,
                 out[first:].ctypes.data,
                 logits[first:].ctypes.data if logits is not None else None,
@@ -232,22 +150,22 @@ class NativeEngine:
             ended |= (ids == END).any(axis=1)
             yield ids
 
-    def _pointed_at(self) -> _Model:
+    def _pointed_at(self) -> Model:
         """The config and where the weights lie."""
         weights, config = self.weights, self.config
         global_level, local_level = config.levels
-        reading = _Reading(config.max_patch_size, len(config.ngram_orders), len(config.phrase_orders))
+        reading = Reading(config.max_patch_size, len(config.ngram_orders), len(config.phrase_orders))
         reading.ngrams[: len(config.ngram_orders)] = config.ngram_orders
         reading.phrases[: len(config.phrase_orders)] = config.phrase_orders
         for i, (salt, mask, start) in enumerate(zip(weights.ranges.salts, weights.ranges.masks, weights.ranges.starts, strict=True)):
             reading.salts[i], reading.masks[i], reading.starts[i] = salt, mask, start
         matrix = self._matrix
         blocks = [
-            _Block(*(matrix(f"global_model.blocks.{i}.{name}") for name in ("attention.query_key_value", "attention.out", "mlp.up", "mlp.down")))
+            Block(*(matrix(f"global_model.blocks.{i}.{name}") for name in ("attention.query_key_value", "attention.out", "mlp.up", "mlp.down")))
             for i in range(global_level.num_layers)
         ]
-        mlps = [_Mlp(*(matrix(f"local_model.mlps.{i}.{name}") for name in ("up", "down"))) for i in range(local_level.num_layers)]
-        model = _Model(
+        mlps = [Mlp(*(matrix(f"local_model.mlps.{i}.{name}") for name in ("up", "down"))) for i in range(local_level.num_layers)]
+        model = Model(
             num_layers=global_level.num_layers,
             num_heads=global_level.num_heads,
             num_local_layers=local_level.num_layers,
@@ -260,11 +178,11 @@ class NativeEngine:
             words=matrix("word_embedder.words"),
             last_ids=matrix("word_embedder.last_ids"),
             known=self._array("word_embedder.known"),
-            blocks=(_Block * len(blocks))(*blocks),
+            blocks=(Block * len(blocks))(*blocks),
             global_to_local=matrix("global_to_local"),
             byte_last_ids=matrix("byte_embedder.last_ids"),
             hashed=matrix("byte_embedder.hashed"),
-            mlps=(_Mlp * len(mlps))(*mlps),
+            mlps=(Mlp * len(mlps))(*mlps),
             head=matrix("local_model.head"),
             lexicon_words=config.lexicon_words,
             spelling_width=config.max_patch_size,
@@ -286,11 +204,11 @@ class NativeEngine:
             model.pointer_strength[:] = weights.vectors["pointer.strength"].tolist()
         return model
 
-    def _matrix(self, name: str) -> _Matrix:
+    def _matrix(self, name: str) -> Matrix:
         weight = self.weights.matrices[f"{name}.weight"]
         self._arrays.append(weight)
         scales = weight.scales.ctypes.data if weight.scales is not None else None
-        return _Matrix(*weight.shape, weight.kind, weight.numbers.ctypes.data, scales)
+        return Matrix(*weight.shape, weight.kind, weight.numbers.ctypes.data, scales)
 
     def _array(self, name: str) -> int:
         array = self.weights.vectors[name]
@@ -319,7 +237,7 @@ class NativeSampling:
 
     def __init__(self, config: SamplingConfig):
         self.allowed, self.next_state = np.ascontiguousarray(ALLOWED, dtype=np.uint8), np.ascontiguousarray(NEXT_STATE, dtype=np.int64)
-        self.structure = _Sampling(
+        self.structure = Sampling(
             config.temperature,
             1.0 if config.top_p is None else config.top_p,
             config.min_p or 0.0,

@@ -10,10 +10,9 @@ import numpy as np
 from tavu.config import WordPatchConfig
 from tavu.errors import TavuError
 from tavu.model.rows import RowRanges, row_ranges
-from tavu.stored_model import SCALES, StoredModel, StoredTensor
+from tavu.stored_model import GROUP, SCALES, StoredModel, StoredTensor
 from tavu.vocabulary import NUM_IDS
 
-GROUP = 32
 BF16, INT8, INT4 = range(3)
 
 
@@ -32,7 +31,7 @@ class Weights:
 
     def __init__(self, stored: StoredModel):
         assert isinstance(stored.config, WordPatchConfig)
-        self.file, self.config, self.facts = stored.file, stored.config, stored.facts
+        self.file, self.config = stored.file, stored.config
         self.ranges: RowRanges = row_ranges(self.config)
         self.left = dict(stored.tensors)
         self.matrices: dict[str, Weight] = {name: self._matrix(name, shape) for name, shape in matrix_shapes(self.config, self.ranges).items()}

@@ -90,9 +90,10 @@ def evaluate_stories(
     measures = [*_of_writing(stories), *_of_copying(stories, train_documents, progress)]
     if follows_requests:
         asked = [(request_of(prompt.removesuffix(MARK).decode(errors="replace")), text) for (prompt, _), text in zip(parts, texts, strict=True)]
-        requested = _requested(writer, [(request, text) for request, text in asked if request][:num_requests], config, progress)
-        measures += _of_obedience(requested)
-        stories = [*stories, *requested]
+        if requests := [(request, text) for request, text in asked if request][:num_requests]:
+            requested = _requested(writer, requests, config, progress)
+            measures += _of_obedience(requested)
+            stories = [*stories, *requested]
     progress("choosing between endings", 0)
     chosen = choose(model, [*(english_choices() if is_english else []), *choices_from(texts, PAIRS_PER_KIND)])
     measures += _of_choices(chosen)

@@ -43,7 +43,7 @@ class Written:
         return len(self.content) / max(self.seconds, 1e-9)
 
 
-class _Row:
+class GrowingText:
     """One text as it grows: what of it is sure, and why it stopped."""
 
     def __init__(self, config: SamplingConfig):
@@ -78,7 +78,7 @@ def write(writer: Writer, prompt: bytes, config: SamplingConfig, *, count: int =
     With config.valid_utf8 a text never ends in half a character: one that max_bytes cuts is left out.
     """
     begun = time.perf_counter()
-    rows = [_Row(config) for _ in range(count)]
+    rows = [GrowingText(config) for _ in range(count)]
     contents = [bytearray() for _ in range(count)]
     finished: list[float] = [0.0] * count
     for some in writer.draw(prompt, config, count):
@@ -94,8 +94,8 @@ def write(writer: Writer, prompt: bytes, config: SamplingConfig, *, count: int =
 
 def stream(writer: Writer, prompt: bytes, config: SamplingConfig) -> Iterator[str]:
     """The text that `write` gives, in pieces as soon as they are sure: never half a character, nothing of a stop string."""
-    row, text = _Row(config), TextStream()
-    text.feed(prompt[len(prompt) - _num_pending(prompt) :])  # a character that the prompt leaves open
+    row, text = GrowingText(config), TextStream()
+    text.feed(prompt[len(prompt) - num_pending(prompt) :])  # a character that the prompt leaves open
     for (ids,) in writer.draw(prompt, config, 1):
         if piece := text.feed(row.take(ids.tolist())):
             yield piece
@@ -105,11 +105,11 @@ def stream(writer: Writer, prompt: bytes, config: SamplingConfig) -> Iterator[st
         yield rest
 
 
-def _num_pending(data: bytes) -> int:
+def num_pending(data: bytes) -> int:
     """How many bytes at the end of data are the start of a character that is not complete, 0 to 3."""
     return next((n for n in (1, 2, 3) if len(data) >= n and data[-n] >= 0xC0 and state_after(data)), 0)
 
 
 def _whole_characters(prompt: bytes, content: bytes) -> bytes:
-    pending = _num_pending(prompt + content)
+    pending = num_pending(prompt + content)
     return content[: len(content) - min(pending, len(content))]

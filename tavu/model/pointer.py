@@ -11,15 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
+from tavu.model.lexicon import FLOOR, UNLIKELY
 from tavu.model.patching import Repeats
 from tavu.model.transformer import Linear
 from tavu.vocabulary import NUM_IDS
 
 SHARPNESS = 12.0
 """How far apart the scores of two words can be at first, in nats."""
-FLOOR = 1e-3
-"""A byte that this share of the words goes on with gets a score of log 2; one that none does, 0."""
-UNLIKELY = 1e-5
 
 
 class Pointer(nn.Module):

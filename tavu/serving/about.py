@@ -3,21 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from tavu.data.records import Kind
 from tavu.stored_model import MODEL_NAME, SCALES, StoredModel
 
 REPORT_NAME = "report.html"
-
-
-def name_of(stored: StoredModel) -> str:
-    """What people call a model: its run folder's name, or its file's."""
-    return stored.file.parent.name if stored.file.name == MODEL_NAME else stored.file.stem
-
-
-def kind_of(stored: StoredModel) -> Kind | None:
-    """What records it was fine-tuned on, if on any."""
-    known = stored.facts.get("records")
-    return known if known in ("stories", "chat", "prompts") else None
 
 
 def report_of(stored: StoredModel) -> Path | None:
@@ -31,8 +19,8 @@ def about(stored: StoredModel) -> dict[str, Any]:
     numbers = (tensor.numbers.size for name, tensor in stored.tensors.items() if not name.endswith(SCALES))
     told = {key: stored.facts.get(key) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits", "note")}
     return told | {
-        "name": name_of(stored),
-        "records": kind_of(stored),
+        "name": stored.name,
+        "records": stored.records,
         "features": list(stored.facts.get("features") or []),
         "parameters": sum(numbers),
         "file_bytes": stored.file.stat().st_size,

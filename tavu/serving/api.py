@@ -15,10 +15,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 import tavu
 from tavu.engine.native import NativeEngine
 from tavu.serving import protocol
-from tavu.serving.about import about, name_of, report_of
+from tavu.serving.about import about, report_of
 from tavu.serving.answers import Form
 from tavu.serving.batching import Batcher
 from tavu.serving.errors import error_answer, invalid_request
+from tavu.serving.growing import Order
 from tavu.serving.guard import App, Guard, Refusal
 from tavu.serving.keys import Keys
 from tavu.serving.limits import Limits
@@ -96,12 +97,18 @@ def _answer_mistakes(app: FastAPI) -> None:
 
 
 def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits, log_prompts: bool) -> None:
-    name, created = name_of(stored), int(stored.file.stat().st_mtime)
+    name, created = stored.name, int(stored.file.stat().st_mtime)
     card = {"id": name, "object": "model", "created": created, "owned_by": "tavu"}
 
     def check_model(asked: str | None) -> None:
         if asked not in (None, name):
             raise Refusal(404, f"This server has no model of that name. It serves {name!r}.", "model_not_found")
+
+    async def write(asked: protocol.CompletionRequest | protocol.ChatRequest, order: Order, form: Form, request: Request) -> Response:
+        if log_prompts:
+            log.info("prompts: %r", order.prompts)
+        with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        return await answer(batcher, order, form, request, stream=bool(asked.stream), with_usage=with_usage)
 
     @app.get("/v1/models", response_model=protocol.ModelList, responses=_WRONG)
     async def list_models() -> Response:
@@ -117,21 +124,13 @@ def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits
     async def complete(asked: protocol.CompletionRequest, request: Request) -> Response:
         """Text that goes on from a prompt, or a story to order."""
         check_model(asked.model)
-        order = completion_order(asked, stored, limits.seconds)
-        if log_prompts:
-            log.info("prompts: %r", order.prompts)
-        with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-        return await answer(batcher, order, Form(name, False), request, stream=bool(asked.stream), with_usage=with_usage)
+        return await write(asked, completion_order(asked, stored, limits.seconds), Form(name, False), request)
 
     @app.post("/v1/chat/completions", response_model=protocol.ChatCompletion, responses=_WRONG | _STREAM)
     async def chat(asked: protocol.ChatRequest, request: Request) -> Response:
         """The next words of a conversation."""
         check_model(asked.model)
-        order = chat_order(asked, stored, limits.seconds)
-        if log_prompts:
-            log.info("prompts: %r", order.prompts)
-        with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-        return await answer(batcher, order, Form(name, True), request, stream=bool(asked.stream), with_usage=with_usage)
+        return await write(asked, chat_order(asked, stored, limits.seconds), Form(name, True), request)
 
 
 def _add_studio(app: FastAPI, stored: StoredModel) -> None:

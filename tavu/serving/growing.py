@@ -11,7 +11,7 @@ import numpy as np
 
 from tavu.config import SamplingConfig
 from tavu.engine.native import NativeRow, NativeSampling
-from tavu.generation.writing import _num_pending, _Row
+from tavu.generation.writing import GrowingText, num_pending
 from tavu.vocabulary import END
 
 Top = tuple[tuple[int, float], ...]
@@ -70,7 +70,7 @@ class Growing:
         self.sampling = NativeSampling(order.config)
         self.row: NativeRow | None = None
         self._dice = np.random.default_rng(order.config.seed + index % order.count)
-        self._taking = _Row(order.config)
+        self._taking = GrowingText(order.config)
         self._held, self._surprises = b"", list[Surprise]()
         self.begins = True
 
@@ -83,7 +83,7 @@ class Growing:
             self._surprises += surprises(ids, logits, self.order.num_top)
         content = self._held + self._taking.take(ids.tolist())
         stopped = self._taking.stopped
-        self._held = content[len(content) - min(len(content), _num_pending(self.prompt + content)) :]
+        self._held = content[len(content) - min(len(content), num_pending(self.prompt + content)) :]
         if stopped and not self.order.config.valid_utf8:
             self._held = b""
         content = content[: len(content) - len(self._held)]

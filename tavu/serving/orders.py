@@ -3,8 +3,7 @@
 import secrets
 
 from tavu.config import SamplingConfig
-from tavu.data.records import MARK, chat_prompt
-from tavu.serving.about import kind_of
+from tavu.data.records import MARK, chat_prompt, read_for
 from tavu.serving.growing import Order
 from tavu.serving.guard import Refusal
 from tavu.serving.protocol import ChatRequest, CompletionRequest
@@ -17,8 +16,8 @@ def completion_order(asked: CompletionRequest, stored: StoredModel, seconds: flo
     """Raises Refusal when a story to order is asked of a model that was not taught to follow requests."""
     prompts = [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt
     if asked.request is None:
-        reads = tuple(_as_prompt(prompt, stored) for prompt in prompts)
-    elif kind_of(stored) == "stories":
+        reads = tuple(read_for(prompt.encode(), stored.records) for prompt in prompts)
+    elif stored.records == "stories":
         reads = tuple(asked.request.request().prompt().encode() + MARK + prompt.encode() for prompt in prompts)
     else:
         advice = "Leave out request, and give a beginning as the prompt, or teach it with `tavu finetune`"
@@ -28,11 +27,11 @@ def completion_order(asked: CompletionRequest, stored: StoredModel, seconds: flo
 
 def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order:
     """Of a model that was not taught to converse, the user's last message is the beginning that it goes on from."""
-    if kind_of(stored) == "chat":
+    if stored.records == "chat":
         read = chat_prompt([{"role": message.role, "content": message.content} for message in asked.messages]).encode() + MARK
     else:
         said = [message.content for message in asked.messages if message.role == "user"]
-        read = _as_prompt(said[-1] if said else "", stored)
+        read = read_for((said[-1] if said else "").encode(), stored.records)
     num_top = (asked.top_logprobs or 0) if asked.logprobs else None
     return Order((read,), sampling(asked, asked.max_completion_tokens or asked.max_tokens, stored), asked.n or 1, num_top, seconds)
 
@@ -50,11 +49,3 @@ def sampling(asked: CompletionRequest | ChatRequest, max_bytes: int | None, stor
         stop=(asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ()),
         valid_utf8=stored.facts.get("kind") != "bytes",
     )
-
-
-def _as_prompt(prompt: str, stored: StoredModel) -> bytes:
-    """What the model reads where it is given a prompt; the same as LanguageModel.read_for."""
-    kind = kind_of(stored)
-    if kind == "chat" and prompt:
-        return chat_prompt([{"role": "user", "content": prompt}]).encode() + MARK
-    return prompt.encode() + (MARK if kind == "prompts" and prompt else b"")

@@ -69,6 +69,7 @@ def test_a_prompt_longer_than_the_context_gets_a_note(tavu, run_folder):
         ("--max-bytes 0", "max_bytes is 0, expected 1 or more. Try 2048."),
         ("--seed -1", "seed is -1, expected 0 or more."),
         ("--stop=", "stop has an empty string, expected at least one character in each. Leave it out."),
+        ("--engine fast", "engine is 'fast', expected native or torch."),
         ("--device gpu", "--device is 'gpu', which this machine (or this build of torch) lacks. Expected auto, or one of cpu"),
         ("Once --prompt-file x", "The prompt is given twice, as an argument and as --prompt-file. Give one."),
         ("--prompt-file nowhere", "The prompt file nowhere cannot be read: No such file or directory. Check its name, or give the prompt itself"),
@@ -135,3 +136,11 @@ def test_a_reader_that_has_enough_ends_it_quietly(process, run_folder):
         writing.stdout.close()
         assert writing.stderr.read() == b""
     assert writing.returncode == 1
+
+
+def test_without_a_compiler_torch_writes_the_same_and_it_is_told(tavu, run_folder, monkeypatch):
+    native = tavu("generate", run_folder, "Once", "--max-bytes", 40)
+    monkeypatch.setattr("tavu.engine.native.library", lambda: None)
+    status, out, told = tavu("generate", run_folder, "Once", "--max-bytes", 40)
+    assert (status, out, "") == native
+    assert told.startswith("Writing with PyTorch, which is slower: the native engine was not built") and told.count("\n") == 1

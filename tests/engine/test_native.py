@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tavu
-from tavu.config import LevelConfig, SamplingConfig, WordPatchConfig
+from tavu.config import LevelConfig, SamplingConfig
 from tavu.engine import native
 from tavu.engine.native import NativeEngine, NativeSampling
 from tavu.errors import TavuError
@@ -22,18 +22,7 @@ from tests.conftest import CONFIGS, TEXT
 
 pytestmark = pytest.mark.skipif(not native.is_built(), reason="the native engine was not built: no C compiler")
 
-WIDE = WordPatchConfig(
-    (LevelConfig(64, 2, 2, 128), LevelConfig(32, 2, 0, 64)),
-    48,
-    word_rows=64,
-    prefix_rows=128,
-    ngram_orders=(3, 5),
-    ngram_rows=64,
-    phrase_orders=(1, 2),
-    phrase_rows=64,
-    lexicon_words=40,
-    pointer_dim=32,
-)
+WIDE = dataclasses.replace(CONFIGS["words"], levels=(LevelConfig(64, 2, 2, 128), LevelConfig(32, 2, 0, 64)), pair_rows=0, pointer_dim=32)
 """Wide enough to be quantized, and for every kernel."""
 KINDS = {
     "all parts": (CONFIGS["words"], 16),
@@ -54,22 +43,21 @@ def both(request, make_model, tmp_path_factory):
     """One model in PyTorch and in the engine, from one file."""
     config, bits = KINDS[request.param]
     path = tmp_path_factory.mktemp("models") / "model.safetensors"
-    save_model(path, make_model(config, noise=0.3 if bits == 16 else 0.1), {"bits": bits}, bits=bits)
-    return load_model(path)[0], NativeEngine(open_model(path))
+    save_model(path, make_model(config, noise=0.3 if bits == 16 else 0.1), {}, bits=bits)
+    return load_model(path)[0], NativeEngine(open_model(path)), bits
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("num_prompt", [0, 1, 2, 5, 9, 46, 47, 48, 237])
 def test_logits_are_those_of_pytorch_also_past_the_context(both, num_prompt):
-    model, engine = both
-    close = CLOSE[engine.weights.facts["bits"]]
+    model, engine, bits = both
     prompt = TEXT[:num_prompt]
     ids, logits = engine.step(
         [engine.read(prompt)], [NativeSampling(dataclasses.replace(GREEDY, temperature=1.0))], np.full((1, 70), 0.5), want_logits=True
     )
     decoder = Decoder(model, prompt_ids(prompt))
     for i, id in enumerate(ids[0].tolist()):
-        torch.testing.assert_close(torch.from_numpy(logits[0, i]), decoder.logits[0], atol=close, rtol=0)
+        torch.testing.assert_close(torch.from_numpy(logits[0, i]), decoder.logits[0], atol=CLOSE[bits], rtol=0)
         if id == END:
             break
         decoder.feed(torch.tensor([id]))
@@ -90,8 +78,8 @@ def test_logits_are_those_of_pytorch_also_past_the_context(both, num_prompt):
     ids=str,
 )
 def test_texts_are_those_of_pytorch_whatever_the_sampling(both, changes):
-    model, engine = both
-    config = SamplingConfig(**{"temperature": 1.2, "max_bytes": 60 if engine.weights.facts["bits"] == 16 else 15, "seed": 5} | changes)
+    model, engine, bits = both
+    config = SamplingConfig(**{"temperature": 1.2, "max_bytes": 60 if bits == 16 else 15, "seed": 5} | changes)
     for prompt in (b"", b"Once upon a ti", "yö".encode()[:2]):
         texts = [[(text.content, text.stopped) for text in write(writer, prompt, config, count=3)] for writer in (TorchWriter(model), engine)]
         assert texts[0] == texts[1]
@@ -99,7 +87,7 @@ def test_texts_are_those_of_pytorch_whatever_the_sampling(both, changes):
 
 
 def test_a_text_is_the_same_alone_and_among_many(both):
-    _, engine = both
+    _, engine, _ = both
     config = SamplingConfig(temperature=1.0, max_bytes=80)
     together = write(engine, b"Once upon", config, count=70)
     for i in (0, 1, 63, 64, 69):
@@ -108,7 +96,7 @@ def test_a_text_is_the_same_alone_and_among_many(both):
 
 
 def test_a_copy_goes_on_as_the_first_would_have(both):
-    _, engine = both
+    _, engine, _ = both
     sampling, dice = NativeSampling(dataclasses.replace(GREEDY, temperature=1.0)), np.random.default_rng(0).random((1, 90))
     row = engine.read(TEXT[:30])
     engine.step([row], [sampling], dice[:, :20])
@@ -120,7 +108,7 @@ def test_a_copy_goes_on_as_the_first_would_have(both):
 
 
 def test_rows_come_and_go_each_sampled_its_own_way(both):
-    _, engine = both
+    _, engine, _ = both
     ways = [NativeSampling(dataclasses.replace(GREEDY, temperature=temperature)) for temperature in (0, 1.0, 0.5)]
     dice = np.random.default_rng(1).random((3, 40))
     alone = [engine.step([engine.read(TEXT[i : 9 * i])], [ways[i]], dice[i : i + 1])[0][0] for i in range(3)]
@@ -188,6 +176,18 @@ def test_what_it_cannot_run_is_left_to_torch(run_folder, make_model, configs, tm
     with pytest.raises(TavuError, match=r"fixed: it does not run in the native engine: that knows models of word patches only.* Leave out --engine"):
         tavu.load(tmp_path / "fixed", engine="native")
     assert tavu.load(run_folder).engine == "native" and tavu.load(run_folder, engine="torch").engine == "torch"
-    monkeypatch.setattr(native, "_library", lambda: None)
-    loaded = tavu.load(run_folder)
-    assert loaded.engine == "torch" and "the native engine was not built when tavu was installed" in loaded.fallback
+    monkeypatch.setattr(native, "library", lambda: None)
+    assert tavu.load(run_folder).engine == "torch"
+
+
+def test_a_quantized_matrix_without_whole_groups_is_refused(make_model, tmp_path):
+    save_model(tmp_path / "a", make_model(dataclasses.replace(CONFIGS["words"], pointer_dim=8)), {})
+    stored = open_model(tmp_path / "a")
+    stored.tensors["pointer.query.weight.scales"] = stored.tensors["lexicon.bias"]
+    with pytest.raises(TavuError, match=r"pointer.query.weight is quantized, which takes a multiple of 32 columns, not 16. The file is damaged"):
+        NativeEngine(stored)
+
+
+def test_another_device_is_refused(run_folder):
+    with pytest.raises(TavuError, match=r"The native engine runs on the processor, not on cuda. Leave out --device, or --engine."):
+        tavu.load(run_folder, device="cuda", engine="native")

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
+from tavu.model.lexicon import FLOOR, UNLIKELY
 from tavu.model.patching import find_repeats, read_words
-from tavu.model.pointer import FLOOR, UNLIKELY, Pointer
+from tavu.model.pointer import Pointer
 from tavu.vocabulary import END, NUM_IDS
 
 CONFIG = WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, max_patch_size=6, pointer_dim=8)
