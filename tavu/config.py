@@ -250,6 +250,10 @@ class TrainConfig:
         check(self.save_every_steps >= 0, "train.save_every_steps", self.save_every_steps, "0 (by time only) or more.")
 
 
+INSIST, MAX_INSIST = 1.5, 10.0
+"""What stories to order are written with; and the most."""
+
+
 @dataclass(frozen=True)
 class SamplingConfig:
     """How bytes are drawn and when a generation stops. Raises TavuError for a value out of range."""
@@ -270,6 +274,8 @@ class SamplingConfig:
     """A generation ends before the first of these."""
     valid_utf8: bool = True
     """Draw only bytes that keep the text UTF-8."""
+    insist: float = 1.0
+    """How much a model of records presses what was asked for and is not yet written: 1 as it has learned, 0 not at all. See Pointer.expect."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
@@ -280,6 +286,8 @@ class SamplingConfig:
             raise TavuError(f"top_p is {self.top_p}, expected above 0 and up to 1. Try 0.95, or leave it out.")
         if self.min_p is not None and not 0 <= self.min_p < 1:
             raise TavuError(f"min_p is {self.min_p}, expected from 0 to below 1. Try 0.05, or leave it out.")
+        if not 0 <= self.insist <= MAX_INSIST:
+            raise TavuError(f"insist is {self.insist}, expected 0 (not at all) to {MAX_INSIST:g}. Try {INSIST:g}.")
         if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty >= 1):
             raise TavuError(f"repetition_penalty is {self.repetition_penalty}, expected 1 (off) or more. Try 1.2.")
         if not self.max_bytes >= 1:

@@ -33,10 +33,10 @@ FINETUNE: Tables = {
     "adamw_learning_rate": 5e-4,
     "table_learning_rate": 0.0025,
     "decay_fraction": 0.98,
-    "patience": 0.6,
+    "patience": 0.9,
 }
-"""What training differs in where it goes on from a model, whose rates had come down to zero: lower rates that fall from the start, larger batches,
-and more patience, since validation first rises a little."""
+"""What training differs in where it goes on from a model, whose rates had come down to zero: lower rates that fall from the start, and nearly all the
+patience there is, since validation first rises, and comes down with the rates."""
 _OPENING_WORDS = 4
 
 ReadProgress = Callable[[int, int | None], None]

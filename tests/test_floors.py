@@ -18,7 +18,7 @@ FLOORS = [
     {"reports"},
     {"runs", "language_model"},
     {"serving"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 HOUSE = Path(tavu.__file__).parent
 

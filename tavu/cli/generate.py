@@ -18,6 +18,7 @@ def generate(
     features: Annotated[str | None, typer.Option(help="Features that it is to have, as Dialogue,Twist.")] = None,
     summary: Annotated[str | None, typer.Option(help="What it is to be about.")] = None,
     sentence: Annotated[str | None, typer.Option(help="A sentence that is to stand in it.")] = None,
+    insist: Annotated[float | None, typer.Option(help="How much it presses what was asked for: 1 as it has learned.  [default: 1.5]")] = None,
     force_words: Annotated[bool, typer.Option("--force-words", help="Put the words in for sure, where they cost least; slower.")] = False,
     best_of: Annotated[int, typer.Option(help="Write so many, and show the one that obeys most and is likeliest.")] = 1,
     max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = 2048,
@@ -40,7 +41,7 @@ def generate(
     from dataclasses import asdict
 
     from tavu.cli.json_line import print_json_line
-    from tavu.cli.request import read_request, refuse_unknown_features
+    from tavu.cli.request import insistence, read_request, refuse_unknown_features
     from tavu.config import SamplingConfig, check
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import obedience
@@ -51,7 +52,8 @@ def generate(
     check(count >= 1, "count", count, "1 or more.")
     asked = {"words": words, "features": features, "summary": summary, "sentence": sentence}
     request = read_request({field: value for field, value in asked.items() if value is not None}, best_of, force_words)
-    config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()))
+    pressing = insistence(insist, request)
+    config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()), insist=pressing)
     begin = _read_prompt(prompt, prompt_file)
     check(engine in (None, "native", "torch"), "engine", engine, "native or torch.")
     loaded = load(model, device=_pick(device), engine=engine)

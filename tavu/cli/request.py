@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from tavu.config import check
+from tavu.config import INSIST, check
 from tavu.data.records import Request, listed
 from tavu.errors import TavuError
 
@@ -23,6 +23,13 @@ def read_request(asked: Mapping[str, str], best_of: int, force_words: bool) -> R
     if force_words and "words" not in values:
         raise TavuError("--force-words puts words in, and there are none. Name them, as in --words quit,oak,gloomy.")
     return Request(**values) if values else None
+
+
+def insistence(insist: float | None, request: Request | None) -> float:
+    """SamplingConfig.insist for --insist. Raises TavuError when there is nothing to insist on."""
+    if insist is not None and request is None:
+        raise TavuError("--insist presses what was asked for, and nothing was. Name --words, --features, --summary or --sentence.")
+    return (INSIST if request else 1.0) if insist is None else insist
 
 
 def refuse_unknown_features(request: Request | None, facts: Mapping[str, Any]) -> None:

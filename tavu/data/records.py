@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tavu.errors import TavuError
+from tavu.vocabulary import MARK_ID
 
-MARK = b"\xff\n"
-MARK_ID = MARK[0]
+MARK = bytes([MARK_ID]) + b"\n"
 STORY = "Story"
 LABELS = {"words": "Words", "features": "Features", "summary": "Summary", "sentence": "Random sentence"}
 """How each field of a request is called in a prompt: as in TinyStories-Instruct, in every language."""
@@ -120,7 +120,8 @@ def parse_record(text: str) -> Record:
         if found[1].lower() == "story":  # what looks like a field in a story is a part of it
             break
     if not begins or text[: begins[0].start()].strip():
-        raise TavuError(f"it begins with {text.strip()[:40]!r}, expected a field, as in {LABELS['words']}: oak, quit")
+        expected = f"a field, as in {LABELS['words']}: oak, quit (`tavu instruct-data` makes records of plain stories)"
+        raise TavuError(f"it begins with {text.strip()[:40]!r}, expected {expected}")
     if begins[-1][1].lower() != "story":
         raise TavuError(f"it has no field {STORY}:")
     values: dict[str, str] = {}

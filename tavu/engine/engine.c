@@ -4,7 +4,6 @@
 #include <string.h>
 
 enum { AT_ONCE = 64 }; /* vectors that share each pass over the weights */
-static const float POINTER_FLOOR = 1e-3f, POINTER_UNLIKELY = 1e-5f, SHARPNESS = 12.0f;
 
 struct Engine {
     Model model;
@@ -21,14 +20,12 @@ struct Row {
     Reader reader;
     int32_t *ids;
     int64_t num_ids, capacity, context_start;
-    int32_t num_patches, begin_document, utf8_state, pending; /* the document's first patch; an id drawn and not yet read, or -1 */
+    int32_t num_patches, utf8_state, pending; /* with the one not finished; an id drawn and not yet read, or -1 */
     float *keys, *values;                     /* (layers, max_patches, D) */
-    float *pointer_keys, *again;              /* (max_patches, E), (max_patches) */
     float *context, *context_normed, *expected;
-    int64_t *letters_begin, *letters_end; /* of each patch, in ids */
-    int32_t *candidates, num_candidates;  /* patches whose letters begin as those of the unfinished one */
+    Spelled spelled;
     float *memory;
-    int64_t *places;
+    void *spelled_memory;
 };
 
 typedef struct {
@@ -56,16 +53,18 @@ Engine *tavu_engine(const Model *m) {
     for (int i = 0; i < m->num_local_layers; i++) widest = (size_t)m->mlps[i].up.rows > widest ? (size_t)m->mlps[i].up.rows : widest;
     if (widest < NUM_IDS) widest = NUM_IDS;
     if (widest < width) widest = width;
-    if (widest < (size_t)m->pointer_dim) widest = (size_t)m->pointer_dim;
+    if (widest < (size_t)m->pointer.dim * (1 + NUM_HINTS)) widest = (size_t)m->pointer.dim * (1 + NUM_HINTS);
     if (width < NUM_IDS) width = NUM_IDS;
+    use_best_kernels();
     e->model = *m;
     prepare_reading(&e->model.reading);
     m = &e->model;
     e->memory = calloc(2 * positions * half + AT_ONCE * (3 * width + widest + widest / GROUP + 2) + positions, sizeof(float));
     e->rounded.numbers = calloc(AT_ONCE * widest, sizeof(int16_t));
     e->rounded.used = calloc(widest + 1, sizeof(int32_t));
+    e->rounded.parts = calloc(AT_ONCE * widest, 4);
     e->turned = calloc((size_t)(m->num_layers + m->num_local_layers), sizeof *e->turned);
-    if (!e->memory || !e->rounded.numbers || !e->rounded.used || !e->turned || !turn_all(e) ||
+    if (!e->memory || !e->rounded.numbers || !e->rounded.used || !e->rounded.parts || !e->turned || !turn_all(e) ||
         !build_lexicon(&e->lexicon, &m->reading, m->spellings, m->spelling_lengths, m->lexicon_words, m->spelling_width)) {
         tavu_free_engine(e);
         return NULL;
@@ -97,6 +96,7 @@ void tavu_free_engine(Engine *e) {
     free(e->turned);
     free(e->rounded.numbers);
     free(e->rounded.used);
+    free(e->rounded.parts);
     free(e->memory);
     free(e);
 }
@@ -115,22 +115,19 @@ Row *tavu_row(const Engine *e) {
     size_t D = (size_t)m->words.cols, L = (size_t)m->hashed.cols, M = (size_t)max_patches(m), cache = (size_t)m->num_layers * M * D;
     Row *row = calloc(1, sizeof *row);
     if (!row) return NULL;
-    row->memory = calloc(2 * cache + M * (size_t)m->pointer_dim + M + 2 * L + (size_t)m->lexicon_words, sizeof(float));
-    row->places = calloc(3 * M, sizeof *row->places);
-    if (!row->memory || !row->places || reserve(row, 256)) {
+    row->memory = calloc(2 * cache + 2 * L + (size_t)m->lexicon_words, sizeof(float));
+    row->spelled_memory = calloc(1, spelled_bytes(max_patches(m), m->pointer.dim));
+    if (!row->memory || !row->spelled_memory || reserve(row, 256)) {
         tavu_free_row(row);
         return NULL;
     }
     float *free_memory = row->memory;
     row->keys = free_memory, free_memory += cache;
     row->values = free_memory, free_memory += cache;
-    row->pointer_keys = free_memory, free_memory += M * (size_t)m->pointer_dim;
-    row->again = free_memory, free_memory += M;
     row->context = free_memory, free_memory += L;
     row->context_normed = free_memory, free_memory += L;
     row->expected = free_memory;
-    row->letters_begin = row->places, row->letters_end = row->places + M;
-    row->candidates = (int32_t *)(row->places + 2 * M);
+    lay_out_spelled(&row->spelled, row->spelled_memory, max_patches(m), m->pointer.dim);
     row->pending = -1;
     return row;
 }
@@ -139,7 +136,7 @@ void tavu_free_row(Row *row) {
     if (!row) return;
     free(row->ids);
     free(row->memory);
-    free(row->places);
+    free(row->spelled_memory);
     free(row);
 }
 
@@ -154,18 +151,16 @@ Row *tavu_copy_row(const Engine *e, const Row *from) {
     Row own = *row;
     *row = *from;
     row->ids = own.ids, row->capacity = own.capacity, row->keys = own.keys, row->values = own.values;
-    row->pointer_keys = own.pointer_keys, row->again = own.again, row->context = own.context, row->context_normed = own.context_normed;
-    row->expected = own.expected, row->letters_begin = own.letters_begin, row->letters_end = own.letters_end;
-    row->candidates = own.candidates, row->memory = own.memory, row->places = own.places;
+    row->context = own.context, row->context_normed = own.context_normed, row->expected = own.expected, row->memory = own.memory;
+    row->spelled_memory = own.spelled_memory;
+    lay_out_spelled(&row->spelled, row->spelled_memory, max_patches(m), m->pointer.dim);
     memcpy(row->ids, from->ids, (size_t)from->num_ids * sizeof *row->ids);
     for (size_t i = 0; i < (size_t)m->num_layers; i++) {
         memcpy(row->keys + i * M * D, from->keys + i * M * D, used * D * sizeof(float));
         memcpy(row->values + i * M * D, from->values + i * M * D, used * D * sizeof(float));
     }
-    memcpy(row->pointer_keys, from->pointer_keys, used * (size_t)m->pointer_dim * sizeof(float));
-    memcpy(row->again, from->again, used * sizeof(float));
     memcpy(row->context, from->context, (size_t)(2 * m->hashed.cols + m->lexicon_words) * sizeof(float));
-    memcpy(row->places, from->places, 3 * M * sizeof *row->places);
+    memcpy(row->spelled_memory, from->spelled_memory, spelled_bytes(max_patches(m), m->pointer.dim));
     return row;
 }
 
@@ -244,20 +239,14 @@ static void run_global(Engine *e, const Unit *units, int n) {
     normalize(e->x, n, D, e->x);
 }
 
-static void unit_length(float *x, int width) {
-    float size = sqrtf(dot(x, x, width));
-    float scale = 1.0f / (size > 1e-12f ? size : 1e-12f);
-    for (int i = 0; i < width; i++) x[i] *= scale;
-}
-
 /* What words and bytes hear of the patches that begin now, from e->x. */
 static void hear(Engine *e, const Unit *units, int n) {
     const Model *m = &e->model;
-    int D = m->words.cols, L = m->hashed.cols, E = m->pointer_dim;
+    int D = m->words.cols, L = m->hashed.cols, E = m->pointer.dim;
     if (E) {
-        multiply(&m->pointer_key, e->x, n, e->wide, &e->rounded);
+        multiply(&m->pointer.key, e->x, n, e->wide, &e->rounded);
         for (int u = 0; u < n; u++) {
-            float *key = units[u].row->pointer_keys + (size_t)units[u].position * (size_t)E;
+            float *key = units[u].row->spelled.keys + (size_t)units[u].position * (size_t)E;
             memcpy(key, e->wide + (size_t)u * (size_t)E, (size_t)E * sizeof *key);
             unit_length(key, E);
         }
@@ -275,14 +264,10 @@ static void hear(Engine *e, const Unit *units, int n) {
         normalize(rows[i]->context, 1, L, rows[i]->context_normed);
     }
     if (E) {
-        multiply(&m->pointer_query, e->x, num_last, e->wide, &e->rounded);
-        for (int i = 0; i < num_last; i++) {
-            float *query = e->wide + (size_t)i * (size_t)E;
-            unit_length(query, E);
-            for (int k = 0; k < rows[i]->num_patches; k++)
-                rows[i]->again[k] = dot(query, rows[i]->pointer_keys + (size_t)k * (size_t)E, E) * SHARPNESS * m->pointer_sharpness;
-            softmax(rows[i]->again, rows[i]->num_patches);
-        }
+        float *urges = e->wide + (size_t)num_last * (size_t)E;
+        multiply(&m->pointer.query, e->x, num_last, e->wide, &e->rounded);
+        multiply(&m->pointer.urge, e->x, num_last, urges, &e->rounded);
+        for (int i = 0; i < num_last; i++) expect_again(&m->pointer, &rows[i]->spelled, e->wide + i * E, urges + i * NUM_HINTS * E);
     }
     if (m->lexicon_words) {
         size_t W = (size_t)m->lexicon_words;
@@ -295,40 +280,20 @@ static void hear(Engine *e, const Unit *units, int n) {
     }
 }
 
-
 /* Take one more id into the context: where a patch begins, its input goes to x, and the caller runs the global model for it. */
 static int take_id(const Model *m, Row *row, int64_t place, float *x) {
-    int32_t id = row->ids[place], num_letters = row->reader.num_letters;
-    int letter = is_letter(id);
-    if (m->pointer_dim) {
-        int32_t patch = row->num_patches - 1;
-        if (letter) {
-            int32_t kept = 0;
-            for (int32_t i = 0; i < row->num_candidates; i++) {
-                int64_t next = row->letters_begin[row->candidates[i]] + num_letters;
-                if (next < row->letters_end[row->candidates[i]] && row->ids[next] == id) row->candidates[kept++] = row->candidates[i];
-            }
-            row->num_candidates = kept;
-        }
-        if (letter && num_letters == 0) row->letters_begin[patch] = place;
-        if (letter || num_letters) row->letters_end[patch] = place + 1;
-    }
-    read_id(&m->reading, &row->reader, id);
-    if (id == END) row->begin_document = row->num_patches;
-    if (row->reader.begins) embed_patch(m, &row->reader, x);
-    return row->reader.begins;
+    if (m->pointer.dim) spell(&row->spelled, row->ids, place, row->reader.num_letters);
+    read_id(&m->reading, &row->reader, row->ids[place]);
+    if (!row->reader.begins) return 0;
+    if (m->pointer.dim) end_patch(&row->spelled, row->reader.word, row->ids[place]);
+    embed_patch(m, &row->reader, x);
+    return 1;
 }
 
 /* Open the patch that begins now; returns its unit. */
 static Unit open_patch(const Model *m, Row *row) {
-    int32_t patch = row->num_patches++;
-    if (m->pointer_dim) {
-        row->letters_begin[patch] = row->letters_end[patch] = 0;
-        row->num_candidates = 0;
-        for (int32_t i = row->begin_document; i < patch; i++)
-            if (row->letters_end[i] > row->letters_begin[i]) row->candidates[row->num_candidates++] = i;
-    }
-    return (Unit){row, patch};
+    if (m->pointer.dim) begin_patch(&row->spelled);
+    return (Unit){row, row->num_patches++};
 }
 
 static void run(Engine *e, const Unit *units, int n) {
@@ -342,8 +307,9 @@ static void read_context(Engine *e, Row *row, int64_t from) {
     const Model *m = &e->model;
     Unit units[AT_ONCE];
     int n = 0;
-    row->context_start = from, row->num_patches = row->begin_document = row->num_candidates = 0;
+    row->context_start = from, row->num_patches = 0;
     begin_reading(&row->reader);
+    begin_spelled(&row->spelled);
     embed_patch(m, &row->reader, e->x);
     units[n++] = open_patch(m, row);
     for (int64_t i = from; i < row->num_ids; i++) {
@@ -353,11 +319,12 @@ static void read_context(Engine *e, Row *row, int64_t from) {
     run(e, units, n);
 }
 
-int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state) {
+int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state, float insist) {
     if (reserve(row, row->num_ids + num_ids)) return OUT_OF_MEMORY;
     memcpy(row->ids + row->num_ids, ids, (size_t)num_ids * sizeof *ids);
     row->num_ids += num_ids;
     row->utf8_state = utf8_state;
+    row->spelled.insist = insist;
     int64_t most = e->model.max_seq_len - 1;
     read_context(e, row, row->num_ids > most ? row->num_ids - most : 0);
     return 0;
@@ -381,20 +348,6 @@ static int32_t read_pending(Engine *e, Row **rows, int n) {
     for (int i = 0; i < n; i++) /* the later half is read again, and the text goes on from there */
         if (rows[i]->num_ids - rows[i]->context_start >= m->max_seq_len) read_context(e, rows[i], rows[i]->num_ids - m->max_seq_len / 2);
     return 0;
-}
-
-static void add_pointer_scores(const Model *m, const Row *row, float *scores) {
-    float mass[NUM_IDS] = {0}, total = 0;
-    int32_t num_letters = row->reader.num_letters;
-    for (int32_t i = 0; i < row->num_candidates; i++) {
-        int32_t patch = row->candidates[i];
-        int64_t next = row->letters_begin[patch] + num_letters;
-        if (next < row->letters_end[patch]) mass[row->ids[next]] += row->again[patch + 1], total += row->again[patch + 1];
-    }
-    for (int i = 0; i < NUM_IDS; i++)
-        if (mass[i] > 0)
-            scores[i] += m->pointer_strength[0] * log1pf(mass[i] / POINTER_FLOOR) +
-                         m->pointer_strength[1] * log1pf(mass[i] / (total + POINTER_UNLIKELY) / POINTER_FLOOR);
 }
 
 /* The logits of the next id of up to AT_ONCE rows, (n, NUM_IDS) in e->wide. */
@@ -433,7 +386,7 @@ static void next_logits(Engine *e, Row **rows, int n) {
     for (int i = 0; i < n; i++) {
         float *logits = e->wide + (size_t)i * NUM_IDS;
         if (m->lexicon_words) add_lexicon_scores(&e->lexicon, rows[i]->expected, beginning[i], beginning_name[i], m->lexicon_strength, logits);
-        if (m->pointer_dim) add_pointer_scores(m, rows[i], logits);
+        if (m->pointer.dim) add_pointer_scores(&m->pointer, &rows[i]->spelled, rows[i]->ids, rows[i]->reader.num_letters, logits);
         soft_cap(logits, NUM_IDS);
     }
 }
@@ -484,6 +437,8 @@ int32_t tavu_write(Engine *e, Row **rows, int32_t num_rows, int32_t num_steps, c
 }
 
 int32_t tavu_sizes(int32_t which) {
-    const size_t sizes[] = {sizeof(Model), sizeof(Sampling), sizeof(Block), sizeof(Mlp)};
-    return which >= 0 && which < 4 ? (int32_t)sizes[which] : 0;
+    const size_t sizes[] = {sizeof(Model), sizeof(Sampling), sizeof(Block), sizeof(Mlp), sizeof(Pointer)};
+    return which >= 0 && which < 5 ? (int32_t)sizes[which] : 0;
 }
+
+int32_t tavu_use_kernels(int32_t which) { return use_kernels(which); }

@@ -6,7 +6,7 @@ Every pointer of a Model is checked by its caller: sizes fit, and what indexes i
 #define TAVU_ENGINE_H
 
 #include "lexicon.h"
-#include "matrix.h"
+#include "pointer.h"
 #include "sampling.h"
 
 typedef struct {
@@ -34,9 +34,7 @@ typedef struct {
     const float *lexicon_bias;
     const uint8_t *spellings, *spelling_lengths;
     float lexicon_strength;
-    int32_t pointer_dim; /* 0: no pointer */
-    Matrix pointer_query, pointer_key;
-    float pointer_sharpness, pointer_strength[2];
+    Pointer pointer;
 } Model;
 
 typedef struct Engine Engine;
@@ -55,13 +53,15 @@ PUBLIC void tavu_free_engine(Engine *engine);
 PUBLIC Row *tavu_row(const Engine *engine);
 PUBLIC Row *tavu_copy_row(const Engine *engine, const Row *row);
 PUBLIC void tavu_free_row(Row *row);
-/* Read ids, each in 0..256, into a fresh row; then utf8_state is the state of Sampling's automaton. 0, or OUT_OF_MEMORY. */
-PUBLIC int32_t tavu_read(Engine *engine, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state);
+/* Read ids, each in 0..256, into a fresh row; then utf8_state is the state of Sampling's automaton. What the text was asked for counts insist times
+   as much as was learned. 0, or OUT_OF_MEMORY. */
+PUBLIC int32_t tavu_read(Engine *engine, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state, float insist);
 /* Write num_steps ids in each of num_rows rows, each sampled its own way: uniforms, out (num_rows, num_steps). A row that has ended gets END until
    the last step. Where asked for (not NULL), logits (num_rows, num_steps, NUM_IDS) before any penalty or temperature. 0, NOT_A_NUMBER, or
    OUT_OF_MEMORY. */
 PUBLIC int32_t tavu_write(Engine *engine, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits);
-PUBLIC int32_t tavu_sizes(int32_t which); /* of Model, Sampling, Block, Mlp in bytes: what a caller of another layout notices */
+PUBLIC int32_t tavu_sizes(int32_t which); /* of Model, Sampling, Block, Mlp, Pointer in bytes: what a caller of another layout notices */
+PUBLIC int32_t tavu_use_kernels(int32_t which); /* for tests: ANY_CPU, WITH_AVX2 or WITH_AVX512 from now on; 0 where this processor lacks them */
 
 #endif

@@ -31,6 +31,15 @@ class Mlp(Structure):
     _fields_ = [(name, Matrix) for name in ("up", "down")]
 
 
+class Pointer(Structure):
+    _fields_ = [
+        ("dim", c_int32),
+        *((name, Matrix) for name in ("query", "key", "urge")),
+        ("sharpness", c_float),
+        *((name, c_float * 2) for name in ("strength", "urge_bias")),
+    ]
+
+
 class Model(Structure):
     _fields_ = [
         *(
@@ -50,10 +59,7 @@ class Model(Structure):
         ("lexicon", Matrix),
         *((name, c_void_p) for name in ("lexicon_bias", "spellings", "spelling_lengths")),
         ("lexicon_strength", c_float),
-        ("pointer_dim", c_int32),
-        *((name, Matrix) for name in ("pointer_query", "pointer_key")),
-        ("pointer_sharpness", c_float),
-        ("pointer_strength", c_float * 2),
+        ("pointer", Pointer),
     ]
 
 
@@ -70,10 +76,10 @@ def library() -> ctypes.CDLL | None:
     """The compiled engine; None where it was not built, or was built of other sources."""
     try:
         library = ctypes.CDLL(str(LIBRARY))
-        sizes = [library.tavu_sizes(i) for i in range(4)]
+        sizes = [library.tavu_sizes(i) for i in range(5)]
     except (OSError, AttributeError):
         return None
-    if sizes != [ctypes.sizeof(structure) for structure in (Model, Sampling, Block, Mlp)]:
+    if sizes != [ctypes.sizeof(structure) for structure in (Model, Sampling, Block, Mlp, Pointer)]:
         return None
     for name, result, arguments in (
         ("tavu_engine", c_void_p, [POINTER(Model)]),
@@ -81,7 +87,7 @@ def library() -> ctypes.CDLL | None:
         ("tavu_row", c_void_p, [c_void_p]),
         ("tavu_copy_row", c_void_p, [c_void_p, c_void_p]),
         ("tavu_free_row", None, [c_void_p]),
-        ("tavu_read", c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int32]),
+        ("tavu_read", c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int32, c_float]),
         ("tavu_write", c_int32, [c_void_p, c_void_p, c_int32, c_int32, POINTER(POINTER(Sampling)), c_void_p, c_void_p, c_void_p]),
     ):
         function = getattr(library, name)

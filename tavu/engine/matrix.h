@@ -30,7 +30,12 @@ typedef struct {
     int16_t *numbers;
     float *scales, *sums;
     int32_t *used; /* which numbers of one vector are not 0 */
+    void *parts;   /* room for 4 bytes a number, of kernels that take numbers apart */
 } Rounded;
+
+enum { ANY_CPU, WITH_AVX2, WITH_AVX512 };
+int use_kernels(int which); /* of kernels.h, from now on; 0 where this processor lacks them */
+void use_best_kernels(void);
 
 void multiply(const Matrix *m, const float *x, int n, float *y, Rounded *scratch);
 /* The same where most of x is 0, as after a squared ReLU: only what is not is read. turned is m by columns, or without numbers if it has none. */

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tavu.config import SamplingConfig, WordPatchConfig
-from tavu.engine.layout import Block, Matrix, Mlp, Model, Reading, Sampling, library
+from tavu.engine.layout import Block, Matrix, Mlp, Model, Pointer, Reading, Sampling, library
 from tavu.engine.weights import Weights
 from tavu.errors import TavuError
 from tavu.generation.sampling import DIVERGED
@@ -88,11 +88,11 @@ class NativeEngine:
             self._engines.append(engine)
         return self._engines[i]
 
-    def read(self, prompt: bytes) -> "NativeRow":
-        """A text that goes on from a prompt; its copies need not read it again."""
+    def read(self, prompt: bytes, insist: float = 1.0) -> "NativeRow":
+        """A text that goes on from a prompt; its copies need not read it again. For insist see SamplingConfig."""
         row = NativeRow(self, self._library.tavu_row(self._engine(0)))
         ids = np.array([END, *prompt], dtype=np.int32)
-        if self._library.tavu_read(self._engine(0), row.pointer, ids.ctypes.data, len(ids), state_after(prompt)):
+        if self._library.tavu_read(self._engine(0), row.pointer, ids.ctypes.data, len(ids), state_after(prompt), insist):
             raise TavuError(_no_memory())
         return row
 
@@ -137,7 +137,7 @@ class NativeEngine:
     def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
         """The ids (count, steps) that follow a prompt; text i is drawn as it would be alone with seed config.seed + i. After END comes anything."""
         sampling = NativeSampling(config)
-        first = self.read(prompt)
+        first = self.read(prompt, config.insist)
         rows = [first, *(first.copy() for _ in range(count - 1))]
         dice = [np.random.default_rng(config.seed + i) for i in range(count)]
         ended = np.zeros(count, dtype=bool)
@@ -186,7 +186,6 @@ class NativeEngine:
             head=matrix("local_model.head"),
             lexicon_words=config.lexicon_words,
             spelling_width=config.max_patch_size,
-            pointer_dim=config.pointer_dim,
         )
         if config.pair_rows:
             model.pairs = matrix("word_embedder.pairs")
@@ -199,9 +198,10 @@ class NativeEngine:
             model.spellings, model.spelling_lengths = self._array("lexicon.spellings"), self._array("lexicon.lengths")
             model.lexicon_strength = weights.vectors["lexicon.strength"][0]
         if config.pointer_dim:
-            model.pointer_query, model.pointer_key = matrix("pointer.query"), matrix("pointer.key")
-            model.pointer_sharpness = weights.vectors["pointer.sharpness"][0]
-            model.pointer_strength[:] = weights.vectors["pointer.strength"].tolist()
+            own = (matrix(f"pointer.{name}") for name in ("query", "key", "urge"))
+            model.pointer = Pointer(config.pointer_dim, *own, weights.vectors["pointer.sharpness"][0])
+            model.pointer.strength[:] = weights.vectors["pointer.strength"].tolist()
+            model.pointer.urge_bias[:] = weights.vectors["pointer.urge_bias"].tolist()
         return model
 
     def _matrix(self, name: str) -> Matrix:

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum { END = 256, BEGIN = 257, NUM_IDS = 257, MAX_ORDERS = 20, MAX_WINDOW = 16, MAX_PHRASE = 5, MAX_PATCH = 255 };
+enum { MARK = 255, END = 256, BEGIN = 257, NUM_IDS = 257, MAX_ORDERS = 20, MAX_WINDOW = 16, MAX_PHRASE = 5, MAX_PATCH = 255 };
 
 typedef struct {
     int32_t max_patch_size, num_ngrams, num_phrases;

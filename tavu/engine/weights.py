@@ -9,7 +9,7 @@ import numpy as np
 
 from tavu.config import WordPatchConfig
 from tavu.errors import TavuError
-from tavu.model.rows import RowRanges, row_ranges
+from tavu.model.rows import NUM_HINTS, RowRanges, row_ranges
 from tavu.stored_model import GROUP, SCALES, StoredModel, StoredTensor
 from tavu.vocabulary import NUM_IDS
 
@@ -91,7 +91,8 @@ def matrix_shapes(config: WordPatchConfig, ranges: RowRanges) -> dict[str, tuple
     if config.lexicon_words:
         shapes["lexicon.words"] = (config.lexicon_words, D)
     if config.pointer_dim:
-        shapes |= {"pointer.query": (config.pointer_dim, D), "pointer.key": (config.pointer_dim, D)}
+        E = config.pointer_dim
+        shapes |= {"pointer.query": (E, D), "pointer.key": (E, D), "pointer.urge": (NUM_HINTS * E, D)}
     for i in range(level.num_layers):
         own = {"attention.query_key_value": (3 * D, D), "attention.out": (D, D), "mlp.up": (level.mlp_dim, D), "mlp.down": (D, level.mlp_dim)}
         shapes |= {f"global_model.blocks.{i}.{name}": shape for name, shape in own.items()}
@@ -110,7 +111,7 @@ def vector_shapes(config: WordPatchConfig) -> dict[str, tuple[str, tuple[int, ..
         shapes |= {"lexicon.bias": ("BF16", (words,)), "lexicon.strength": ("BF16", (1,))}
         shapes |= {"lexicon.spellings": ("U8", (words, config.max_patch_size)), "lexicon.lengths": ("U8", (words,))}
     if config.pointer_dim:
-        shapes |= {"pointer.sharpness": ("BF16", (1,)), "pointer.strength": ("BF16", (2,))}
+        shapes |= {"pointer.sharpness": ("BF16", (1,)), "pointer.strength": ("BF16", (2,)), "pointer.urge_bias": ("BF16", (NUM_HINTS,))}
     return shapes
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
-from tavu.config import SamplingConfig
+from tavu.config import INSIST, SamplingConfig
 from tavu.data.records import MARK, Request, request_of, split_document
 from tavu.errors import TavuError
 from tavu.evaluation.choices import Chosen, choices_from, choose, english_choices
@@ -120,7 +120,7 @@ def _requested(writer: Writer, asked: Sequence[tuple[Request, str]], config: Sam
     stories = []
     for i, (request, true_story) in enumerate(asked):
         progress("writing to order", i / len(asked))
-        (written,) = write(writer, request.prompt().encode() + MARK, replace(config, seed=config.seed + i))
+        (written,) = write(writer, request.prompt().encode() + MARK, replace(config, seed=config.seed + i, insist=INSIST))
         story = _story("", written, true_story)
         stories.append(replace(story, request=request, obeyed=obedience(request, written.text)))
     return stories

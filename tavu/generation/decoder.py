@@ -12,6 +12,7 @@ from torch import Tensor
 from tavu.config import SamplingConfig
 from tavu.generation.sampling import RepetitionTracker, penalize, sample
 from tavu.generation.text import ALLOWED, NEXT_STATE, state_after
+from tavu.model.words import WordCache
 from tavu.model_file import Model
 from tavu.vocabulary import END
 
@@ -23,9 +24,9 @@ class Decoder:
     a reader of the text sees no seam, and a byte costs the same on average however long the text is.
     """
 
-    def __init__(self, model: Model, ids: Tensor, dtype: torch.dtype = torch.float32):
-        """Read ids (N, t), t >= 1; of more than the context holds, the last ones."""
-        self.model, self.dtype = model, dtype
+    def __init__(self, model: Model, ids: Tensor, dtype: torch.dtype = torch.float32, insist: float = 1.0):
+        """Read ids (N, t), t >= 1; of more than the context holds, the last ones. For insist see SamplingConfig."""
+        self.model, self.dtype, self.insist = model, dtype, insist
         self.logits = self._read(ids[:, -(model.config.max_seq_len - 1) :])
 
     def feed(self, new: Tensor) -> Tensor:
@@ -41,6 +42,8 @@ class Decoder:
     def _read(self, ids: Tensor) -> Tensor:
         self.ids = ids
         self.cache = self.model.empty_cache(len(ids), self.dtype)
+        if isinstance(self.cache, WordCache):
+            self.cache.insist = self.insist
         return self.model.prefill(ids, self.cache)
 
 
@@ -59,7 +62,7 @@ class TorchWriter:
     def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
         """One id of each text at a time, (count, 1); see Writer."""
         device = next(self.model.parameters()).device
-        decoder = Decoder(self.model, prompt_ids(prompt, count).to(device), self.dtype)
+        decoder = Decoder(self.model, prompt_ids(prompt, count).to(device), self.dtype, config.insist)
         dice = [np.random.default_rng(config.seed + row) for row in range(count)]
         states = np.full(count, state_after(prompt))
         trackers = [RepetitionTracker() for _ in range(count)] if config.repetition_penalty > 1 else []

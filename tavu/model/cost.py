@@ -11,6 +11,7 @@ from torch import nn
 
 from tavu.model.megabyte import CONV_FILTERS, Level, Megabyte
 from tavu.model.pointer import Pointer
+from tavu.model.rows import NUM_HINTS
 from tavu.model.transformer import Transformer
 from tavu.model.words import WordModel
 from tavu.vocabulary import NUM_IDS
@@ -118,7 +119,7 @@ def _cost_of_words(model: WordModel, bytes_per_patch: float) -> Part:
 
 
 def _pointer(pointer: Pointer, bytes_per_patch: float, num_words: int) -> Part:
-    """A pointer that looks up each of num_words words, whose keys are remembered."""
+    """A pointer that looks up each of num_words words, whose keys are remembered, by its query and for each hint."""
     width = pointer.key.weight.size(0)
-    flops = 2 * (_matrices(pointer) + num_words * width) / bytes_per_patch
+    flops = 2 * (_matrices(pointer) + (1 + NUM_HINTS) * num_words * width) / bytes_per_patch
     return Part("pointer", _num_parameters(pointer), flops, 4 * width * num_words)

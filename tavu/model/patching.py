@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tavu.config import WordPatchConfig
+from tavu.model.repeats import SpelledWords
 from tavu.model.rows import row_ranges
 from tavu.vocabulary import END, NUM_IDS
 
@@ -32,21 +33,6 @@ _MIX = 0xBF58476D1CE4E5B9
 _PAIR = 31
 _NAME_SHIFT = 40
 NUM_NAMES = 1 << 16
-
-
-@dataclass(frozen=True)
-class Repeats:
-    """Words of a document before a position whose letters begin as those of its own patch so far: what follows if one of them comes again.
-
-    Shapes: all (R,), one for each such position and word.
-    """
-
-    position: Tensor
-    """Of all B T positions, or of the rows where there is one position in each."""
-    word: Tensor
-    """Which patch of the row it is."""
-    next_id: Tensor
-    """Its next letter, or the id after its letters."""
 
 
 @dataclass(frozen=True)
@@ -127,22 +113,6 @@ def read_words(ids: Tensor, config: WordPatchConfig) -> Words:
         first_letter=first_letter,
         letters=run_hash(torch.minimum(first_letter.gather(1, patch), here), here),
     )
-
-
-def find_repeats(ids: Tensor, words: Words) -> Repeats:
-    """The repeats of ids (B, T), from what read_words says of them."""
-    T, first, first_letter = ids.size(1), words.first, words.first_letter
-    num_letters = (torch.arange(T, device=ids.device) - first_letter.gather(1, words.patch)).clamp(min=0)  # (B, T), of the patch so far
-    place = first_letter[:, None] + num_letters[..., None]  # (B, T, K): where each word would go on
-    inside = place.clamp(max=T - 1)
-    end = F.pad(first[:, 1:], (0, 1), value=T)
-    begins_so = words.letters.gather(1, inside.flatten(1)).view(place.shape) == words.letters[..., None]
-    is_before = torch.arange(first.size(1), device=ids.device) < words.patch[..., None]
-    is_end = (ids == END).long()
-    document = is_end.cumsum(1) - is_end  # an END belongs to the document that it ends
-    is_same = document.gather(1, first.clamp(max=T - 1))[:, None] == document[..., None]
-    row, t, word = (begins_so & is_before & is_same & (place < end[:, None])).nonzero(as_tuple=True)
-    return Repeats(row * T + t, word, ids[row, inside[row, t, word]])
 
 
 def _begins(ids: Tensor, letter: Tensor, max_patch_size: int) -> Tensor:
@@ -238,11 +208,15 @@ class WordReader:
         self.sizes = np.where(self.begins, _one_patch_on(self.sizes), self.sizes)
         self.after_letter, self.last_id = letter, new
         if self.spelled is not None:
-            self.spelled.begin_patches(self.begins, new == END)
+            self.spelled.begin_patches(self.begins, new == END, self.word)
 
     def repeats(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """The fields (R,) of Repeats, its positions being rows."""
         return None if self.spelled is None else self.spelled.going_on(self.num_letters)
+
+    def hints(self, rows: list[int]) -> np.ndarray | None:
+        """find_hints for the patches that begin next, or last began, in some rows, (R, 2, M) float32."""
+        return None if self.spelled is None else self.spelled.hints(rows)
 
     def patch_rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """word, pair_row and last_id (B,) of the patch that begins at the next position."""
@@ -256,42 +230,6 @@ class WordReader:
         hashes = _mix_unsigned(runs + self.salts)
         names = hashes >> np.uint64(_NAME_SHIFT) & np.uint64(NUM_NAMES - 1)
         return ((hashes & self.masks) + self.starts).astype(np.int64), names.astype(np.int64)
-
-
-class SpelledWords:
-    """The patches of each row from their first letter on, and which of them begin as the unfinished one does."""
-
-    def __init__(self, config: WordPatchConfig, rows: int):
-        num_patches = config.max_seq_len + 1
-        self.ids = np.zeros((rows, num_patches, config.max_patch_size), dtype=np.int16)
-        self.sizes = np.zeros((rows, num_patches), dtype=np.int64)
-        self.num_patches = np.zeros(rows, dtype=np.int64)
-        """Without the unfinished one."""
-        self.begin_document = np.zeros(rows, dtype=np.int64)
-        """The first of them that is of the same document."""
-        self.begin_so = np.zeros((rows, num_patches), dtype=bool)
-
-    def feed(self, new: np.ndarray, letter: np.ndarray, num_letters: np.ndarray) -> None:
-        """Go on by one id in each row, after so many letters of its patch. Shapes: all (B,)."""
-        rows = np.arange(len(new))
-        goes_on = (self.sizes > num_letters[:, None]) & (self.ids[rows, :, num_letters] == new[:, None])
-        self.begin_so &= goes_on | ~letter[:, None]
-        kept = rows[letter | (num_letters > 0)]
-        patches = self.num_patches[kept]
-        self.ids[kept, patches, self.sizes[kept, patches]] = new[kept]
-        self.sizes[kept, patches] += 1
-
-    def begin_patches(self, begins: np.ndarray, ended: np.ndarray) -> None:
-        """Begin a new patch in some rows, and a new document in some of these. Shapes: all (B,) bool."""
-        self.num_patches = self.num_patches + begins
-        self.begin_document = np.where(ended, self.num_patches, self.begin_document)
-        patch = np.arange(self.sizes.shape[1])
-        of_document = (patch < self.num_patches[:, None]) & (patch >= self.begin_document[:, None])
-        self.begin_so = np.where(begins[:, None], of_document, self.begin_so)
-
-    def going_on(self, num_letters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        row, word = np.nonzero(self.begin_so & (self.sizes > num_letters[:, None]))
-        return row, word, self.ids[row, word, num_letters[row]].astype(np.int64)
 
 
 def _one_patch_on(runs: np.ndarray) -> np.ndarray:

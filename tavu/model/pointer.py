@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
 from tavu.model.lexicon import FLOOR, UNLIKELY
-from tavu.model.patching import Repeats
+from tavu.model.repeats import Repeats
+from tavu.model.rows import NUM_HINTS
 from tavu.model.transformer import Linear
 from tavu.vocabulary import NUM_IDS
 
@@ -28,6 +29,9 @@ class Pointer(nn.Module):
         self.query = Linear(config.levels[0].dim, config.pointer_dim)
         self.key = Linear(config.levels[0].dim, config.pointer_dim)
         self.sharpness = nn.Parameter(torch.ones(1))
+        self.urge = Linear(config.levels[0].dim, NUM_HINTS * config.pointer_dim, zero=True)
+        self.urge_bias = nn.Parameter(torch.full((NUM_HINTS,), 0.1))
+        """How much each hint counts (see find_hints): for a word with this key, and for any."""
         self.strength = nn.Parameter(torch.full((2,), 0.25))
         """Of the share of a byte in all words of the context, and in those that begin as the word so far does."""
 
@@ -35,13 +39,17 @@ class Pointer(nn.Module):
         """What is looked up of the word before each patch; the first patch has none, and stands for no word at all. (..., D) -> (..., E) float32"""
         return F.normalize(self.key(global_out).float(), dim=-1)
 
-    def expect(self, global_out: Tensor, keys: Tensor, num_known: Tensor) -> Tensor:
+    def expect(self, global_out: Tensor, keys: Tensor, hints: Tensor, num_known: Tensor, insist: float = 1.0) -> Tensor:
         """How much the word of each key is expected, in shares of 1, by patches that know the first num_known keys of their row.
 
-        Shapes: global_out (B, K, D), keys (B, M, E), num_known (B, K) or (K,), result (B, K, M) float32.
+        What was asked for counts insist times as much as was learned, for who would rather have it than the likeliest text.
+        Shapes: global_out (B, K, D), keys (B, M, E), hints (B, K, 2, M), num_known (B, K) or (K,), result (B, K, M) float32.
         """
         queries = F.normalize(self.query(global_out).float(), dim=-1)
-        scores = queries @ keys.transpose(-1, -2) * (SHARPNESS * self.sharpness)
+        urges = self.urge(global_out).float().unflatten(-1, (NUM_HINTS, -1))  # (B, K, 2, E)
+        of_hints = (urges.flatten(1, 2) @ keys.transpose(-1, -2)).view_as(hints) + self.urge_bias[:, None]
+        weights = hints.new_tensor([1.0, insist])[:, None]
+        scores = SHARPNESS * (queries @ keys.transpose(-1, -2) * self.sharpness + (hints * of_hints * weights).sum(-2))
         unknown = torch.arange(keys.size(-2), device=keys.device) >= num_known[..., None]
         return scores.masked_fill(unknown, float("-inf")).softmax(-1)
 

@@ -1,10 +1,12 @@
-"""How the rows of the table that the local model reads are shared out between the runs of ids that name them."""
+"""Sizes that the model and the native engine share, without torch: above all how the rows of the table that the local model reads are shared out."""
 
 from dataclasses import dataclass
 
 from tavu.config import WordPatchConfig
 
 _PHRASE = 32
+NUM_HINTS = 2
+"""What speaks for a word to come again: see find_hints in patching.py."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
 from tavu.model.lexicon import Lexicon
-from tavu.model.patching import BEGIN, Repeats, WordReader, bucket, find_repeats, read_words
+from tavu.model.patching import BEGIN, WordReader, bucket, read_words
 from tavu.model.pointer import Pointer
+from tavu.model.repeats import Repeats, find_hints, find_repeats
 from tavu.model.rows import row_ranges
 from tavu.model.transformer import MLP, Linear, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
@@ -32,7 +33,8 @@ Two levels, as MEGABYTE (Yu et al. 2023, arXiv 2305.07185), a global model over 
 - the local model has no attention: the hash of the word so far names everything that it could attend to within its patch; it also reads rows named
   by the last n bytes, and by phrases, the word so far together with the last words;
 - common words are also scored against the global output, as a subword model scores its tokens, and each byte hears its share of that;
-- so are the words of the context, whichever they are, by a pointer (Vinyals et al. 2015, arXiv 1506.03134);
+- so are the words of the context, whichever they are, by a pointer (Vinyals et al. 2015, arXiv 1506.03134), which is told which of them stood after
+  the word just written before, and which were asked for and are not yet written;
 - tables begin from what counting the training text tells, not at random, and rows of phrases belong to those that the text repeats;
 - the blocks are today's: layer norms without parameters, rotary positions, normalized queries and keys, squared ReLU, no biases, no dropout;
 - the head is not tied, and logits are bent to stay within +-15; END, a 257th id, starts and ends every document;
@@ -150,6 +152,8 @@ class WordCache:
             torch.zeros(rows, num_patches, device=device) if config.pointer_dim else None,
         )
         """By the current patch of each row."""
+        self.insist = 1.0
+        """See Pointer.expect."""
 
 
 class WordModel(nn.Module):
@@ -173,7 +177,8 @@ class WordModel(nn.Module):
         global_in = self.word_embedder(words.word, words.pair_row, words.last_id)  # (B, K, D)
         global_out = norm(self.global_model(norm(global_in.to(dtype))))  # (B, K, D)
         num_known = torch.arange(1, global_out.size(1) + 1, device=ids.device)
-        heard = self.hear(global_out, None if self.pointer is None else self.pointer.keys(global_out), num_known)  # of all B K patches
+        keys, hints = (None, None) if self.pointer is None else (self.pointer.keys(global_out), find_hints(ids, words))
+        heard = self.hear(global_out, keys, hints, num_known)  # of all B K patches
         patch = words.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
         previous = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
         repeats = None if self.pointer is None else find_repeats(ids, words)
@@ -189,12 +194,12 @@ class WordModel(nn.Module):
         """Where patches begin in ids (1, T)."""
         return (self.places_in_patch(ids)[0] == 0).nonzero()[:, 0].tolist()
 
-    def hear(self, global_out: Tensor, keys: Tensor | None, num_known: Tensor) -> Heard:
-        """What the bytes of patches hear, the words before them having these keys. Shapes: global_out (B, K, D), the others as Pointer.expect."""
+    def hear(self, global_out: Tensor, keys: Tensor | None, hints: Tensor | None, num_known: Tensor, insist: float = 1.0) -> Heard:
+        """What the bytes of patches hear, the words before them having these keys and hints. Shapes as Pointer.expect."""
         return Heard(
             self.global_to_local(global_out).flatten(0, 1),
             None if self.lexicon is None else self.lexicon.expect(global_out).flatten(0, 1),
-            None if self.pointer is None else self.pointer.expect(global_out, keys, num_known).flatten(0, 1),
+            None if self.pointer is None else self.pointer.expect(global_out, keys, hints, num_known, insist).flatten(0, 1),
         )
 
     def local_logits(self, heard: Heard, patch: Tensor, last_id: Tensor, rows: Tensor, names: Tensor, repeats: Repeats | None) -> Tensor:
@@ -217,9 +222,9 @@ class WordModel(nn.Module):
         cache.key_values.lengths = (current + 1).tolist()
         if self.pointer is not None:
             cache.pointer_keys[:, : global_out.size(1)] = self.pointer.keys(global_out)
-        self.hear_in_rows(cache, list(range(len(ids))), global_out[torch.arange(len(ids), device=ids.device), current])
         for new in ids.cpu().numpy().T:
             cache.reader.feed(new)
+        self.hear_in_rows(cache, list(range(len(ids))), global_out[torch.arange(len(ids), device=ids.device), current])
         return self.next_logits(cache)
 
     def step(self, new: Tensor, cache: WordCache) -> Tensor:  # (B,) -> (B, V)
@@ -244,7 +249,9 @@ class WordModel(nn.Module):
     def hear_in_rows(self, cache: WordCache, rows: list[int], global_out: Tensor) -> None:
         """Remember what the bytes of the patches that begin now hear. Shapes: global_out (R, D)."""
         num_known = torch.tensor([[cache.key_values.lengths[row]] for row in rows], device=global_out.device)
-        new = self.hear(global_out[:, None], cache.pointer_keys[rows], num_known)
+        hints = cache.reader.hints(rows)
+        hints = None if hints is None else torch.from_numpy(hints).to(global_out.device)[:, None]
+        new = self.hear(global_out[:, None], cache.pointer_keys[rows], hints, num_known, cache.insist)
         for known, of_rows in ((cache.heard.context, new.context), (cache.heard.expected, new.expected), (cache.heard.again, new.again)):
             if known is not None:
                 known[rows] = of_rows

@@ -115,7 +115,7 @@ class Batcher:
                 self._writing.append(text)
             order, prompt = text.order, text.prompt
             if prompt not in order.read:
-                order.read[prompt] = self._engine.read(prompt)
+                order.read[prompt] = self._engine.read(prompt, order.config.insist)
                 num_read += len(prompt) + 1
                 self._metrics.count("read_bytes_total", len(prompt))
             is_last = text.index == order.num_texts - 1

@@ -22,7 +22,8 @@ def completion_order(asked: CompletionRequest, stored: StoredModel, seconds: flo
     else:
         advice = "Leave out request, and give a beginning as the prompt, or teach it with `tavu finetune`"
         raise Refusal(409, f"This model was not taught to follow requests. {advice}.", "cannot_follow_requests")
-    return Order(reads, sampling(asked, asked.max_tokens, stored), asked.n or 1, asked.logprobs, seconds)
+    insist = asked.request.insist if asked.request else 1.0
+    return Order(reads, sampling(asked, asked.max_tokens, stored, insist), asked.n or 1, asked.logprobs, seconds)
 
 
 def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order:
@@ -36,7 +37,7 @@ def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order
     return Order((read,), sampling(asked, asked.max_completion_tokens or asked.max_tokens, stored), asked.n or 1, num_top, seconds)
 
 
-def sampling(asked: CompletionRequest | ChatRequest, max_bytes: int | None, stored: StoredModel) -> SamplingConfig:
+def sampling(asked: CompletionRequest | ChatRequest, max_bytes: int | None, stored: StoredModel, insist: float = 1.0) -> SamplingConfig:
     """How the texts are drawn; without a seed, one that nobody chose."""
     return SamplingConfig(
         temperature=DEFAULT_TEMPERATURE if asked.temperature is None else asked.temperature,
@@ -48,4 +49,5 @@ def sampling(asked: CompletionRequest | ChatRequest, max_bytes: int | None, stor
         seed=secrets.randbelow(2**32) if asked.seed is None else asked.seed,
         stop=(asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ()),
         valid_utf8=stored.facts.get("kind") != "bytes",
+        insist=insist,
     )

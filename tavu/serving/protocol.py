@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tavu.config import INSIST, MAX_INSIST
 from tavu.data.records import Request
 from tavu.serving.limits import MAX_BYTES, MAX_CHOICES, MAX_PROMPT_CHARACTERS, MAX_PROMPTS, MAX_STOPS
 
@@ -31,6 +32,7 @@ class StoryRequest(_Asked):
     features: list[Phrase] = Field([], max_length=8)
     summary: str = Field("", max_length=2000)
     sentence: str = Field("", max_length=500, description="Occurs in the story as it is.")
+    insist: float = Field(INSIST, ge=0, le=MAX_INSIST, description="How much it presses what was asked for; 1 is as it has learned.")
 
     def request(self) -> Request:
         return Request(tuple(self.words), tuple(self.features), self.summary, self.sentence)

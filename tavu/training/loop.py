@@ -16,9 +16,10 @@ from torch import Tensor
 from tavu.config import Recipe, WordPatchConfig
 from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus
-from tavu.data.records import MARK, MARK_ID
+from tavu.data.records import MARK
 from tavu.errors import TavuError
 from tavu.files import make_folder
+from tavu.model.repeats import documents
 from tavu.model.words import WordModel
 from tavu.model_file import Model, build_model, load_model
 from tavu.training.counting import begin_from_counts
@@ -30,7 +31,7 @@ from tavu.training.run_log import RunLog, is_finished
 from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_scale, milestones_reached
 from tavu.training.signals import StopRequest
 from tavu.training.state import Counters, load_counters, load_state, save_state
-from tavu.vocabulary import END
+from tavu.vocabulary import MARK_ID
 
 MEASURING_SHARE = 0.15
 """Of a budget in time, about the most that milestones may take; where it is short, some of them come later or fall together."""
@@ -55,8 +56,7 @@ def completion_loss(logits: Tensor, ids: Tensor) -> Tensor:
 def in_prompt(ids: Tensor) -> Tensor:
     """Whether each id belongs to the prompt of a record, its mark included. A record cut off before its mark has none. Shapes: ids, result (B, T)."""
     B, T = ids.shape
-    is_end = (ids == END).long()
-    document = is_end.cumsum(1) - is_end  # an END belongs to the document that it ends
+    document, _ = documents(ids)
     mark_end = torch.where(ids == MARK_ID, torch.arange(T, device=ids.device) + len(MARK), 0)
     prompt_end = torch.zeros(B, T + 1, dtype=torch.long, device=ids.device).scatter_reduce_(1, document, mark_end, "amax").gather(1, document)
     return torch.arange(T, device=ids.device) < prompt_end
@@ -87,7 +87,8 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
         used = f"{counters.step:,} steps" if config.steps is not None else f"{counters.seconds / 60:.3g} minutes"
         raise TavuError(f"{folder} has trained {used}, its budget is {_budget(recipe)}. To train on, give a larger one, as --minutes or --steps.")
     if not resume:
-        counters.plan = asdict(make_plan(config, rows, lambda plan: _bytes_per_second(recipe, batches, loss_of, plan)))
+        same_shapes = not isinstance(recipe.model, WordPatchConfig)  # words fall otherwise in each batch
+        counters.plan = asdict(make_plan(config, rows, lambda plan: _bytes_per_second(recipe, batches, loss_of, plan), same_shapes=same_shapes))
     plan = Plan(**counters.plan)
     torch.manual_seed(config.seed)
     model = build_model(recipe.model)

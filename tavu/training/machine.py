@@ -50,10 +50,11 @@ def pick_device(wanted: str, name: str = "train.device") -> str:
     return best_device() if wanted == "auto" else wanted
 
 
-def make_plan(config: TrainConfig, rows: int, bytes_per_second: Callable[[Plan], float]) -> Plan:
+def make_plan(config: TrainConfig, rows: int, bytes_per_second: Callable[[Plan], float], *, same_shapes: bool = True) -> Plan:
     """The fastest plan that the config leaves open. `bytes_per_second` measures one; what is decided by the config is not measured.
 
-    First the precision, then the rows at a time, then whether to compile: each with the best of what was settled before.
+    First the precision, then the rows at a time, then whether to compile: each with the best of what was settled before. A model whose shapes are
+    not the same for every batch is not compiled unless the config says so: that takes minutes, again and again.
     """
     device = pick_device(config.device)
     precisions = [config.precision] if config.precision != "auto" else usable_precisions(device)
@@ -76,7 +77,7 @@ def make_plan(config: TrainConfig, rows: int, bytes_per_second: Callable[[Plan],
     compiled = Plan(device, best.precision, best.micro_batch_rows, True)
     if config.compile == "on":
         best = compiled
-    elif config.compile == "auto" and _worth_compiling(config, device):
+    elif config.compile == "auto" and same_shapes and _worth_compiling(config, device):
         best = fastest([best, compiled])
     return Plan(best.device, best.precision, best.micro_batch_rows, best.compile, probe)
 

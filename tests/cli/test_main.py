@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-VERBS = ("train", "generate", "evaluate", "info", "report")
+VERBS = ("train", "generate", "evaluate", "info", "report", "instruct-data", "finetune", "quantize", "serve", "explain", "chat")
 
 
 def test_help_names_every_verb_and_comes_without_arguments_too(tavu):
@@ -22,12 +22,14 @@ def test_the_help_of_a_verb_shows_one_real_example(tavu, verb):
     status, out, err = tavu(verb, "--help")
     assert (status, err) == (0, "")
     assert out.count("Example: ") == 1 and f"Example: tavu {verb} " in out
-    assert "--json" in out
+    assert ("--json" in out) == (verb != "chat")
 
 
 def test_version(tavu):
     status, out, _ = tavu("--version")
     assert status == 0 and out.startswith("tavu 0.")
+    as_module = subprocess.run([sys.executable, "-m", "tavu", "--version"], capture_output=True, text=True)
+    assert (as_module.returncode, as_module.stdout) == (0, out)
 
 
 def test_help_and_import_load_nothing_heavy():

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
 from tavu.model.lexicon import FLOOR, UNLIKELY
-from tavu.model.patching import find_repeats, read_words
+from tavu.model.patching import read_words
 from tavu.model.pointer import Pointer
+from tavu.model.repeats import find_hints, find_repeats
 from tavu.vocabulary import END, NUM_IDS
 
 CONFIG = WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, max_patch_size=6, pointer_dim=8)
@@ -59,7 +60,7 @@ def test_scores_are_the_shares_of_what_is_expected():
     words = read_words(ids, CONFIG)
     K, repeats = words.first.size(1), find_repeats(ids, words)
     global_out = torch.randn(2, K, 16)
-    expected = pointer.expect(global_out, pointer.keys(global_out), torch.arange(1, K + 1))
+    expected = pointer.expect(global_out, pointer.keys(global_out), find_hints(ids, words), torch.arange(1, K + 1))
     torch.testing.assert_close(expected.sum(-1), torch.ones(2, K))
     assert not expected.triu(1).any()
     scores = pointer(expected.flatten(0, 1), words.patch + torch.tensor([[0], [K]]), repeats)

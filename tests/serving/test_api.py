@@ -74,8 +74,10 @@ def test_log_probabilities_are_the_models(server, local):
 def test_a_story_to_order(server, local):
     from tavu.data.records import Request
 
-    written = local.write_to_order(Request(words=("oak", "key"), features=("Dialogue",)), SamplingConfig(max_bytes=60, seed=3), opening="Once")
-    told = completion(server, prompt="Once", seed=3, request={"words": ["oak", "key"], "features": ["Dialogue"]})
+    written = local.write_to_order(
+        Request(words=("oak", "key"), features=("Dialogue",)), SamplingConfig(max_bytes=60, seed=3, insist=2), opening="Once"
+    )
+    told = completion(server, prompt="Once", seed=3, request={"words": ["oak", "key"], "features": ["Dialogue"], "insist": 2})
     assert told["choices"][0]["text"] == written[0].text
 
 

@@ -65,6 +65,8 @@ def test_a_person_writes_keeps_edits_and_goes_on(studio):
     page.fill("#words", "oak, key")
     page.check("#features input >> nth=0")
     page.fill("#summary", "Tom finds a key.")
+    page.fill("#insist", "2.5")
+    assert page.inner_text("#insist-told") == "2.50"
     page.fill("#opening", "Once upon a time")
     first = write(page)
     assert len(first) == 2 and first[0] != first[1] and all(text.startswith("Once upon a time") for text in first)
@@ -90,7 +92,7 @@ def test_a_person_writes_keeps_edits_and_goes_on(studio):
     with page.expect_download() as download:
         page.click("#export-json")
     kept = json.loads(download.value.path().read_text(encoding="utf-8"))
-    assert kept[0]["seed"] == 3 and kept[0]["wishes"]["request"]["words"] == ["oak", "key"]
+    assert kept[0]["seed"] == 3 and kept[0]["wishes"]["request"]["words"] == ["oak", "key"] and kept[0]["wishes"]["request"]["insist"] == 2.5
     with page.expect_download() as download:
         page.click("#export-text")
     assert download.value.path().read_text(encoding="utf-8") == kept[0]["text"]

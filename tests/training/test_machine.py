@@ -13,3 +13,11 @@ def test_bf16_is_tried_only_where_its_products_are_faster(monkeypatch, bf16_seco
     plan = machine.make_plan(TrainConfig(device="cpu", compile="off"), 4, lambda plan: 2.0 if plan.precision == "bf16" else 1.0)
     assert {entry["setting"].split(",")[0] for entry in plan.probe} == tried
     assert plan.precision == ("bf16" if "bf16" in tried else "fp32")
+
+
+@pytest.mark.parametrize("same_shapes", [True, False])
+def test_only_models_whose_batches_have_the_same_shapes_are_compiled(monkeypatch, same_shapes):
+    monkeypatch.setattr(machine, "_worth_compiling", lambda config, device: True)
+    config = TrainConfig(device="cpu", precision="fp32", micro_batch_rows=4)
+    plan = machine.make_plan(config, 4, lambda plan: 2.0 if plan.compile else 1.0, same_shapes=same_shapes)
+    assert plan.compile == same_shapes == any("compiled" in entry["setting"] for entry in plan.probe)

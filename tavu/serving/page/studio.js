@@ -24,7 +24,7 @@ function wishes() {
   };
   if (desk.model?.records !== "stories") return asked;
   const features = [...$("features").querySelectorAll("input:checked")].map((box) => box.value);
-  const request = { words: list($("words").value), features, summary: $("summary").value.trim() };
+  const request = { words: list($("words").value), features, summary: $("summary").value.trim(), insist: Number($("insist").value) };
   return request.words.length || features.length || request.summary ? { ...asked, request } : asked;
 }
 
@@ -171,7 +171,7 @@ $("composer").onsubmit = (event) => { event.preventDefault(); begin(); };
 $("key-form").onsubmit = (event) => { event.preventDefault(); key.set($("key").value.trim()); meet(); };
 $("halt").onclick = halt;
 $("dice").onclick = () => { $("seed").value = chance(); };
-$("temperature").oninput = () => { $("temperature-told").textContent = Number($("temperature").value).toFixed(1); };
+for (const [id, digits] of [["temperature", 1], ["insist", 2]]) $(id).oninput = () => { $(`${id}-told`).textContent = Number($(id).value).toFixed(digits); };
 $("underlay").onchange = () => $("desk").classList.toggle("plain", !$("underlay").checked);
 $("look").onchange = look;
 $("language").onchange = () => {

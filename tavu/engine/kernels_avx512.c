@@ -1,0 +1,187 @@
+/* Kernels for x86 with AVX-512 and VNNI, which adds up products of 16-bit pairs, or of 8-bit fours, in one instruction. */
+#include "kernels.h"
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#include <immintrin.h>
+#define FOR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")))
+#define INLINE FOR_AVX512 static inline __attribute__((always_inline))
+
+enum { MOST_VECTORS = 4 };
+
+INLINE __m128i four_sums(__m512i a, __m512i b, __m512i c, __m512i d) {
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    __m512i sums = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd)); /* a, b, c, d in each quarter */
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64(sums, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+INLINE __m128 four_bf16(const uint16_t *w) { return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)w)), 16)); }
+
+INLINE __m512 sixteen_bf16(const uint16_t *w) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)w)), 16));
+}
+
+INLINE __m512i thirty_two_int8(const int8_t *w) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)w)); }
+
+/* Four rows from r on times num vectors, so that each is read for several products. num is known as this is compiled. */
+INLINE void rows_of_bf16(const Matrix *m, int r, const float *x, int num, float *y) {
+    size_t cols = (size_t)m->cols;
+    const uint16_t *w = (const uint16_t *)m->numbers + (size_t)r * cols;
+    __m512 sums[MOST_VECTORS][4];
+    for (int v = 0; v < num; v++)
+        for (int j = 0; j < 4; j++) sums[v][j] = _mm512_setzero_ps();
+    for (size_t i = 0; i < cols; i += 16) {
+        __m512 own[4];
+        for (int j = 0; j < 4; j++) own[j] = sixteen_bf16(w + (size_t)j * cols + i);
+        for (int v = 0; v < num; v++) {
+            __m512 xi = _mm512_loadu_ps(x + (size_t)v * cols + i);
+            for (int j = 0; j < 4; j++) sums[v][j] = _mm512_fmadd_ps(own[j], xi, sums[v][j]);
+        }
+    }
+    for (int v = 0; v < num; v++)
+        for (int j = 0; j < 4; j++) y[(size_t)v * (size_t)m->rows + (size_t)(r + j)] = _mm512_reduce_add_ps(sums[v][j]);
+}
+
+FOR_AVX512 static void avx512_bf16(const Matrix *m, const float *x, int n, float *y) {
+    if (m->cols % 16 || m->rows % 4) {
+        avx2_kernels.bf16(m, x, n, y);
+        return;
+    }
+    int tile = FIRST_CACHE / 4 / m->cols * 4;
+    if (tile < 4) tile = 4;
+    size_t rows = (size_t)m->rows, cols = (size_t)m->cols;
+    for (int first = 0; first < m->rows; first += tile) { /* rows that stay in the first cache while all vectors pass */
+        int past = first + tile < m->rows ? first + tile : m->rows, v = 0;
+        for (; v + 4 <= n; v += 4)
+            for (int r = first; r < past; r += 4) rows_of_bf16(m, r, x + (size_t)v * cols, 4, y + (size_t)v * rows);
+        for (; v < n; v++)
+            for (int r = first; r < past; r += 4) rows_of_bf16(m, r, x + (size_t)v * cols, 1, y + (size_t)v * rows);
+    }
+}
+
+INLINE void rows_of_int8(const Matrix *m, int r, const Rounded *x, int first, int num, float *y) {
+    size_t cols = (size_t)m->cols;
+    const int8_t *w = (const int8_t *)m->numbers + (size_t)r * cols;
+    const int16_t *numbers = x->numbers + (size_t)first * cols;
+    __m512i sums[MOST_VECTORS][4];
+    for (int v = 0; v < num; v++)
+        for (int j = 0; j < 4; j++) sums[v][j] = _mm512_setzero_si512();
+    for (size_t i = 0; i < cols; i += 32) {
+        __m512i own[4];
+        for (int j = 0; j < 4; j++) own[j] = thirty_two_int8(w + (size_t)j * cols + i);
+        for (int v = 0; v < num; v++) {
+            __m512i xi = _mm512_loadu_si512(numbers + (size_t)v * cols + i);
+            for (int j = 0; j < 4; j++) sums[v][j] = _mm512_dpwssd_epi32(sums[v][j], own[j], xi);
+        }
+    }
+    __m128 scales = four_bf16(m->scales + r);
+    for (int v = 0; v < num; v++) {
+        __m128 whole = _mm_cvtepi32_ps(four_sums(sums[v][0], sums[v][1], sums[v][2], sums[v][3]));
+        _mm_storeu_ps(y + (size_t)(first + v) * (size_t)m->rows + r, _mm_mul_ps(_mm_mul_ps(whole, scales), _mm_set1_ps(x->scales[first + v])));
+    }
+}
+
+FOR_AVX512 static void avx512_int8(const Matrix *m, const Rounded *x, int n, float *y) {
+    int fours = m->rows / 4 * 4, tile = FIRST_CACHE / 2 / m->cols / 4 * 4;
+    if (tile < 4) tile = 4;
+    for (int first = 0; first < fours; first += tile) {
+        int past = first + tile < fours ? first + tile : fours, v = 0;
+        for (; v + 4 <= n; v += 4)
+            for (int r = first; r < past; r += 4) rows_of_int8(m, r, x, v, 4, y);
+        for (; v < n; v++)
+            for (int r = first; r < past; r += 4) rows_of_int8(m, r, x, v, 1, y);
+    }
+    for (int r = fours; r < m->rows; r++) { /* the last one to three */
+        const int8_t *w = (const int8_t *)m->numbers + (size_t)r * (size_t)m->cols;
+        for (int v = 0; v < n; v++) {
+            __m512i sum = _mm512_setzero_si512();
+            for (int i = 0; i < m->cols; i += 32)
+                sum = _mm512_dpwssd_epi32(sum, thirty_two_int8(w + i), _mm512_loadu_si512(x->numbers + (size_t)v * (size_t)m->cols + i));
+            y[(size_t)v * (size_t)m->rows + (size_t)r] = (float)_mm512_reduce_add_epi32(sum) * from_bf16(m->scales[r]) * x->scales[v];
+        }
+    }
+}
+
+/* x as 256 high + low with both in 8 bits, and what the low parts come to when each of their weights stands 8 too high: minus 8 times x, four
+   numbers at a time. high and low have cols numbers a vector, eights a quarter of that. */
+typedef struct {
+    int8_t *high, *low;
+    int32_t *eights;
+} Parts;
+
+FOR_AVX512 static Parts take_apart(const Rounded *x, size_t count) {
+    Parts parts = {x->parts, (int8_t *)x->parts + count, (int32_t *)((int8_t *)x->parts + 2 * count)};
+    for (size_t i = 0; i < count; i += 32) {
+        __m512i numbers = _mm512_loadu_si512(x->numbers + i);
+        __m512i high = _mm512_srai_epi16(_mm512_add_epi16(numbers, _mm512_set1_epi16(128)), 8); /* numbers leave room for that */
+        __m256i low = _mm512_cvtepi16_epi8(numbers); /* the low 8 bits as a number from -128 to 127 */
+        _mm256_storeu_si256((__m256i *)(parts.high + i), _mm512_cvtepi16_epi8(high));
+        _mm256_storeu_si256((__m256i *)(parts.low + i), low);
+        __m512i pairs = _mm512_madd_epi16(numbers, _mm512_set1_epi16(-8));
+        __m256i fours = _mm512_cvtepi64_epi32(_mm512_add_epi32(pairs, _mm512_srli_epi64(pairs, 32)));
+        _mm256_storeu_si256((__m256i *)(parts.eights + i / 4), fours);
+    }
+    return parts;
+}
+
+/* What one row gives; two groups of weights at a time. */
+INLINE float row_of_int4(const uint8_t *w, const uint16_t *scales, const Parts *x, size_t at, int cols) {
+    const __m512i low_bits = _mm512_set1_epi8(15);
+    __m512 total = _mm512_setzero_ps();
+    for (int i = 0; i < cols; i += 2 * GROUP) {
+        __m512i both = _mm512_permutexvar_epi64(_mm512_set_epi64(3, 2, 3, 2, 1, 0, 1, 0), _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(w + i / 2))));
+        __m512i numbers = _mm512_and_si512(_mm512_mask_srli_epi16(both, 0xFF00FF00, both, 4), low_bits); /* a group's high halves after its low ones */
+        __m512i low = _mm512_dpbusd_epi32(_mm512_loadu_si512(x->eights + (at + (size_t)i) / 4), numbers, _mm512_loadu_si512(x->low + at + i));
+        __m512i high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), numbers, _mm512_loadu_si512(x->high + at + i));
+        __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(low, _mm512_slli_epi32(high, 8)));
+        __m512 first = _mm512_set1_ps(from_bf16(scales[i / GROUP])), second = _mm512_set1_ps(from_bf16(scales[i / GROUP + 1]));
+        total = _mm512_fmadd_ps(sum, _mm512_mask_blend_ps(0xFF00, first, second), total);
+    }
+    return _mm512_reduce_add_ps(total);
+}
+
+FOR_AVX512 static void avx512_int4(const Matrix *m, const Rounded *x, int n, float *y) {
+    int cols = m->cols, groups = cols / GROUP;
+    if (groups % 2) {
+        avx2_kernels.int4(m, x, n, y);
+        return;
+    }
+    Parts parts = take_apart(x, (size_t)n * (size_t)cols);
+    for (int r = 0; r < m->rows; r++) {
+        const uint8_t *w = (const uint8_t *)m->numbers + (size_t)r * (size_t)cols / 2;
+        const uint16_t *scales = m->scales + (size_t)r * (size_t)groups;
+        for (int v = 0; v < n; v++) y[(size_t)v * (size_t)m->rows + (size_t)r] = row_of_int4(w, scales, &parts, (size_t)v * (size_t)cols, cols) * x->scales[v];
+    }
+}
+
+/* Two rows at a time, their numbers side by side. */
+FOR_AVX512 static void avx512_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums) {
+    __m512i s[4]; /* columns 0-7 and 16-23, 8-15 and 24-31, and so on */
+    for (int j = 0; j < 4; j++) s[j] = _mm512_setzero_si512();
+    for (int i = 0; i < num_used; i += 2) {
+        int32_t first = used[i], second = i + 1 < num_used ? used[i + 1] : first;
+        __m512i both = _mm512_set1_epi32((int32_t)((uint16_t)x[first] | (uint32_t)(uint16_t)(i + 1 < num_used ? x[second] : 0) << 16));
+        const int8_t *a = w + (size_t)first * (size_t)cols, *b = w + (size_t)second * (size_t)cols;
+        for (int j = 0; j < 2; j++) {
+            __m256i wa = _mm256_loadu_si256((const __m256i *)(a + 32 * j)), wb = _mm256_loadu_si256((const __m256i *)(b + 32 * j));
+            s[2 * j] = _mm512_dpwssd_epi32(s[2 * j], both, _mm512_cvtepi8_epi16(_mm256_unpacklo_epi8(wa, wb)));
+            s[2 * j + 1] = _mm512_dpwssd_epi32(s[2 * j + 1], both, _mm512_cvtepi8_epi16(_mm256_unpackhi_epi8(wa, wb)));
+        }
+    }
+    for (int j = 0; j < 2; j++) {
+        _mm512_storeu_si512(sums + 32 * j, _mm512_shuffle_i64x2(s[2 * j], s[2 * j + 1], 0x44));
+        _mm512_storeu_si512(sums + 32 * j + 16, _mm512_shuffle_i64x2(s[2 * j], s[2 * j + 1], 0xEE));
+    }
+}
+
+const Kernels avx512_kernels = {avx512_bf16, avx512_int8, avx512_int4, avx512_sum_rows};
+int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+
+#else
+const Kernels avx512_kernels = {0};
+int has_avx512(void) { return 0; }
+#endif
