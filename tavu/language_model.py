@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does wit
     from tavu.model_file import Model
 
 Engine = Literal["native", "torch"]
+SEEDS_APART = 1_000_000
+"""Of a story and its next try, so that stories of neighbouring seeds have tries of their own."""
 
 
 def load(path: str | Path, *, device: str = "cpu", engine: Engine | None = None) -> "LanguageModel":
@@ -124,27 +126,44 @@ class LanguageModel:
         return chat_prompt(messages).encode() + MARK
 
     def write_to_order(
-        self, request: Request, config: SamplingConfig, *, opening: str = "", count: int = 1, best_of: int = 1, force_words: bool = False
+        self,
+        request: Request,
+        config: SamplingConfig,
+        *,
+        opening: str = "",
+        count: int = 1,
+        tries: int = 1,
+        best_of: int = 1,
+        force_words: bool = False,
     ) -> list[Written]:
         """`count` stories that a request asks for, each going on from an opening of its own; see `write`.
 
-        With best_of, each is the one of so many that obeys most of the request, and of these the likeliest by bits per byte.
+        With tries, each that lacks something of the request that a rule can see is written anew, so many times in all at most, and the one that obeys
+        most is kept. With best_of, each is the one of so many that obeys most, and of these the likeliest by bits per byte.
         With force_words its words come for sure, put in where they cost least. Raises TavuError as read_before.
         """
         prompt = self.read_before(request) + opening.encode()
-        if force_words:
+
+        def draw(seed: int, count: int) -> list[Written]:
+            if not force_words:
+                return self.write(prompt, replace(config, seed=seed), count=count)
             from tavu.evaluation.forced_words import write_with_words
 
             missing = [word for word in request.words if not has_word(words_of(opening), word)]
-            seeds = range(config.seed, config.seed + count * best_of)
-            drafts = [write_with_words(self.network, prompt, missing, replace(config, seed=seed)) for seed in seeds]
-        else:
-            drafts = self.write(prompt, config, count=count * best_of)
-        if best_of == 1:
-            return drafts
-        texts = [opening + draft.text for draft in drafts]
-        scores = [(obedience(request, text).share, -self._cost(prompt, draft)) for text, draft in zip(texts, drafts, strict=True)]
-        return [drafts[max(range(i, i + best_of), key=scores.__getitem__)] for i in range(0, len(drafts), best_of)]
+            return [write_with_words(self.network, prompt, missing, replace(config, seed=seed + i)) for i in range(count)]
+
+        def share_obeyed(draft: Written) -> float:
+            return obedience(request, opening + draft.text).share
+
+        drafts = draw(config.seed, count * best_of)
+        if best_of > 1:
+            scores = [(share_obeyed(draft), -self._cost(prompt, draft)) for draft in drafts]
+            drafts = [drafts[max(range(i, i + best_of), key=scores.__getitem__)] for i in range(0, len(drafts), best_of)]
+        for number in range(1, tries):
+            for i, draft in enumerate(drafts):
+                if share_obeyed(draft) < 1:
+                    drafts[i] = max(draft, *draw(config.seed + number * SEEDS_APART + i, 1), key=share_obeyed)
+        return drafts
 
     def read_before(self, request: Request) -> bytes:
         """What the model reads before a story that a request asks for. Raises TavuError when it was not fine-tuned on such."""

@@ -16,7 +16,7 @@ from tavu.model.transformer import Linear, Transformer
 from tavu.model.words import WordModel
 from tavu.quantized import can_quantize, dequantize, fits, quantize
 from tavu.recipe import to_tables
-from tavu.stored_model import FORMAT, KEY, SCALES, StoredTensor, open_model
+from tavu.stored_model import FORMAT, KEY, SCALES, UNFIT, StoredTensor, open_model
 from tavu.tensor_file import write_tensors
 
 Model = Megabyte | WordModel
@@ -56,7 +56,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
     quantized = {name for name in wanted if name + SCALES in stored.tensors}
     if odd := sorted(stored.tensors.keys() ^ (wanted.keys() | {name + SCALES for name in quantized})):
         said = "unknown" if odd[0] in stored.tensors else "missing"
-        raise TavuError(f"{stored.file}: the weights do not fit its config ({odd[0]} is {said}). The file is damaged.")
+        raise TavuError(f"{stored.file}: the weights do not fit its config ({odd[0]} is {said}). {UNFIT}")
     weights = {name: _as_torch(tensor) for name, tensor in stored.tensors.items()}
     for name, tensor in wanted.items():
         if name in quantized and fits(weights[name], weights[name + SCALES], tensor.shape):

@@ -19,6 +19,7 @@ from tavu.config import ModelConfig
 from tavu.errors import TavuError
 from tavu.recipe import to_model_config
 
+UNFIT = "The file is damaged, or another version of tavu wrote it: copy it again, train it again, or use that version."
 FORMAT = 2
 """Raised by one when files change so that older versions of tavu would misread them. 2: weights may be quantized; 1 is read as it is."""
 MODEL_NAME = "model.safetensors"
@@ -128,4 +129,4 @@ def _config(file: Path, table: dict[str, Any]) -> ModelConfig:
     try:
         return to_model_config(table)
     except TavuError as error:
-        raise TavuError(f"{file}: its config is not one of this version ({error}) The file is damaged; copy or train it again.") from None
+        raise TavuError(f"{file}: its config is not one of this version ({error}) {UNFIT}") from None

@@ -19,7 +19,7 @@ from tavu.data.tales import tell_many
 from tavu.model.patching import read_words
 from tavu.model.words import NOBODY
 from tavu.model_file import Model, build_model
-from tavu.vocabulary import END, NUM_IDS
+from tavu.vocabulary import END, MARK_ID, NUM_IDS
 
 settings.register_profile("tavu", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tavu")
@@ -125,7 +125,7 @@ def either_model(request) -> Model:
 
 @pytest.fixture(scope="session")
 def make_ids():
-    """The function (rows, T) -> ids (rows, T) of text, each row from another place, with ENDs and a byte 0 among them."""
+    """The function (rows, T) -> ids (rows, T) of text, each row from another place, with ENDs, a byte 0 and a mark among them."""
 
     def ids_of_text(rows: int, num_ids: int):
         text = TEXT * (1 + (rows * 37 + num_ids) // len(TEXT))
@@ -133,6 +133,7 @@ def make_ids():
         for row in range(1, rows):
             ids[row, (5 * row) % num_ids] = END
             ids[row, (5 * row + 7) % num_ids] = 0
+            ids[row, (5 * row + 18) % num_ids] = MARK_ID
         return ids
 
     return ids_of_text

@@ -20,7 +20,10 @@ def generate(
     sentence: Annotated[str | None, typer.Option(help="A sentence that is to stand in it.")] = None,
     insist: Annotated[float | None, typer.Option(help="How much it presses what was asked for: 1 as it has learned.  [default: 1.5]")] = None,
     force_words: Annotated[bool, typer.Option("--force-words", help="Put the words in for sure, where they cost least; slower.")] = False,
-    best_of: Annotated[int, typer.Option(help="Write so many, and show the one that obeys most and is likeliest.")] = 1,
+    tries: Annotated[
+        int | None, typer.Option(help="Write anew, so often in all, while something asked for is missing.  [default: 4; 1 where PyTorch writes]")
+    ] = None,
+    best_of: Annotated[int, typer.Option(help="Write so many in any case, and show the one that obeys most and is likeliest.")] = 1,
     max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = 2048,
     temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = 0.8,
     top_k: Annotated[int | None, typer.Option(help="Draw from the K likeliest bytes only.")] = None,
@@ -41,7 +44,7 @@ def generate(
     from dataclasses import asdict
 
     from tavu.cli.json_line import print_json_line
-    from tavu.cli.request import insistence, read_request, refuse_unknown_features
+    from tavu.cli.request import insistence, read_request, refuse_unknown_features, tries_for
     from tavu.config import SamplingConfig, check
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import obedience
@@ -51,7 +54,7 @@ def generate(
 
     check(count >= 1, "count", count, "1 or more.")
     asked = {"words": words, "features": features, "summary": summary, "sentence": sentence}
-    request = read_request({field: value for field, value in asked.items() if value is not None}, best_of, force_words)
+    request = read_request({field: value for field, value in asked.items() if value is not None}, tries, best_of, force_words)
     pressing = insistence(insist, request)
     config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()), insist=pressing)
     begin = _read_prompt(prompt, prompt_file)
@@ -68,10 +71,11 @@ def generate(
         config = replace(config, valid_utf8=False)
         if sys.stdout.isatty() and not as_json:
             raise TavuError("This model writes raw bytes, which a terminal cannot show. Send them to a file, as in `tavu generate ... > out.bin`.")
+    tries = tries_for(tries, request, best_of, loaded.engine)
     opening = _as_text(begin) if loaded.is_text and loaded.records in (None, "stories") else ""
     shown = showable if sys.stdout.isatty() else str  # a model that has learned little may write what takes a terminal apart
 
-    if loaded.is_text and count == 1 and best_of == 1 and not (force_words or as_json):
+    if loaded.is_text and count == tries == best_of == 1 and not (force_words or as_json):
         read = loaded.read_for(begin) if request is None else loaded.read_before(request) + begin
         print(shown(opening), end="", flush=True)
         for piece in stream(loaded.writer, read, config):
@@ -81,7 +85,7 @@ def generate(
     if request is None:
         written = loaded.write(loaded.read_for(begin), config, count=count)
     else:
-        written = loaded.write_to_order(request, config, opening=opening, count=count, best_of=best_of, force_words=force_words)
+        written = loaded.write_to_order(request, config, opening=opening, count=count, tries=tries, best_of=best_of, force_words=force_words)
     if as_json:
         texts = [{"text": w.text, "num_bytes": len(w.content), "bytes_per_second": w.bytes_per_second, "stopped": w.stopped} for w in written]
         if request is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from tavu.config import WordPatchConfig
 from tavu.errors import TavuError
 from tavu.model.rows import NUM_HINTS, RowRanges, row_ranges
-from tavu.stored_model import GROUP, SCALES, StoredModel, StoredTensor
+from tavu.stored_model import GROUP, SCALES, UNFIT, StoredModel, StoredTensor
 from tavu.vocabulary import NUM_IDS
 
 BF16, INT8, INT4 = range(3)
@@ -40,13 +40,13 @@ class Weights:
             tensor = self._take(name, dtype, shape)
             self.vectors[name] = as_float(tensor.numbers) if dtype == "BF16" else tensor.numbers
         if self.left:
-            raise self._damaged(f"the weights do not fit its config ({min(self.left)} is unknown)")
+            raise TavuError(f"{stored.file}: the weights do not fit its config ({min(self.left)} is unknown). {UNFIT}")
         if self.config.lexicon_words:
             self._check_lexicon(self.vectors["lexicon.spellings"], self.vectors["lexicon.lengths"])
 
     def _take(self, name: str, dtype: str, shape: tuple[int, ...]) -> StoredTensor:
         if name not in self.left:
-            raise self._damaged(f"the weights do not fit its config ({name} is missing)")
+            raise TavuError(f"{self.file}: the weights do not fit its config ({name} is missing). {UNFIT}")
         tensor = self.left.pop(name)
         if tensor.dtype != dtype or tensor.numbers.shape != shape:
             raise self._damaged(f"{name} is {tensor.dtype} {list(tensor.numbers.shape)}, expected {dtype} {list(shape)}")

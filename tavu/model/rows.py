@@ -6,7 +6,7 @@ from tavu.config import WordPatchConfig
 
 _PHRASE = 32
 NUM_HINTS = 2
-"""What speaks for a word to come again: see find_hints in patching.py."""
+"""What speaks for a word to come again: see find_hints in repeats.py."""
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,25 @@ def test_best_of_takes_the_one_that_obeys_most(tuned, monkeypatch):
     assert best.text == wanted
 
 
+def test_it_tries_again_while_something_is_missing(tuned, monkeypatch):
+    from tavu.config import SamplingConfig
+    from tavu.data.records import Request
+    from tavu.generation.writing import Written
+
+    model, seeds = package.load(tuned), []
+
+    def write(_prompt, config, count):
+        seeds.append(config.seed)
+        texts = {0: "An oak.", 1: "A cat and an oak.", 1_000_000: "A dog.", 2_000_000: "The end: oaks, cats.", 3_000_000: "Never asked for."}
+        return [Written(texts[config.seed + i].encode(), "end", 0.1) for i in range(count)]
+
+    monkeypatch.setattr(model, "write", write)
+    request, config = Request(words=("oak", "cat")), SamplingConfig()
+    assert [draft.text for draft in model.write_to_order(request, config, count=2, tries=4)] == ["The end: oaks, cats.", "A cat and an oak."]
+    assert seeds == [0, 1_000_000, 2_000_000]
+    assert model.write_to_order(request, config, tries=2)[0].text == "An oak."
+
+
 def test_mistakes(refused, tuned, run_folder, records, tmp_path):
     assert refused("generate", run_folder, "--words", "oak").startswith(
         f"{run_folder / 'model.safetensors'} was not taught to follow requests. Teach it"
@@ -98,6 +117,9 @@ def test_mistakes(refused, tuned, run_folder, records, tmp_path):
     assert "It knows: Dialogue" in refused("generate", tuned, "--features", "xyzzy")
     assert refused("generate", tuned, "--best-of", 3).startswith("--best-of chooses by what was asked for, and nothing was.")
     assert refused("generate", tuned, "--words", "oak", "--best-of", 0) == "best_of is 0, expected 1 or more."
+    assert refused("generate", tuned, "--words", "oak", "--tries", 0) == "tries is 0, expected 1 or more."
+    assert refused("generate", tuned, "--tries", 2).startswith("--tries chooses by what was asked for, and nothing was.")
+    assert refused("generate", tuned, "--words", "oak", "--tries", 2, "--best-of", 2).endswith("Give one of them.")
     (tmp_path / "bad.jsonl").write_text('{"story": "x"}\n')
     assert "and all were skipped" in refused("finetune", run_folder, tmp_path / "bad.jsonl", "--steps", 1, "--out", tmp_path / "run")
     assert refused("finetune", "nowhere", records).startswith("There is no model 'nowhere'")

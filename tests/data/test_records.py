@@ -55,7 +55,7 @@ def test_fields_of_the_real_data_in_their_order():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("Once upon a time", "it begins with 'Once upon a time', expected a field"),
+        ("Once upon a time", r"it begins with 'Once upon a time', expected a field, as in Words: oak, quit \(`tavu instruct-data` makes records"),
         ("Words: oak", "it has no field Story:"),
         ("Story: Once.", "nothing that was asked for"),
         ("Words: oak\nWords: elm\nStory: Once.", "it has the field Words: twice"),
