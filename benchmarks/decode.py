@@ -2,10 +2,11 @@
 
 A tavu model is named; its peers have random weights, on which their speed does not depend: MEGABYTE-pytorch about its size, and a Llama over 4,096
 subwords of 3.96 bytes (what BPE makes of TinyStories), six layers of 256, the rival of benchmarks/race.py, which after the same minutes of training
-costs more bits per byte than tavu's model: so it is no larger than it would have to be. It runs in transformers with its cache, and in llama.cpp.
+costs more bits per byte than tavu's model: so it is no larger than it would have to be. It runs in transformers with its cache, in llama.cpp, and
+in onnxruntime.
 Peers that are not installed are left out. The last line is JSON, which --out also keeps.
 
-    pip install -e '.[benchmarks]' llama-cpp-python gguf
+    pip install -e '.[benchmarks]' llama-cpp-python gguf onnxruntime-genai onnx onnx-ir
     python benchmarks/decode.py stories --rounds 3 --out records/decode.json
 """
 
@@ -172,6 +173,41 @@ def llama_cpp(file: str, folder: Path, kind: str) -> Speeds:
     return timed(write, BATCH)
 
 
+def onnxruntime_llama(file: str, folder: Path, precision: str) -> Speeds:
+    import onnxruntime_genai as lib
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    source, built = folder / "llama", folder / f"onnx-{precision}"
+    if not built.exists():
+        llama = _llama()
+        llama.save_pretrained(source)
+        llama.generation_config.save_pretrained(source)
+        words = Tokenizer(models.WordLevel({str(i): i for i in range(VOCABULARY)}, unk_token="0"))  # the builder wants one
+        PreTrainedTokenizerFast(tokenizer_object=words, unk_token="0", bos_token="1", eos_token="2").save_pretrained(source)
+        build = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", source, "-o", built, "-p", precision, "-e", "cpu"]
+        products = ["--extra_options", "int4_accuracy_level=4"] if precision == "int4" else []  # of whole numbers
+        subprocess.run([*build, "-c", folder / "cache", *products], check=True, capture_output=True)
+        settings = json.loads((built / "genai_config.json").read_text())
+        settings["model"]["decoder"]["session_options"] |= {"intra_op_num_threads": 1, "inter_op_num_threads": 1}
+        (built / "genai_config.json").write_text(json.dumps(settings))
+    model, num_tokens = lib.Model(str(built)), round(NUM_BYTES / BYTES_PER_TOKEN)
+
+    def write(count: int) -> int:
+        """Greedy, 32 at once, which is the most it takes."""
+        for first in range(0, count, 32):
+            size = min(32, count - first)
+            parameters = lib.GeneratorParams(model)
+            parameters.set_search_options(min_length=4 + num_tokens, max_length=4 + num_tokens, batch_size=size)
+            generator = lib.Generator(model, parameters)
+            generator.append_tokens([[1, 1, 1, 1]] * size)
+            for _ in range(num_tokens):
+                generator.generate_next_token()
+        return round(num_tokens * count * BYTES_PER_TOKEN)
+
+    return timed(write, BATCH)
+
+
 CONTENDERS: dict[str, Callable[[str, Path], Speeds]] = {
     "tavu engine, 16 bits": lambda file, folder: tavu_engine(file, folder, "native"),
     "tavu engine, 8 bits": lambda file, folder: tavu_engine(str(folder / "8.safetensors"), folder, "native"),
@@ -181,6 +217,8 @@ CONTENDERS: dict[str, Callable[[str, Path], Speeds]] = {
     "Llama, transformers": transformers_llama,
     "Llama, llama.cpp Q8_0": lambda file, folder: llama_cpp(file, folder, "Q8_0"),
     "Llama, llama.cpp Q4_0": lambda file, folder: llama_cpp(file, folder, "Q4_0"),
+    "Llama, onnxruntime, 32 bits": lambda file, folder: onnxruntime_llama(file, folder, "fp32"),
+    "Llama, onnxruntime, 4 bits": lambda file, folder: onnxruntime_llama(file, folder, "int4"),
 }
 
 
@@ -220,11 +258,31 @@ def cache_bandwidth() -> float:
     return best
 
 
+def draw(table: dict[str, Speeds], path: Path) -> None:
+    """Bits per byte against bytes a second, of those whose bits per byte were told: the best are at the lower right."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xscale="log", xlabel="bytes a second, one text, one thread", ylabel="bits per byte of unseen text")
+    for name, row in table.items():
+        if "bpb" in row:
+            is_ours = name.startswith("tavu")
+            axes.plot(row["one"], row["bpb"], "o", color="C0" if is_ours else "C1")
+            axes.annotate(name, (row["one"], row["bpb"]), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
+    axes.margins(0.12, 0.15)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(alpha=0.3, which="both")
+    figure.savefig(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="A tavu model of words, not quantized.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=list(CONTENDERS))
+    parser.add_argument("--bpb", action="append", default=[], metavar="NAME=BPB", help="Bits per byte of a contender, told for the picture.")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--run", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -251,11 +309,15 @@ def main() -> None:
                 else:
                     measured[name].append(json.loads(done.stdout.splitlines()[-1]))
         sizes |= {f"Llama, llama.cpp {path.stem}": path.stat().st_size for path in folder.glob("*.gguf")}
+        for bits, precision in ((32, "fp32"), (4, "int4")):
+            sizes[f"Llama, onnxruntime, {bits} bits"] = sum(path.stat().st_size for path in folder.glob(f"onnx-{precision}/model.onnx*"))
         first_byte = statistics.median(seconds_to_first_byte(str(folder / "8.safetensors")) for _ in range(7))
     table = {
         name: {key: statistics.median(speeds[key] for speeds in runs) for key in runs[0]} | {"file_mb": sizes.get(name, 0) / 1e6}
         for name, runs in measured.items()
     }
+    for name, _, bpb in (told.rpartition("=") for told in arguments.bpb):
+        table[name]["bpb"] = float(bpb)
     print(f"{'':24} one text    {BATCH} texts      memory     file")
     for name, row in table.items():
         many = f"{row['many']:9,.0f}" if "many" in row else "        -"
@@ -264,6 +326,7 @@ def main() -> None:
     print(f"First byte from the shell after {first_byte:.2f} s (median of 7). The cache gives {result['cache_bandwidth'] / 1e9:.0f} GB/s.")
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+        draw(table, arguments.out.with_suffix(".png"))
     print(json.dumps(result))
 
 

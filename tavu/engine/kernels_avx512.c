@@ -3,6 +3,7 @@
 
 #if defined(__GNUC__) && defined(__x86_64__)
 #include <immintrin.h>
+#include <string.h>
 #define FOR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")))
 #define INLINE FOR_AVX512 static inline __attribute__((always_inline))
 
@@ -14,6 +15,15 @@ INLINE __m128i four_sums(__m512i a, __m512i b, __m512i c, __m512i d) {
     __m512i sums = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd)); /* a, b, c, d in each quarter */
     __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64(sums, 1));
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+INLINE __m128 four_totals(const __m512 *x) {
+    __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
+    __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
+    __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd)), high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    __m512 totals = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(totals), _mm512_extractf32x8_ps(totals, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
 }
 
 INLINE __m128 four_bf16(const uint16_t *w) { return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)w)), 16)); }
@@ -39,8 +49,7 @@ INLINE void rows_of_bf16(const Matrix *m, int r, const float *x, int num, float 
             for (int j = 0; j < 4; j++) sums[v][j] = _mm512_fmadd_ps(own[j], xi, sums[v][j]);
         }
     }
-    for (int v = 0; v < num; v++)
-        for (int j = 0; j < 4; j++) y[(size_t)v * (size_t)m->rows + (size_t)(r + j)] = _mm512_reduce_add_ps(sums[v][j]);
+    for (int v = 0; v < num; v++) _mm_storeu_ps(y + (size_t)v * (size_t)m->rows + r, four_totals(sums[v]));
 }
 
 FOR_AVX512 static void avx512_bf16(const Matrix *m, const float *x, int n, float *y) {
@@ -125,34 +134,68 @@ FOR_AVX512 static Parts take_apart(const Rounded *x, size_t count) {
     return parts;
 }
 
-/* What one row gives; two groups of weights at a time. */
-INLINE float row_of_int4(const uint8_t *w, const uint16_t *scales, const Parts *x, size_t at, int cols) {
-    const __m512i low_bits = _mm512_set1_epi8(15);
-    __m512 total = _mm512_setzero_ps();
-    for (int i = 0; i < cols; i += 2 * GROUP) {
-        __m512i both = _mm512_permutexvar_epi64(_mm512_set_epi64(3, 2, 3, 2, 1, 0, 1, 0), _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(w + i / 2))));
-        __m512i numbers = _mm512_and_si512(_mm512_mask_srli_epi16(both, 0xFF00FF00, both, 4), low_bits); /* a group's high halves after its low ones */
-        __m512i low = _mm512_dpbusd_epi32(_mm512_loadu_si512(x->eights + (at + (size_t)i) / 4), numbers, _mm512_loadu_si512(x->low + at + i));
-        __m512i high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), numbers, _mm512_loadu_si512(x->high + at + i));
-        __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(low, _mm512_slli_epi32(high, 8)));
-        __m512 first = _mm512_set1_ps(from_bf16(scales[i / GROUP])), second = _mm512_set1_ps(from_bf16(scales[i / GROUP + 1]));
-        total = _mm512_fmadd_ps(sum, _mm512_mask_blend_ps(0xFF00, first, second), total);
+/* The scales of two groups of weights, each for the eight sums of its group. */
+INLINE __m512 two_scales(const uint16_t *scales) {
+    int32_t pair;
+    memcpy(&pair, scales, sizeof pair);
+    __m512i both = _mm512_set1_epi32(pair), second = _mm512_and_si512(both, _mm512_set1_epi32((int32_t)0xFFFF0000));
+    return _mm512_castsi512_ps(_mm512_mask_slli_epi32(second, 0x00FF, both, 16));
+}
+
+/* So many rows, 4 or 1, from r on times num vectors; two groups of weights at a time. rows and num are known as this is compiled. */
+INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, const Parts *parts, int first, int num, float *y) {
+    const __m512i low_bits = _mm512_set1_epi8(15), halves = _mm512_set_epi64(3, 2, 3, 2, 1, 0, 1, 0);
+    size_t cols = (size_t)m->cols;
+    const uint8_t *w = (const uint8_t *)m->numbers + (size_t)r * cols / 2;
+    const uint16_t *scales = m->scales + (size_t)r * (cols / GROUP);
+    __m512 totals[MOST_VECTORS][4];
+    for (int v = 0; v < num; v++)
+        for (int j = 0; j < rows; j++) totals[v][j] = _mm512_setzero_ps();
+    for (size_t i = 0; i < cols; i += 2 * GROUP) {
+        __m512i own[4];
+        __m512 own_scales[4];
+        for (int j = 0; j < rows; j++) { /* a group's high halves after its low ones */
+            __m256i packed = _mm256_loadu_si256((const __m256i *)(w + ((size_t)j * cols + i) / 2));
+            __m512i both = _mm512_permutexvar_epi64(halves, _mm512_castsi256_si512(packed));
+            own[j] = _mm512_and_si512(_mm512_mask_srli_epi16(both, 0xFF00FF00, both, 4), low_bits);
+            own_scales[j] = two_scales(scales + ((size_t)j * cols + i) / GROUP);
+        }
+        for (int v = 0; v < num; v++) {
+            size_t at = (size_t)(first + v) * cols + i;
+            __m512i eights = _mm512_loadu_si512(parts->eights + at / 4), low = _mm512_loadu_si512(parts->low + at), high = _mm512_loadu_si512(parts->high + at);
+            for (int j = 0; j < rows; j++) {
+                __m512i of_low = _mm512_dpbusd_epi32(eights, own[j], low), of_high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), own[j], high);
+                __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(of_low, _mm512_slli_epi32(of_high, 8)));
+                totals[v][j] = _mm512_fmadd_ps(sum, own_scales[j], totals[v][j]);
+            }
+        }
     }
-    return _mm512_reduce_add_ps(total);
+    for (int v = 0; v < num; v++) {
+        float scale = x->scales[first + v], *out = y + (size_t)(first + v) * (size_t)m->rows + r;
+        if (rows == 4)
+            _mm_storeu_ps(out, _mm_mul_ps(four_totals(totals[v]), _mm_set1_ps(scale)));
+        else
+            *out = _mm512_reduce_add_ps(totals[v][0]) * scale;
+    }
 }
 
 FOR_AVX512 static void avx512_int4(const Matrix *m, const Rounded *x, int n, float *y) {
-    int cols = m->cols, groups = cols / GROUP;
-    if (groups % 2) {
+    int fours = m->rows / 4 * 4, tile = FIRST_CACHE / m->cols / 4 * 4;
+    if (m->cols / GROUP % 2) {
         avx2_kernels.int4(m, x, n, y);
         return;
     }
-    Parts parts = take_apart(x, (size_t)n * (size_t)cols);
-    for (int r = 0; r < m->rows; r++) {
-        const uint8_t *w = (const uint8_t *)m->numbers + (size_t)r * (size_t)cols / 2;
-        const uint16_t *scales = m->scales + (size_t)r * (size_t)groups;
-        for (int v = 0; v < n; v++) y[(size_t)v * (size_t)m->rows + (size_t)r] = row_of_int4(w, scales, &parts, (size_t)v * (size_t)cols, cols) * x->scales[v];
+    if (tile < 4) tile = 4;
+    Parts parts = take_apart(x, (size_t)n * (size_t)m->cols);
+    for (int first = 0; first < fours; first += tile) {
+        int past = first + tile < fours ? first + tile : fours, v = 0;
+        for (; v + 4 <= n; v += 4)
+            for (int r = first; r < past; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 4, y);
+        for (; v < n; v++)
+            for (int r = first; r < past; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 1, y);
     }
+    for (int r = fours; r < m->rows; r++) /* the last one to three */
+        for (int v = 0; v < n; v++) rows_of_int4(m, r, 1, x, &parts, v, 1, y);
 }
 
 /* Two rows at a time, their numbers side by side. */
