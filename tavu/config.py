@@ -200,6 +200,9 @@ class TrainConfig:
     """Matrices are updated at every so many steps, from the momentum that every step adds to: most of an update is one and the same for any batch."""
     weight_decay: float = 0.0
     clip_norm: float = 1.0
+    dropout: float = 0.3
+    """Share of what the parts of the model say that is left out in training (set_dropout), once validation has risen while the text is read again
+    and again: only then is there something to fear from learning by heart. 0: never."""
     # the schedule, in fractions of the budget (training/schedule.py)
     warmup_fraction: float = 0.02
     decay_fraction: float = 0.9
@@ -233,6 +236,7 @@ class TrainConfig:
         check(0 <= self.seed < 1 << 63, "train.seed", self.seed, "0 or more, and less than 2 ** 63.")
         check(self.counted_bytes >= 0, "train.counted_bytes", self.counted_bytes, "0 (tables begin at random) or more.")
         check(0 <= self.weight_decay <= 10, "train.weight_decay", self.weight_decay, "a number from 0 to 10.")
+        check(0 <= self.dropout < 1, "train.dropout", self.dropout, "0 (none) to below 1.")
         check(self.clip_norm > 0, "train.clip_norm", self.clip_norm, "more than 0.")
         check(0 <= self.warmup_fraction <= 0.5, "train.warmup_fraction", self.warmup_fraction, "0 to 0.5.")
         check(0 <= self.decay_fraction <= 1 - self.warmup_fraction, "train.decay_fraction", self.decay_fraction, "0 to 1 less the warm-up.")

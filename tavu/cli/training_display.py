@@ -49,6 +49,9 @@ def show(recipe: Recipe, folder: Path, *, resume: bool, command: Sequence[str]) 
                     view.milestone(event)
                     prompt = event.samples[-1][0]
                     options = _asked_for(prompt) if recipe.data.as_records else [prompt]
+                case events.Overfitting():
+                    best = _duration(event.best_seconds)
+                    view.line(f"Validation rises as the text is read again: back to the model after {best}, and on with dropout, its tables at rest.")
                 case events.Stopping():
                     view.line("Stopping: the model is measured and saved; a moment.")
                 case events.Finished():

@@ -40,6 +40,11 @@ class Batches:
         self._rows_up_to = rows_up_to
 
     @property
+    def num_bytes(self) -> int:
+        """Of the documents, all together."""
+        return self._documents.num_bytes
+
+    @property
     def num_starts(self) -> int:
         """S, the rows of an epoch."""
         return int(self._rows_up_to[-1])

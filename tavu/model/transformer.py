@@ -135,6 +135,21 @@ class Place:
         return cached[self.rows, :, : self.mask.size(-1)]
 
 
+class RowDropout(nn.Dropout):
+    """Leaves out whole rows that were read from a table, (..., D), so that nothing comes to rely on one of them alone."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        kept = super().forward(rows.new_ones(rows.shape[:-1])) if self.training and self.p else None
+        return rows if kept is None else rows * kept[..., None]
+
+
+def set_dropout(model: nn.Module, share: float) -> None:
+    """Let a model leave out this share of what its parts say, as long as it is in training (Srivastava et al. 2014, JMLR 15)."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+
+
 class Attention(nn.Module):
     """Causal self-attention with rotary positions and normalized queries and keys; within patches and across their borders if `patch` says so."""
 
@@ -197,6 +212,8 @@ class Transformer(nn.Module):
         super().__init__()
         self.config, self.max_len = config, max_len
         self.blocks = nn.ModuleList(Block(config, patch) for _ in range(config.num_layers))
+        self.dropout = nn.Dropout(0.0)
+        """Of what each part of a block adds, in training; see set_dropout."""
         self.make_rotations(None)
 
     def make_rotations(self, device: torch.device | str | None) -> None:
@@ -207,8 +224,8 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (B, N, D) -> (B, N, D)
         rotation = self.rotation(slice(x.size(1)), x.dtype)
         for block in self.blocks:
-            x = x + block.attention(norm(x), rotation)[0]
-            x = x + block.mlp(norm(x))
+            x = x + self.dropout(block.attention(norm(x), rotation)[0])
+            x = x + self.dropout(block.mlp(norm(x)))
         return x
 
     def attention_maps(self, x: Tensor) -> Tensor:

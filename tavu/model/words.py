@@ -21,7 +21,7 @@ from tavu.model.patching import BEGIN, WordReader, bucket, read_words
 from tavu.model.pointer import Pointer
 from tavu.model.repeats import Repeats, find_hints, find_repeats
 from tavu.model.rows import row_ranges
-from tavu.model.transformer import MLP, Linear, Transformer, norm, soft_cap
+from tavu.model.transformer import MLP, Linear, RowDropout, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
 
 DIFFERS_FROM_PAPER = """\
@@ -65,11 +65,12 @@ class WordEmbedder(nn.Module):
         self.register_buffer("known", known)
         """The hashes of words that have a row of their own, ascending; the others share the last rows. training/counting.py decides it."""
         self.last_ids = nn.Embedding(BEGIN + 1, dim)
+        self.dropout = RowDropout(0.0)
         nn.init.normal_(self.last_ids.weight, std=0.5)
 
     def forward(self, word: Tensor, pair_row: Tensor, last_id: Tensor) -> Tensor:  # all (B, K) -> (B, K, D)
-        read = self.words(self.row(word)) + self.last_ids(last_id)
-        return read if self.pairs is None else read + self.pairs(pair_row)
+        read = self.dropout(self.words(self.row(word))) + self.last_ids(last_id)
+        return read if self.pairs is None else read + self.dropout(self.pairs(pair_row))
 
     def row(self, word: Tensor) -> Tensor:
         """The row of each word, by its hash."""
@@ -86,6 +87,7 @@ class ByteEmbedder(nn.Module):
         ranges, num_orders = row_ranges(config), len(config.phrase_orders)
         self.last_ids = nn.Embedding(BEGIN + 1, dim)
         self.hashed = table(ranges.num_rows, dim, std=0.1)
+        self.dropout = RowDropout(0.0)
         nn.init.normal_(self.last_ids.weight, std=0.5)
         self.unknown = ranges.starts[len(ranges.starts) - num_orders :]
         """The row that all phrases share that have none of their own, for each order."""
@@ -94,7 +96,7 @@ class ByteEmbedder(nn.Module):
         """Whose each row of phrases is: the name of one phrase, or NOBODY's. training/counting.py decides it."""
 
     def forward(self, last_id: Tensor, rows: Tensor, names: Tensor) -> Tensor:  # (..., ), (..., O), (..., O) -> (..., L)
-        return self.last_ids(last_id) + self.hashed(self.own_rows(rows, names)).sum(-2)
+        return self.last_ids(last_id) + self.dropout(self.hashed(self.own_rows(rows, names))).sum(-2)
 
     def own_rows(self, rows: Tensor, names: Tensor) -> Tensor:
         """The rows, but for phrases that are not known: the row of the unknown. Shapes: all (..., O).
@@ -115,12 +117,13 @@ class LocalModel(nn.Module):
         super().__init__()
         level = config.levels[1]
         self.mlps = nn.ModuleList(MLP(level) for _ in range(level.num_layers))
+        self.dropout = nn.Dropout(0.0)
         self.head = Linear(level.dim, NUM_IDS, zero=True)
 
     def forward(self, own: Tensor, context: Tensor, scores: Tensor | None) -> Tensor:  # (..., L), (..., L), (..., V) -> (..., V) float32
         x = norm(own + context + norm(own) * norm(context))
         for mlp in self.mlps:
-            x = x + mlp(norm(x))
+            x = x + self.dropout(mlp(norm(x)))
         logits = self.head(norm(x))
         return soft_cap(logits if scores is None else logits + scores)
 

@@ -48,6 +48,13 @@ class Milestone:
 
 
 @dataclass(frozen=True)
+class Overfitting:
+    """Validation has risen while the text was read again: training goes back to the best model, and goes on guarded (Training.guard)."""
+
+    best_seconds: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """The end: the model file, and what it costs on all of validation (up to a few MB)."""
 
@@ -68,4 +75,4 @@ class Stopping:
     """A signal came: the model is measured and saved, then training ends."""
 
 
-Event = Started | Progress | Milestone | Stopping | Finished
+Event = Started | Progress | Milestone | Overfitting | Stopping | Finished

@@ -20,10 +20,11 @@ from tavu.data.records import MARK
 from tavu.errors import TavuError
 from tavu.files import make_folder
 from tavu.model.repeats import documents
+from tavu.model.transformer import set_dropout
 from tavu.model.words import WordModel
 from tavu.model_file import Model, build_model, load_model
 from tavu.training.counting import begin_from_counts
-from tavu.training.events import Event, Progress, Started, Stopped, Stopping
+from tavu.training.events import Event, Overfitting, Progress, Started, Stopped, Stopping
 from tavu.training.machine import Plan, make_plan, timed
 from tavu.training.milestones import Milestones
 from tavu.training.optimizer import Optimizer
@@ -35,6 +36,8 @@ from tavu.vocabulary import MARK_ID
 
 MEASURING_SHARE = 0.15
 """Of a budget in time, about the most that milestones may take; where it is short, some of them come later or fall together."""
+HAS_RISEN = 1.01
+"""Validation over the best so far, where it is no chance."""
 LOG_SECONDS = 2.0
 """Between two lines of progress."""
 
@@ -76,6 +79,11 @@ class Training:
     log: RunLog
     milestones: Milestones
 
+    def guard(self) -> None:
+        """Go on with dropout, and with tables at rest, where what is rare was learned by heart."""
+        set_dropout(self.model, self.recipe.train.dropout)
+        self.optimizer.tables_rest = True
+
 
 def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of: Loss) -> Training:
     """A training at its start, or where its last save left it; from here on there is something to resume. Errors as train."""
@@ -106,7 +114,10 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     log = RunLog(folder, from_step=counters.step)
     if not resume:
         save_state(folder, model, optimizer, counters)  # a full disk shows at once
-    return Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan))
+    training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan))
+    if counters.overfits:
+        training.guard()
+    return training
 
 
 def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss | None = None) -> Iterator[Event]:
@@ -137,7 +148,7 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             affordable = config.steps is not None or measuring <= MEASURING_SHARE * counters.seconds
             if stopped or (affordable and milestones_reached(fraction, config) > reached):
                 reached = milestones_reached(fraction, config)
-                yield training.milestones.measure(model, counters, fraction)
+                yield from _measured(training, fraction)
                 stopped = stopped or ("early" if _has_stalled(recipe, counters) else None)
                 took = watch.lap() - counters.seconds
                 measuring += took
@@ -152,6 +163,7 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
 
             scale = learning_rate_scale(fraction, config)
             ids = torch.from_numpy(training.batches.batch(step)).to(plan.device)
+            torch.manual_seed(config.seed + step)  # of dropout, so that a resume leaves out the same
             cost = accumulate(forward, ids, plan, loss_of)
             if not math.isfinite(cost):
                 raise TavuError(_not_finite(cost, step, folder))
@@ -168,6 +180,20 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     assert stopped is not None
     save_state(folder, model, training.optimizer, counters)
     yield training.milestones.finish(counters, stopped)
+
+
+def _measured(training: Training, fraction: float) -> Iterator[Event]:
+    """A milestone; and where validation has risen while the text is read again, the way back to the best model, once."""
+    counters, milestones = training.counters, training.milestones
+    milestone = milestones.measure(training.model, counters, fraction)
+    yield milestone
+    assert counters.best_bpb is not None
+    has_risen = milestone.validation.bits_per_byte > HAS_RISEN * counters.best_bpb and milestone.bytes_seen >= training.batches.num_bytes
+    if has_risen and training.recipe.train.dropout and not counters.overfits and fraction < 1:
+        training.model.load_state_dict(load_model(milestones.model_path, training.plan.device)[0].state_dict())
+        counters.overfits = True
+        training.guard()
+        yield Overfitting(counters.best_seconds)
 
 
 def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, plan: Plan, loss_of: Loss) -> float:

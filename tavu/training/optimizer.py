@@ -67,6 +67,8 @@ class Optimizer:
         self.matrices = {name: p for name, p in named.items() if name in blocks}
         self.rest = {name: p for name, p in named.items() if name not in tables | blocks}
         self.step_count = 0
+        self.tables_rest = False
+        """Whether tables stay as they are."""
         self.state: dict[str, Tensor] = {}
         for name, p in self.matrices.items():
             self.state[f"{name}.momentum"] = torch.zeros_like(p)
@@ -81,7 +83,8 @@ class Optimizer:
         self.clip_gradients()
         self.step_matrices(scale * self.config.muon_learning_rate)
         self.step_rest(scale * self.config.adamw_learning_rate)
-        self.step_tables(scale * self.config.table_learning_rate)
+        if not self.tables_rest:
+            self.step_tables(scale * self.config.table_learning_rate)
         for p in (self.matrices | self.rest | self.tables).values():
             p.grad = None
 

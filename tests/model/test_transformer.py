@@ -1,11 +1,13 @@
 """Rotary positions are relative, and the ways to attend agree with a slow, obvious one."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tavu.model.transformer import causal_attention, cross_patch_attention, norm, rotary_table, rotate, soft_cap
+from tavu.model.transformer import RowDropout, causal_attention, cross_patch_attention, norm, rotary_table, rotate, set_dropout, soft_cap
 
 
 def slow_attention(q, k, v, allowed):
@@ -64,3 +66,23 @@ def test_the_norm_has_no_scale_and_the_soft_cap_bends():
     capped = soft_cap(torch.tensor([-1e4, -0.01, 0.0, 0.01, 1e4]))
     assert torch.allclose(capped, torch.tensor([-15.0, -0.01, 0.0, 0.01, 15.0]), atol=1e-5)
     assert soft_cap(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+def test_dropout_leaves_out_whole_rows_and_the_mean_stays():
+    rows, dropout = torch.randn(20000, 3), RowDropout(0.25)
+    kept = dropout(rows)
+    is_kept = (kept != 0).any(-1)
+    torch.testing.assert_close(kept[is_kept], rows[is_kept] / 0.75)
+    assert 0.24 < 1 - is_kept.float().mean() < 0.26
+    assert dropout.eval()(rows) is rows and RowDropout(0.0)(rows) is rows
+
+
+def test_dropout_is_set_in_every_part_and_is_of_training_alone(model, make_ids):
+    model, ids = copy.deepcopy(model).eval(), make_ids(2, model.config.max_seq_len)
+    before = model(ids)
+    set_dropout(model, 0.5)
+    assert torch.equal(model(ids), before)
+    torch.manual_seed(0)
+    assert not torch.equal(model.train()(ids), before)
+    set_dropout(model, 0.0)
+    assert torch.equal(model(ids), before)

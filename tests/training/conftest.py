@@ -38,6 +38,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return build_corpus(["tales:200"], options=SourceOptions(), cache_dir=tmp_path_factory.mktemp("corpora"))
 
 
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """So small that the tiny training reads it twice."""
+    return build_corpus(["tales:5"], options=SourceOptions(), cache_dir=tmp_path_factory.mktemp("corpora"))
+
+
 @pytest.fixture
 def tiny() -> Callable[..., Recipe]:
     """tiny("train.steps=5") is a recipe that trains in a moment."""

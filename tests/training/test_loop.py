@@ -12,7 +12,7 @@ from tavu.data.records import MARK
 from tavu.errors import TavuError
 from tavu.evaluation.ngram import ngram_floors
 from tavu.model_file import load_model
-from tavu.training.events import Finished, Milestone, Progress, Started
+from tavu.training.events import Finished, Milestone, Overfitting, Progress, Started
 from tavu.training.loop import accumulate, completion_loss, in_prompt, train
 from tavu.training.machine import Plan
 from tavu.training.state import load_counters
@@ -79,6 +79,38 @@ def test_a_resume_ends_where_an_uninterrupted_run_does(tiny, corpus, tmp_path, s
     assert told("whole") == told("cut")
 
 
+READ_OFTEN = ("train.steps=160", "train.milestones=16", "train.patience=1", "train.muon_every=1", "train.save_every_steps=1")
+
+
+def test_where_validation_rises_it_goes_back_to_the_best_model_and_goes_on_guarded(tiny, small_corpus, folder):
+    """Five tales, read a dozen times by a model that can learn them by heart."""
+    events = list(train(tiny(*READ_OFTEN), small_corpus, folder))
+    (place,) = (i for i, event in enumerate(events) if isinstance(event, Overfitting))
+    milestones = [event for event in events[:place] if isinstance(event, Milestone)]
+    best = min(milestones, key=lambda m: m.validation.bits_per_byte)
+    assert best.seconds == events[place].best_seconds and milestones[-1].validation.bits_per_byte > 1.01 * best.validation.bits_per_byte
+    assert milestones[-1].bytes_seen >= small_corpus.train.num_bytes
+    assert load_counters(folder).overfits
+
+
+def test_a_guarded_training_that_is_resumed_ends_where_an_uninterrupted_one_does(tiny, small_corpus, tmp_path):
+    list(train(tiny(*READ_OFTEN), small_corpus, tmp_path / "whole"))
+    events = train(tiny(*READ_OFTEN), small_corpus, tmp_path / "cut")
+    while not isinstance(next(events), Overfitting):
+        pass
+    next(events)
+    events.close()
+    assert load_counters(tmp_path / "cut").overfits
+    list(train(tiny(*READ_OFTEN), small_corpus, tmp_path / "cut", resume=True))
+    assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+@pytest.mark.parametrize("settings", [["train.dropout=0"], ["train.steps=5"]])
+def test_a_text_read_once_or_without_dropout_is_not_guarded(tiny, small_corpus, folder, settings):
+    events = list(train(tiny("train.steps=100", "train.milestones=8", *settings), small_corpus, folder))
+    assert not any(isinstance(event, Overfitting) for event in events) and not load_counters(folder).overfits
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_and_keeps_everything(tiny, corpus, folder, number):
     recipe = tiny("train.steps=100000")
@@ -102,7 +134,9 @@ def test_a_finished_run_goes_on_with_a_larger_budget(tiny, corpus, folder):
 
 
 def test_when_validation_gets_worse_the_best_model_is_kept_and_training_stops_early(tiny, corpus, folder):
-    recipe = tiny("train.steps=1500", "train.milestones=60", "train.patience=0.05", "train.table_learning_rate=0.3", "train.decay_fraction=0")
+    recipe = tiny(
+        "train.steps=1500", "train.milestones=60", "train.patience=0.05", "train.table_learning_rate=0.3", "train.decay_fraction=0", "train.dropout=0"
+    )
     small = type(corpus)(corpus.folder, corpus.valid, corpus.train, corpus.report)  # train on little, validate on much
     events = list(train(recipe, small, folder))
     finished, milestones = events[-1], [event for event in events if isinstance(event, Milestone)]
