@@ -254,10 +254,13 @@ def table(records: list[dict]) -> str:
 
 
 def draw(records: list[dict], path: Path) -> None:
-    """Bits per byte against minutes: dots where runs ended, on all documents; the curve of each contender's longest run, on a part of them."""
+    """Bits per byte against minutes, on the machine of the longest race: dots where runs ended, on all documents; the curve of each contender's longest
+    run, on a part of them."""
+    where = max(records, key=lambda r: r["minutes"])["machine"]
+    records = [r for r in records if r["machine"] == where]
     figure = Figure(figsize=(11, 6.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="minutes of training", ylabel="bits per byte of unseen text")
+    axes = figure.add_subplot(title=where, xscale="log", yscale="log", xlabel="minutes of training", ylabel="bits per byte of unseen text")
     ends = {name: {r["minutes"]: r["bpb"] for r in records if r["name"] == name} for name in CONTENDERS}
     for index, (name, by_minutes) in enumerate((name, e) for name, e in ends.items() if e):
         color, is_ours = f"C{index}", name.startswith("tavu")
