@@ -270,8 +270,8 @@ def draw(table: dict[str, Speeds], path: Path) -> None:
         if "bpb" in row:
             is_ours = name.startswith("tavu")
             axes.plot(row["one"], row["bpb"], "o", color="C0" if is_ours else "C1")
-            axes.annotate(name, (row["one"], row["bpb"]), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
-    axes.margins(0.12, 0.15)
+            axes.annotate(name, (row["one"], row["bpb"]), xytext=(4, 4), textcoords="offset points", rotation=50, fontsize=9)
+    axes.margins(0.2, 0.45)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3, which="both")
     figure.savefig(path)
