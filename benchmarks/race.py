@@ -254,8 +254,8 @@ def table(records: list[dict]) -> str:
 
 
 def draw(records: list[dict], path: Path) -> None:
-    """Bits per byte against minutes, on the machine of the longest race: dots where runs ended, on all documents; the curve of each contender's longest
-    run, on a part of them."""
+    """Bits per byte against minutes, on the machine of the longest race: dots where runs ended, on all documents; the curve of each contender's
+    longest run, on a part of them."""
     where = max(records, key=lambda r: r["minutes"])["machine"]
     records = [r for r in records if r["machine"] == where]
     figure = Figure(figsize=(11, 6.5), dpi=130, layout="constrained")
