@@ -81,6 +81,7 @@ WRONG = {
     "negative rate": (lambda: TrainConfig(adamw_learning_rate=-0.1), "train.adamw_learning_rate is -0.1, expected"),
     "infinite rate": (lambda: TrainConfig(table_learning_rate=math.inf), "train.table_learning_rate is inf, expected"),
     "weight decay": (lambda: TrainConfig(weight_decay=-1.0), "train.weight_decay is -1.0, expected"),
+    "dropout": (lambda: TrainConfig(dropout=1.0), "train.dropout is 1.0, expected 0 (none) to below 1."),
     "clip": (lambda: TrainConfig(clip_norm=0.0), "train.clip_norm is 0.0, expected more than 0."),
     "NaN clip": (lambda: TrainConfig(clip_norm=math.nan), "train.clip_norm is nan, expected more than 0."),
     "seed": (lambda: TrainConfig(seed=-1), "train.seed is -1, expected 0 or more"),
