@@ -25,7 +25,7 @@ from tavu.model.words import WordModel
 from tavu.model_file import Model, build_model, load_model
 from tavu.training.counting import begin_from_counts
 from tavu.training.events import Event, Overfitting, Progress, Started, Stopped, Stopping
-from tavu.training.machine import Plan, make_plan, timed
+from tavu.training.machine import Plan, keep_freed_memory, make_plan, timed
 from tavu.training.milestones import Milestones
 from tavu.training.optimizer import Optimizer
 from tavu.training.run_log import RunLog, is_finished
@@ -87,6 +87,7 @@ class Training:
 
 def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of: Loss) -> Training:
     """A training at its start, or where its last save left it; from here on there is something to resume. Errors as train."""
+    keep_freed_memory()
     config = recipe.train
     rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
     batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)

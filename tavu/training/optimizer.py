@@ -3,8 +3,11 @@
 Shapes: matrices (out, in); tables (rows, D), their gradients sparse: only rows that the step touched.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam as torch_adam
 
 from tavu.config import TrainConfig
 from tavu.model.transformer import MLP, Block
@@ -113,22 +116,22 @@ class Optimizer:
             torch._foreach_add_(parameters, list(updates.float().unbind()), alpha=-rate)
 
     def step_rest(self, rate: float) -> None:
-        for name, p in self.rest.items():
-            update = self.adam(p.grad, self.state[f"{name}.mean"], self.state[f"{name}.square"])
-            p.add_(update, alpha=-rate)
+        updated = [(p, self.state[f"{name}.mean"], self.state[f"{name}.square"]) for name, p in self.rest.items()]
+        adam(updated, [p.grad for p in self.rest.values()], self.step_count, rate)
 
     def step_tables(self, rate: float) -> None:
+        """Only the rows that the step touched, which are taken out of their tables for it."""
         for name, p in self.tables.items():
-            rows, values = p.grad.indices()[0], p.grad.values()
-            mean, square = (self.state[f"{name}.{moment}"] for moment in ("mean", "square"))
-            touched_mean, touched_square = mean[rows], square[rows]
-            update = self.adam(values, touched_mean, touched_square)
-            mean[rows], square[rows] = touched_mean, touched_square
-            p.index_add_(0, rows, update, alpha=-rate)
+            rows, whole = p.grad.indices()[0], (p, self.state[f"{name}.mean"], self.state[f"{name}.square"])
+            touched = [tensor.index_select(0, rows) for tensor in whole]
+            adam([touched], [p.grad.values()], self.step_count, rate)
+            for tensor, new in zip(whole, touched, strict=True):
+                tensor.index_copy_(0, rows, new)
 
-    def adam(self, gradient: Tensor, mean: Tensor, square: Tensor) -> Tensor:
-        """Adam's direction (Kingma & Ba 2015, arXiv 1412.6980), the moments brought up to date in place."""
-        mean.lerp_(gradient, 1 - BETAS[0])
-        square.lerp_(gradient.square(), 1 - BETAS[1])
-        corrected = square / (1 - BETAS[1] ** self.step_count)
-        return mean / (1 - BETAS[0] ** self.step_count) / (corrected.sqrt() + EPSILON)
+
+def adam(updated: Sequence[Sequence[Tensor]], gradients: list[Tensor], step_count: int, rate: float) -> None:
+    """One pass of Adam (Kingma & Ba 2015, arXiv 1412.6980), in place, over a parameter, its mean and its square for each gradient."""
+    parameters, means, squares = map(list, zip(*updated, strict=True))
+    steps = torch.full((len(parameters),), step_count - 1.0, device=parameters[0].device).unbind()  # torch counts on by itself
+    rates = {"lr": rate, "beta1": BETAS[0], "beta2": BETAS[1], "weight_decay": 0.0, "eps": EPSILON}
+    torch_adam(parameters, gradients, means, squares, [], list(steps), fused=True, amsgrad=False, maximize=False, **rates)
