@@ -36,7 +36,7 @@ from tavu.files import replace_file
 from tavu.language_model import load
 from tavu.runs import new_recipe, run
 from tavu.training.events import Finished, Milestone
-from tavu.training.machine import processor_name
+from tavu.training.machine import keep_freed_memory, processor_name
 from tavu.training.schedule import learning_rate_scale
 
 RECORDS = Path(__file__).parent.parent / "records"
@@ -88,6 +88,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
 
     def train(minutes: float, seed: int, train_file: Path, valid_file: Path) -> Result:
         torch.manual_seed(seed)
+        keep_freed_memory()  # as tavu does
         training, held_out = documents_of(train_file), documents_of(valid_file)
         rival = build(training)
         batches = rows_of([rival.encode(document) for document in training], rival, seed)
@@ -164,12 +165,19 @@ CONTENDERS: dict[str, Contender] = {
     "tavu, megabyte": race_tavu("megabyte"),
     "BPE transformer of our blocks, 1k": race_rival(partial(rivals.bpe_ours, vocabulary=1024, dim=256, layers=4, rows=4)),
     "BPE transformer of our blocks, 4k": race_rival(partial(rivals.bpe_ours, vocabulary=4096, dim=256, layers=4, rows=4)),
+    "BPE transformer of our blocks, 1k, batches of 10 kB": race_rival(partial(rivals.bpe_ours, vocabulary=1024, dim=256, layers=4, rows=16)),
     "BPE transformer of our blocks, 8k": race_rival(partial(rivals.bpe_ours, vocabulary=8192, dim=256, layers=4, rows=4)),
     "BPE Llama as users build it": race_rival(partial(rivals.bpe_llama, vocabulary=4096, dim=256, layers=6, rows=16, rate=1e-3)),
     "flat bytes, our blocks": race_rival(lambda _: rivals.flat_bytes(dim=256, layers=4, rows=16, context=256)),
-    "MEGABYTE-pytorch at our size": race_rival(
-        lambda _: rivals.megabyte_pytorch((256, 128), (6, 3), (256, 4), rows=4, rate=1e-3, fast=True),
+    "flat bytes, our blocks, each attending to 256 of 1,024": race_rival(
+        lambda _: rivals.flat_bytes(dim=256, layers=4, rows=4, context=1024, window=256)
     ),
+    **{
+        f"MEGABYTE-pytorch at our size{name}": race_rival(
+            lambda _, rate=rate: rivals.megabyte_pytorch((256, 128), (6, 3), (256, 4), rows=4, rate=rate, fast=True)
+        )
+        for name, rate in (("", 1e-3), (", Adam 3e-4", 3e-4), (", Adam 3e-3", 3e-3))
+    },
     "MEGABYTE-pytorch as its train.py": race_rival(
         lambda _: rivals.megabyte_pytorch((768, 512, 256), (6, 4, 2), (512, 4, 4), rows=4, rate=2e-4, fast=False),
     ),

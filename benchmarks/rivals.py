@@ -124,12 +124,12 @@ def bpe_llama(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: 
 class FlatTransformer(nn.Module):
     """Our own blocks over ids of one kind."""
 
-    def __init__(self, num_ids: int, end: int, level: LevelConfig, context: int):
+    def __init__(self, num_ids: int, end: int, level: LevelConfig, context: int, window: int | None):
         super().__init__()
         self.end = end
         self.embedding = nn.Embedding(num_ids, level.dim)
         nn.init.normal_(self.embedding.weight, std=0.5)
-        self.transformer = Transformer(level, context)
+        self.transformer = Transformer(level, context, (window, window) if window else None)
         self.head = Linear(level.dim, num_ids, zero=True)
 
     def forward(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
@@ -137,8 +137,10 @@ class FlatTransformer(nn.Module):
         return soft_cap(self.head(norm(self.transformer(norm(self.embedding(before).to(dtype))))))
 
 
-def _flat(encode: Callable[[bytes], Sequence[int]], num_ids: int, end: int, level: LevelConfig, context: int, rows: int) -> Rival:
-    model, precision = FlatTransformer(num_ids, end, level, context), best_precision()
+def _flat(
+    encode: Callable[[bytes], Sequence[int]], num_ids: int, end: int, level: LevelConfig, context: int, rows: int, window: int | None = None
+) -> Rival:
+    model, precision = FlatTransformer(num_ids, end, level, context, window), best_precision()
     optimizer = Optimizer(model, TrainConfig(), precision)
     return Rival(
         encode,
@@ -158,6 +160,9 @@ def bpe_ours(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: i
     return _flat(encode, vocabulary, end, LevelConfig(dim, layers, dim // 64, 4 * dim), CONTEXT_BYTES // 4, rows)
 
 
-def flat_bytes(*, dim: int, layers: int, rows: int, context: int) -> Rival:
-    """tavu's own blocks over bytes, with no patches: a context of `context` bytes, which is all that attention reaches."""
-    return _flat(list, 257, 256, LevelConfig(dim, layers, dim // 64, 4 * dim), context, rows)
+def flat_bytes(*, dim: int, layers: int, rows: int, context: int, window: int | None = None) -> Rival:
+    """tavu's own blocks over bytes, with no patches, in contexts of `context` bytes.
+
+    With a window each byte attends to its own stretch of that length and to the one before (Longformer's, Beltagy et al. 2020, arXiv 2004.05150).
+    """
+    return _flat(list, 257, 256, LevelConfig(dim, layers, dim // 64, 4 * dim), context, rows, window)

@@ -201,8 +201,8 @@ class TrainConfig:
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     dropout: float = 0.3
-    """Share of what the parts of the model say that is left out in training (set_dropout), once validation has risen while the text is read again
-    and again: only then is there something to fear from learning by heart. 0: never."""
+    """The largest share of what the parts of the model say that is left out in training (set_dropout): as much of it as is fit for how often the text
+    will be read (training/schedule.py), all of it once validation has risen nevertheless. 0: never any."""
     # the schedule, in fractions of the budget (training/schedule.py)
     warmup_fraction: float = 0.02
     decay_fraction: float = 0.9

@@ -73,11 +73,13 @@ def new_recipe(
     steps: int | None = None,
     seed: int | None = None,
     as_bytes: bool = False,
+    as_records: bool = False,
     settings: Sequence[str] = (),
 ) -> Recipe:
     """The checked recipe of a new run: a preset, then what was asked for, then the settings, each over the ones before."""
     tables = read_preset(preset or (DEFAULT_BYTES_PRESET if as_bytes else DEFAULT_PRESET))
     data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_bytes": as_bytes}
+    data |= {"as_records": True, "skip_bad": True} if as_records else {}
     tables = _merge(tables, "data", data)
     tables = override(_asked_for(tables, minutes, steps, seed), settings)
     return to_recipe(tables)

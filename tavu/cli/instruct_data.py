@@ -12,6 +12,7 @@ FIELDS = ("words", "sentence", "features")
 def instruct_data(
     source: Annotated[list[str], typer.Argument(help="Plain stories: files, folders, globs, as for `tavu train`.")],
     out: Annotated[Path, typer.Option(help="The file to write, .jsonl.")],
+    variants: Annotated[int, typer.Option(help="So many records of each story, each asking for other words and another sentence.")] = 1,
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the story.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -33,6 +34,8 @@ def instruct_data(
 
     if out.is_dir():
         raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / 'instruct.jsonl'}.")
+    if variants < 1:
+        raise TavuError(f"--variants is {variants}, expected 1 or more records of each story. Try 3.")
     report, num_records, told = SourceReport(), 0, Counter(dict.fromkeys(FIELDS, 0))
 
     def stories(report: SourceReport) -> Iterator[str]:
@@ -44,11 +47,11 @@ def instruct_data(
     def rows() -> Iterator[bytes]:
         nonlocal num_records
         for story in stories(report):
-            row = derive(story, counts, has_dialogue(story))
-            if asked := row.keys() & set(FIELDS):
-                num_records += 1
-                told.update(asked)
-                yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+            for row in (derive(story, counts, has_dialogue(story), variant) for variant in range(variants)):
+                if asked := row.keys() & set(FIELDS):
+                    num_records += 1
+                    told.update(asked)
+                    yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
     counts = count_words(stories(SourceReport()))
     make_folder(out.parent)
@@ -58,8 +61,8 @@ def instruct_data(
         return
     asked_for = ", ".join(f"{count:,} {name}" for name, count in told.items())
     print(f"{out}: {num_records:,} records of {counts.num_stories:,} stories, derived by rule: {asked_for}.")
-    if num_records < counts.num_stories:
-        print(f"{counts.num_stories - num_records:,} stories had nothing that could be asked for.")
+    if num_empty := counts.num_stories - num_records // variants:
+        print(f"{num_empty:,} stories had nothing that could be asked for.")
     if report.skipped:
         print(f"Skipped {report.skipped:,}, as: {report.reasons[0]}")
-    print(f"Next: tavu finetune MODEL {out}")
+    print(f"Next: tavu finetune MODEL {out}, or, from scratch, tavu train {out} --records")

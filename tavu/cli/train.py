@@ -28,6 +28,9 @@ def train(
     ] = None,
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
     as_bytes: Annotated[bool, typer.Option("--bytes", help="Take files as raw bytes: images, audio, anything.")] = False,
+    as_records: Annotated[
+        bool, typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: it learns to write what is asked for.")
+    ] = False,
     record_bytes: Annotated[
         int | None, typer.Option(help="With --bytes: each so many bytes of a file are one document, as 784 for 28 x 28 images.")
     ] = None,
@@ -50,13 +53,16 @@ def train(
     for key, value in (("text_field", text_field), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
         settings += [f"data.{key}={json.dumps(value, ensure_ascii=False)}"] if value is not None else []
     if resume is not None:
-        if source or valid or preset or out or as_bytes or seed is not None:
+        if source or valid or preset or out or as_bytes or as_records or seed is not None:
             raise TavuError("--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it.")
         recipe, folder = runs.old_recipe(resume, settings=settings, **budget), resume
     elif not source:
         raise TavuError("There is nothing to train on. Name some text, as `tavu train stories.txt`, or try the built-in `tavu train tales`.")
     else:
-        recipe = runs.new_recipe(source, valid=valid or (), preset=preset, seed=seed, as_bytes=as_bytes, settings=settings, **budget)
+        if as_bytes and as_records:
+            raise TavuError("--bytes and --records exclude each other: records are text. Give one.")
+        kind = {"as_bytes": as_bytes, "as_records": as_records}
+        recipe = runs.new_recipe(source, valid=valid or (), preset=preset, seed=seed, settings=settings, **kind, **budget)
         folder = runs.new_folder(out, recipe)
     finished = show(recipe, folder, resume=resume is not None, command=["tavu", *sys.argv[1:]])
     if as_json:

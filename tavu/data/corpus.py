@@ -24,11 +24,12 @@ from tavu.data import split
 from tavu.data.documents import SEP, DocumentFile, write_documents
 from tavu.data.formats import MAX_DOCUMENT_BYTES
 from tavu.data.hub import HUB_FILES
+from tavu.data.records import split_document
 from tavu.data.sources import TALES_SEED, Located, SourceOptions, SourceReport, locate, read_documents
 from tavu.data.streams import endings
 from tavu.errors import TavuError
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the same sources would be read or stored differently, so that older corpora are built anew."""
 _PROGRESS_BYTES = 1 << 20
 _LEFTOVER_SECONDS = 3600.0
@@ -60,11 +61,13 @@ class Corpus:
 
 @dataclass(frozen=True)
 class _Spool:
-    """All documents as they were read, those of valid sources last. Shapes: N documents; offsets of SEPs (N + 1,), digests (N,), uint64."""
+    """All documents as they were read, those of valid sources last. Shapes: N documents; offsets of SEPs (N + 1,), digests, kin (N,), uint64."""
 
     path: Path
     offsets: np.ndarray
     digests: np.ndarray
+    kin: np.ndarray
+    """Digests of what is written to records: what is asked for one and the same story is no reason to have it in train and in valid."""
     num_train: int
 
 
@@ -176,7 +179,7 @@ def _write_spool(
     progress: Progress | None,
     num_file_bytes: int | None,
 ) -> _Spool:
-    offsets, digests = array("Q", [0]), array("Q")
+    offsets, digests, kin = array("Q", [0]), array("Q"), array("Q")
     num_train = 0
     told = 0
     with path.open("wb", buffering=_PROGRESS_BYTES) as spool:
@@ -187,6 +190,7 @@ def _write_spool(
                 spool.write(SEP)
                 offsets.append(offsets[-1] + len(document) + 1)
                 digests.append(split.document_digest(document))
+                kin.append(split.document_digest(split_document(document)[1]) if options.as_records else digests[-1])
                 num_done = report.bytes if num_file_bytes is None else report.file_bytes_read
                 if progress and num_done >= told + _PROGRESS_BYTES:
                     progress(num_done, num_file_bytes)
@@ -195,7 +199,7 @@ def _write_spool(
                 num_train = len(digests)
     if progress:
         progress(report.bytes if num_file_bytes is None else num_file_bytes, num_file_bytes)
-    return _Spool(path, np.frombuffer(offsets, dtype=np.uint64), np.frombuffer(digests, dtype=np.uint64), num_train)
+    return _Spool(path, *(np.frombuffer(numbers, dtype=np.uint64) for numbers in (offsets, digests, kin)), num_train)
 
 
 @dataclass(frozen=True)
@@ -216,12 +220,12 @@ def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
     valid = split.first_of_each(spool.digests[spool.num_train :]) + spool.num_train
     duplicates = len(starts) - len(train) - len(valid)
     if len(valid):
-        in_valid = np.isin(spool.digests[train], spool.digests[valid])
+        in_valid = np.isin(spool.kin[train], spool.kin[valid])
         if in_valid.all():
             raise TavuError(f"Every document of {sources} is among those of valid too, which leaves nothing to train on. Give other text for valid.")
         train = train[~in_valid]
         return _Choice((starts[train], lengths[train]), (starts[valid], lengths[valid]), duplicates, int(in_valid.sum()), ())
-    is_valid = split.valid_by_hash(spool.digests[train], lengths[train], valid_percent)
+    is_valid = split.valid_by_hash(spool.kin[train], lengths[train], valid_percent)
     if is_valid is not None:
         train, valid = train[~is_valid], train[is_valid]
         return _Choice((starts[train], lengths[train]), (starts[valid], lengths[valid]), duplicates, 0, ())

@@ -49,9 +49,10 @@ def count_words(stories: Iterable[str]) -> WordCounts:
     return WordCounts(num_stories, counts, small)
 
 
-def derive(story: str, counts: WordCounts, has_dialogue: bool) -> dict[str, object]:
-    """One row of records: the story and what may be asked of it, labelled as derived."""
-    dice = random.Random(hashlib.blake2b(story.encode(), digest_size=8).hexdigest())
+def derive(story: str, counts: WordCounts, has_dialogue: bool, variant: int = 0) -> dict[str, object]:
+    """One row of records: the story and what may be asked of it, labelled as derived. Each variant asks for other words and another sentence."""
+    key = story if variant == 0 else f"{variant} {story}"
+    dice = random.Random(hashlib.blake2b(key.encode(), digest_size=8).hexdigest())
     fit = sorted({word for word in _WORD.findall(story) if word == word.casefold() and counts.is_fit(word)})
     words = dice.sample(fit, min(NUM_WORDS, len(fit)))
     sentences = [sentence for sentence in sentences_of(story) if SENTENCE_BYTES[0] <= len(sentence.encode()) <= SENTENCE_BYTES[1]]

@@ -181,9 +181,13 @@ def documents_of_row(row: Any) -> Iterator[bytes]:
 
 def _document(record: Record) -> bytes:
     """A record as it is trained on: one story in PLAIN_ONE_IN without its request, so that a model does not forget to write by itself."""
-    digest = hashlib.blake2b(b"plain" + record.completion.encode(), digest_size=8).digest()
-    is_plain = record.request is not None and int.from_bytes(digest, "big") % PLAIN_ONE_IN == 0
+    is_plain = record.request is not None and _dice("plain", record).randrange(PLAIN_ONE_IN) == 0
     return record.completion.encode() if is_plain else record.document()
+
+
+def _dice(what_for: str, record: Record) -> random.Random:
+    """Chance that falls the same for the same record."""
+    return random.Random(hashlib.blake2b(what_for.encode() + record.document(), digest_size=8).hexdigest())
 
 
 def of_rows(rows: Iterator[tuple[str, object]]) -> Iterator[bytes | TavuError]:
@@ -231,7 +235,7 @@ def with_some_fields(record: Record, chance: float = 0.5) -> Record:
     """
     if record.request is None:
         return record
-    dice = random.Random(hashlib.blake2b(b"drop" + record.completion.encode(), digest_size=8).hexdigest())
+    dice = _dice("drop", record)
     order = sorted(record.request.fields, key=lambda field: record.prompt.index(f"{LABELS[field]}:"))
     kept = dice.randrange(len(order))
     order = [field for i, field in enumerate(order) if i == kept or dice.random() < chance]

@@ -27,7 +27,7 @@ def first_of_each(digests: np.ndarray) -> np.ndarray:
 
 
 def valid_by_hash(digests: np.ndarray, lengths: np.ndarray, valid_percent: float) -> np.ndarray | None:
-    """valid (N,) bool for different documents: those whose digest is among the lowest `valid_percent`, at least one, at most MAX_VALID_BYTES.
+    """valid (N,) bool for documents: those whose digest is among the lowest `valid_percent`, at least one, about MAX_VALID_BYTES at most.
 
     Taken in the order of their digests, so that documents that are added or dropped elsewhere never turn a train document into a
     valid one; a valid one becomes train only where the bytes would be too many, or where it was valid for want of another.
@@ -39,8 +39,10 @@ def valid_by_hash(digests: np.ndarray, lengths: np.ndarray, valid_percent: float
         return None
     num_low = np.count_nonzero(digests[order] < np.uint64(valid_percent / 100 * 2.0**64))
     num_fitting = np.count_nonzero(np.cumsum(lengths[order]) <= MAX_VALID_BYTES)
-    valid = np.zeros(len(digests), dtype=bool)
-    valid[order[: max(1, min(num_low, num_fitting, len(digests) - 1))]] = True
+    last = digests[order[max(1, min(num_low, num_fitting, len(digests) - 1)) - 1]]
+    valid = (digests <= last) & (lengths <= MAX_VALID_BYTES)  # all that share a digest
+    if valid.all():
+        return None
     share = lengths[valid].sum() / lengths.sum()
     if share > _MAX_SHARE * valid_percent / 100 and lengths.max() >= _WORTH_CUTTING_BYTES:
         return None

@@ -29,7 +29,7 @@ from tavu.training.machine import Plan, keep_freed_memory, make_plan, timed
 from tavu.training.milestones import Milestones
 from tavu.training.optimizer import Optimizer
 from tavu.training.run_log import RunLog, is_finished
-from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_scale, milestones_reached
+from tavu.training.schedule import Stopwatch, budget_fraction, dropout_share, learning_rate_scale, milestones_reached
 from tavu.training.signals import StopRequest
 from tavu.training.state import Counters, load_counters, load_state, save_state
 from tavu.vocabulary import MARK_ID
@@ -79,9 +79,14 @@ class Training:
     log: RunLog
     milestones: Milestones
 
+    def leave_out(self, share: float) -> None:
+        """Go on with at least so much dropout."""
+        self.counters.dropout = max(share, self.counters.dropout)
+        set_dropout(self.model, self.counters.dropout)
+
     def guard(self) -> None:
-        """Go on with dropout, and with tables at rest, where what is rare was learned by heart."""
-        set_dropout(self.model, self.recipe.train.dropout)
+        """Go on with all the dropout there is, and with tables at rest, where what is rare was learned by heart."""
+        self.leave_out(self.recipe.train.dropout)
         self.optimizer.tables_rest = True
 
 
@@ -116,6 +121,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     if not resume:
         save_state(folder, model, optimizer, counters)  # a full disk shows at once
     training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan))
+    training.leave_out(counters.dropout)
     if counters.overfits:
         training.guard()
     return training
@@ -184,13 +190,16 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
 
 
 def _measured(training: Training, fraction: float) -> Iterator[Event]:
-    """A milestone; and where validation has risen while the text is read again, the way back to the best model, once."""
-    counters, milestones = training.counters, training.milestones
+    """A milestone, and what it says of dropout; and where validation has risen while the text is read again, the way back to the best model, once."""
+    counters, milestones, config = training.counters, training.milestones, training.recipe.train
     milestone = milestones.measure(training.model, counters, fraction)
     yield milestone
+    num_bytes = training.batches.num_bytes
+    if fraction >= config.warmup_fraction > 0:
+        training.leave_out(dropout_share(milestone.bytes_seen / fraction / num_bytes, num_bytes, config.dropout))
     assert counters.best_bpb is not None
-    has_risen = milestone.validation.bits_per_byte > HAS_RISEN * counters.best_bpb and milestone.bytes_seen >= training.batches.num_bytes
-    if has_risen and training.recipe.train.dropout and not counters.overfits and fraction < 1:
+    has_risen = milestone.validation.bits_per_byte > HAS_RISEN * counters.best_bpb and milestone.bytes_seen >= num_bytes
+    if has_risen and config.dropout and not counters.overfits and fraction < 1:
         training.model.load_state_dict(load_model(milestones.model_path, training.plan.device)[0].state_dict())
         counters.overfits = True
         training.guard()

@@ -27,6 +27,8 @@ class Counters:
     best_bpb: float | None = None
     best_step: int = 0
     best_seconds: float = 0.0
+    dropout: float = 0.0
+    """The share that is left out now."""
     overfits: bool = False
     """Whether validation has risen while the text was read again; see Training.guard."""
     plan: dict[str, Any] = field(default_factory=dict)

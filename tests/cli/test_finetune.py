@@ -43,6 +43,17 @@ def test_derived_records(answer, tavu, stories, tmp_path):
     assert status == 0 and "derived by rule" in out and f"Next: tavu finetune MODEL {tmp_path / 'records.jsonl'}" in out
 
 
+def test_records_in_variants_and_from_scratch(tavu, answer, refused, stories, small, tmp_path):
+    records = tmp_path / "records.jsonl"
+    told = answer("instruct-data", stories, "--out", records, "--variants", 3)
+    assert told["records"] % 3 == 0 and told["records"] == len(records.read_text().splitlines())
+    assert refused("instruct-data", stories, "--out", records, "--variants", 0) == "--variants is 0, expected 1 or more records of each story. Try 3."
+    status, _, err = tavu("train", records, "--records", "--steps", 2, "--out", tmp_path / "run", *small)
+    assert status == 0, err
+    assert package.load(tmp_path / "run").records == "stories"
+    assert refused("train", records, "--records", "--bytes").startswith("--bytes and --records exclude each other")
+
+
 def test_derived_records_into_a_folder(refused, stories, tmp_path):
     assert refused("instruct-data", stories, "--out", tmp_path) == (
         f"{tmp_path} is a folder, expected the name of a new file, as {tmp_path / 'instruct.jsonl'}."

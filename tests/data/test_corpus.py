@@ -1,5 +1,6 @@
 """Corpora: documents in equal documents out, each in one part, found again, never half built."""
 
+import json
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ from tavu.data import corpus as corpus_module
 from tavu.data import split
 from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
 from tavu.data.documents import DocumentFile
+from tavu.data.records import split_document
 from tavu.data.sources import SourceOptions
 from tavu.errors import TavuError
 from tavu.vocabulary import END
@@ -159,6 +161,20 @@ def test_valid_has_a_limit_and_train_never_becomes_valid(tmp_path: Path, monkeyp
     few, many = (build(tmp_path, write(tmp_path / f"{count}.txt", told[:count])) for count in (500, 2000))
     assert 3000 < few.valid.num_bytes <= 5000 and 3000 < many.valid.num_bytes <= 5000
     assert not set(texts(few.train)) & set(texts(many.valid))
+
+
+def test_what_is_asked_for_one_story_lies_in_one_part(tmp_path: Path) -> None:
+    told = stories(200)
+    rows = [json.dumps({"story": story, "words": [word]}) for word in ("dragon", "lake", "moon") for story in told]
+    (tmp_path / "records.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    corpus = build(tmp_path, str(tmp_path / "records.jsonl"), as_records=True)
+    parts = [[part.document(i).tobytes() for i in range(part.num_documents)] for part in (corpus.train, corpus.valid)]
+    train, valid = ({split_document(document)[1] for document in part} for part in parts)
+    assert train and valid and not train & valid and len(train | valid) == 200
+    (tmp_path / "valid.jsonl").write_text("\n".join(json.dumps({"story": story, "words": ["king"]}) for story in told[:50]), encoding="utf-8")
+    corpus = build(tmp_path, str(tmp_path / "records.jsonl"), valid=(str(tmp_path / "valid.jsonl"),), as_records=True)
+    train = [split_document(corpus.train.document(i).tobytes())[1].decode() for i in range(corpus.train.num_documents)]
+    assert corpus.report.in_valid > 100 and not set(train) & set(told[:50])
 
 
 @pytest.mark.parametrize("count", range(2, 12))

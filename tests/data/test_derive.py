@@ -19,6 +19,15 @@ def test_what_is_derived_is_true_of_the_story():
         assert SENTENCE_BYTES[0] <= len(request.sentence.encode()) <= SENTENCE_BYTES[1] or not request.sentence
 
 
+def test_variants_ask_for_other_things():
+    counts = count_words(STORIES)
+    variants = [[derive(story, counts, has_dialogue(story), variant) for story in STORIES] for variant in (0, 1, 2)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        same = sum(a.get("words") == b.get("words") for a, b in zip(variants[one], variants[other], strict=True))
+        assert same < 0.8 * len(STORIES)
+    assert all(row["story"] == story for rows in variants for row, story in zip(rows, STORIES, strict=True))
+
+
 def test_words_are_neither_common_nor_rare_nor_names():
     counts = count_words(["Mia saw a rare zebra and the sea."] + ["Mia and the sea and Tom, the end."] * 9 + ["a b c d e f g"] * 100)
     assert counts.is_fit("sea") and counts.is_fit("end")

@@ -79,7 +79,12 @@ def test_a_resume_ends_where_an_uninterrupted_run_does(tiny, corpus, tmp_path, s
     assert told("whole") == told("cut")
 
 
-READ_OFTEN = ("train.steps=160", "train.milestones=16", "train.patience=1", "train.muon_every=1", "train.save_every_steps=1")
+READ_OFTEN = ("train.steps=160", "train.milestones=16", "train.patience=1", "train.muon_every=1", "train.save_every_steps=1", "train.dropout=0.01")
+
+
+def test_what_is_read_often_is_read_with_dropout_from_early_on(tiny, small_corpus, folder):
+    list(train(tiny("train.steps=40", "train.milestones=8"), small_corpus, folder))
+    assert load_counters(folder).dropout == 0.3
 
 
 def test_where_validation_rises_it_goes_back_to_the_best_model_and_goes_on_guarded(tiny, small_corpus, folder):
@@ -109,6 +114,7 @@ def test_a_guarded_training_that_is_resumed_ends_where_an_uninterrupted_one_does
 def test_a_text_read_once_or_without_dropout_is_not_guarded(tiny, small_corpus, folder, settings):
     events = list(train(tiny("train.steps=100", "train.milestones=8", *settings), small_corpus, folder))
     assert not any(isinstance(event, Overfitting) for event in events) and not load_counters(folder).overfits
+    assert load_counters(folder).dropout == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
