@@ -34,10 +34,11 @@ from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte, id_bits, s
 from tavu.evaluation.ngram import ngram_floors
 from tavu.files import replace_file
 from tavu.language_model import load
+from tavu.model.transformer import set_dropout
 from tavu.runs import new_recipe, run
 from tavu.training.events import Finished, Milestone
 from tavu.training.machine import keep_freed_memory, processor_name
-from tavu.training.schedule import learning_rate_scale
+from tavu.training.schedule import dropout_share, learning_rate_scale
 
 RECORDS = Path(__file__).parent.parent / "records"
 MEASURED_AT = (0.1, 0.25, 0.5, 0.75)
@@ -94,6 +95,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
         batches = rows_of([rival.encode(document) for document in training], rival, seed)
         encoded = [rival.encode(document) for document in held_out]
         part = slice(None, None, max(1, len(encoded) // CURVE_DOCUMENTS))  # taken evenly, as tavu's is
+        num_bytes = sum(map(len, training))
         bytes_per_id = sum(len(d) for d in training) / sum(len(rival.encode(d)) + 1 for d in training[:1000]) / (len(training) / 1000)
         rival.loss(next(batches)).backward()  # what is slow only once is not counted
         rival.model.zero_grad()
@@ -103,6 +105,8 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
             if due and spent >= due[0] * 60 * minutes:
                 curve.append((spent / 60, score(rival, encoded[part], held_out[part]).bits_per_byte))
                 due.pop(0)
+                fraction = spent / (60 * minutes)
+                set_dropout(rival.model, dropout_share(ids_seen * bytes_per_id / fraction / num_bytes, num_bytes, SCHEDULE.dropout))  # as tavu does
             begun = time.monotonic()
             ids = next(batches)
             rival.loss(ids).backward()
@@ -166,6 +170,7 @@ CONTENDERS: dict[str, Contender] = {
     "BPE transformer of our blocks, 1k": race_rival(partial(rivals.bpe_ours, vocabulary=1024, dim=256, layers=4, rows=4)),
     "BPE transformer of our blocks, 4k": race_rival(partial(rivals.bpe_ours, vocabulary=4096, dim=256, layers=4, rows=4)),
     "BPE transformer of our blocks, 1k, batches of 10 kB": race_rival(partial(rivals.bpe_ours, vocabulary=1024, dim=256, layers=4, rows=16)),
+    "BPE transformer of our blocks, 4k, batches of 10 kB": race_rival(partial(rivals.bpe_ours, vocabulary=4096, dim=256, layers=4, rows=10)),
     "BPE transformer of our blocks, 8k": race_rival(partial(rivals.bpe_ours, vocabulary=8192, dim=256, layers=4, rows=4)),
     "BPE Llama as users build it": race_rival(partial(rivals.bpe_llama, vocabulary=4096, dim=256, layers=6, rows=16, rate=1e-3)),
     "flat bytes, our blocks": race_rival(lambda _: rivals.flat_bytes(dim=256, layers=4, rows=16, context=256)),

@@ -15,7 +15,7 @@ def train(
     ] = None,
     valid: Annotated[list[str] | None, typer.Option(help="Text to validate on; without it, part of SOURCE is set apart.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="words (for text), stories (small), megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.")
+        str | None, typer.Option(help="words (for text), words-large, megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.")
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.  [default: 10]")] = None,
     hours: Annotated[float | None, typer.Option(help="Train for so many hours.")] = None,

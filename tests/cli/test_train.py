@@ -110,7 +110,7 @@ def test_a_folder_that_holds_a_run_is_not_trained_over(refused, run_folder, stor
         ("tales --hours 1 --steps 2", "The budget is given twice, as 60 minutes and as 2 steps. Give one."),
         ("tales --minutes 1 --steps 2", "The budget is given twice, as 1 minutes and as 2 steps. Give one."),
         ("tales --seed -1", "train.seed is -1, expected 0 or more, and less than 2 ** 63."),
-        ("tales --preset wrds", "There is no preset 'wrds', expected one of megabyte, megabyte-3-levels, megabyte-40m, stories, words, "
+        ("tales --preset wrds", "There is no preset 'wrds', expected one of megabyte, megabyte-3-levels, megabyte-40m, words, words-large, "
          "or a .toml file. "
          "Did you mean words?"),
         ("tales --set train.stpes=5", "There is no setting train.stpes. Did you mean train.steps?"),
