@@ -59,6 +59,8 @@ class Guard:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         begun, status = time.monotonic(), 499  # the client left before an answer began
+        is_head = scope["method"] == "HEAD"
+        asked = {**scope, "method": "GET"} if is_head else scope  # a HEAD is a GET whose answer has no body (RFC 9110, section 9.3.2)
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             nonlocal status
@@ -67,12 +69,14 @@ class Guard:
                 csp = REPORT_CSP if scope["path"].startswith(REPORTS) else CSP
                 more = [(name.encode(), value.encode()) for name, value in ({"content-security-policy": csp} | _HEADERS).items()]
                 message = {**message, "headers": [*message["headers"], *more]}
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             self._check(scope)
             receive_all = await self._whole_body(scope, receive)
-            await self._app(scope, receive_all, send_guarded)
+            await self._app(asked, receive_all, send_guarded)
         except Refusal as refusal:
             await error_answer(refusal.status, refusal.message, code=refusal.code, headers=refusal.headers)(scope, receive, send_guarded)
         finally:

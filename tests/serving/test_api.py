@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 import time
+import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
@@ -132,6 +133,8 @@ def test_other_paths_methods_and_sites(server):
     assert ask(server, "/nothing")[0] == 404
     status, headers, _ = ask(server, "/v1/completions", method="DELETE")
     assert status == 405 and headers["allow"] == "POST"
+    got, asked = (urllib.request.urlopen(urllib.request.Request(server + "/healthz", method=method), timeout=10) for method in ("GET", "HEAD"))
+    assert asked.status == 200 and asked.read() == b"" and asked.headers["content-length"] == got.headers["content-length"]
     assert ask(server, "/v1/models", headers={"Origin": "https://elsewhere.example"})[0] == 403
     assert ask(server, "/v1/models", headers={"Host": "elsewhere.example"})[0] == 403
     assert ask(server, "/v1/models", headers={"Origin": server})[0] == 200
