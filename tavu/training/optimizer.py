@@ -126,7 +126,7 @@ class Optimizer:
             touched = [tensor.index_select(0, rows) for tensor in whole]
             adam([touched], [p.grad.values()], self.step_count, rate)
             for tensor, new in zip(whole, touched, strict=True):
-                tensor.index_copy_(0, rows, new)
+                tensor[rows] = new
 
 
 def adam(updated: Sequence[Sequence[Tensor]], gradients: list[Tensor], step_count: int, rate: float) -> None:
