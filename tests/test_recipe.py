@@ -165,7 +165,7 @@ def test_any_text_in_a_setting_gives_a_recipe_or_a_sentence(key, value):
 
 
 def test_an_unknown_preset_names_those_near_it():
-    with pytest.raises(TavuError, match=r"There is no preset 'wrds', expected one of megabyte, .*words-large, or a \.toml file\. Did you mean words\?"):
+    with pytest.raises(TavuError, match=r"no preset 'wrds', expected one of megabyte, .*words-large, or a \.toml file\. Did you mean words\?"):
         read_preset("wrds")
     with pytest.raises(TavuError, match="There is no preset"):
         read_preset("x" * 300)
