@@ -184,7 +184,7 @@ def _progress_line(progress: events.Progress) -> str:
 
 def _milestone_line(milestone: events.Milestone) -> str:
     best = "" if milestone.is_best else " (not the best)"
-    seen = f"after {milestone.bytes_seen / 1e6:,.2f} MB"
+    seen = f"after {milestone.bytes_seen / 1e6:,.2f} MB" + (f", dropout {milestone.dropout:.2f}" if milestone.dropout else "")
     return f"{_duration(milestone.seconds):>8}  validation {_bits(milestone.validation, 3)} bits per byte{best}  {seen}"
 
 

@@ -45,6 +45,8 @@ class Milestone:
     validation: BitsPerByte
     is_best: bool
     samples: tuple[tuple[str, Written], ...]
+    dropout: float
+    """The share that was left out in training until now."""
 
 
 @dataclass(frozen=True)

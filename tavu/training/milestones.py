@@ -58,7 +58,8 @@ class Milestones:
         if is_best:
             counters.best_bpb, counters.best_step, counters.best_seconds = validation.bits_per_byte, counters.step, counters.seconds
             save_model(self.model_path, model, self.facts(counters, validation))
-        milestone = Milestone(counters.step, counters.seconds, fraction, self.bytes_seen(counters), validation, is_best, samples)
+        seen = self.bytes_seen(counters)
+        milestone = Milestone(counters.step, counters.seconds, fraction, seen, validation, is_best, samples, counters.dropout)
         self.log.milestone(milestone)
         return milestone
 

@@ -28,7 +28,7 @@ class RunLog:
     def milestone(self, milestone: Milestone) -> None:
         where = {"step": milestone.step, "seconds": milestone.seconds, "bytes_seen": milestone.bytes_seen}
         measured = {"val_bpb": milestone.validation.bits_per_byte, "standard_error": _number(milestone.validation.standard_error)}
-        self._append(self.metrics, {"event": "valid", **where, **measured, "is_best": milestone.is_best})
+        self._append(self.metrics, {"event": "valid", **where, **measured, "is_best": milestone.is_best, "dropout": milestone.dropout})
         for prompt, written in milestone.samples:
             text = {"prompt": prompt, "text": written.text, "stopped": written.stopped}
             self._append(self.samples, {**where, "val_bpb": milestone.validation.bits_per_byte, **text})

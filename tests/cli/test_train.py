@@ -51,6 +51,14 @@ def test_one_document_to_validate_on_has_no_standard_error(tavu, small, here):
     assert load_model("runs/a")[1]["val_standard_error"] is None
 
 
+def test_a_text_read_again_and_again_is_told_of(tavu, small):
+    """With hardly any dropout the five tales are learned by heart."""
+    often = ["--set", "train.milestones=16", "--set", "train.patience=1", "--set", "train.muon_every=1", "--set", "train.dropout=0.01"]
+    status, _, err = tavu("train", "tales:5", "--steps", 160, *small, *often)
+    assert status == 0 and "dropout 0.01" in err
+    assert "Validation rises as the text is read again: back to the model after " in err
+
+
 @pytest.mark.parametrize("source", ["{folder}", "{folder}/*.txt", "{folder}/../texts"])
 def test_sources_that_are_folders_and_globs(answer, small, stories, here, source):
     (here / "texts").mkdir()

@@ -16,6 +16,7 @@ TINY = (
     "model.pair_rows=256",
     "model.prefix_rows=256",
     "model.ngram_rows=256",
+    "model.phrase_orders=[1, 2]",
     "model.phrase_rows=256",
     "model.lexicon_words=256",
     *(f"model.levels.0.{key}" for key in ("dim=32", "num_layers=2", "num_heads=2", "mlp_dim=64")),
