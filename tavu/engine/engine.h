@@ -1,44 +1,14 @@
-/* The word model (tavu/model/words.py) as one loop that writes: what tavu/engine/native.py calls.
+/* The loop that writes: what tavu/engine/native.py calls.
 
-Shapes: D global width, L local width, E pointer width, H heads, F = D / H, W words of the lexicon, K patches.
-Every pointer of a Model is checked by its caller: sizes fit, and what indexes is in range (tavu/engine/weights.py). */
+Every pointer that comes in is checked by its caller: sizes fit, and what indexes is in range (tavu/engine/weights.py). */
 #ifndef TAVU_ENGINE_H
 #define TAVU_ENGINE_H
 
-#include "lexicon.h"
-#include "pointer.h"
+#include "megabyte.h"
 #include "sampling.h"
-
-typedef struct {
-    Matrix query_key_value, attention_out, up, down;
-} Block;
-
-typedef struct {
-    Matrix up, down;
-} Mlp;
-
-typedef struct {
-    int32_t num_layers, num_heads, num_local_layers, max_seq_len, num_known, num_buckets, pair_rows, num_unknown;
-    Reading reading;
-    Matrix words, pairs, last_ids; /* what the global model reads; pairs has no rows where there are none */
-    const int64_t *known;          /* (num_known), ascending */
-    const Block *blocks;
-    Matrix global_to_local;
-    Matrix byte_last_ids, hashed; /* what the local model reads */
-    const int32_t *phrase_names;
-    int64_t unknown[MAX_ORDERS];
-    const Mlp *mlps;
-    Matrix head;
-    int32_t lexicon_words, spelling_width; /* 0: no lexicon */
-    Matrix lexicon;
-    const float *lexicon_bias;
-    const uint8_t *spellings, *spelling_lengths;
-    float lexicon_strength;
-    Pointer pointer;
-} Model;
+#include "words.h"
 
 typedef struct Engine Engine;
-typedef struct Row Row;
 
 enum { OUT_OF_MEMORY = -2 };
 
@@ -48,7 +18,9 @@ enum { OUT_OF_MEMORY = -2 };
 #define PUBLIC __attribute__((visibility("default")))
 #endif
 
-PUBLIC Engine *tavu_engine(const Model *model); /* what model points to must outlive it; NULL when memory ran out */
+/* NULL when memory ran out, here and below. What a model points to must outlive its engine. */
+PUBLIC Engine *tavu_words_engine(const Words *model);
+PUBLIC Engine *tavu_megabyte_engine(const Megabyte *model);
 PUBLIC void tavu_free_engine(Engine *engine);
 PUBLIC Row *tavu_row(const Engine *engine);
 PUBLIC Row *tavu_copy_row(const Engine *engine, const Row *row);
@@ -61,7 +33,7 @@ PUBLIC int32_t tavu_read(Engine *engine, Row *row, const int32_t *ids, int64_t n
    OUT_OF_MEMORY. */
 PUBLIC int32_t tavu_write(Engine *engine, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits);
-PUBLIC int32_t tavu_sizes(int32_t which); /* of Model, Sampling, Block, Mlp, Pointer in bytes: what a caller of another layout notices */
+PUBLIC int32_t tavu_sizes(int32_t which); /* of the structures above in bytes: what a caller of another layout notices */
 PUBLIC int32_t tavu_use_kernels(int32_t which); /* for tests: ANY_CPU, WITH_AVX2 or WITH_AVX512 from now on; 0 where this processor lacks them */
 
 #endif

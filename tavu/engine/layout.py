@@ -1,4 +1,4 @@
-"""Where the compiled engine is found, and its structures as C lays them out: the same fields in the same order as in engine.h."""
+"""Where the compiled engine is found, and its structures as C lays them out: the same fields in the same order as in its headers."""
 
 import ctypes
 import sys
@@ -40,7 +40,7 @@ class Pointer(Structure):
     ]
 
 
-class Model(Structure):
+class Words(Structure):
     _fields_ = [
         *(
             (name, c_int32)
@@ -63,6 +63,19 @@ class Model(Structure):
     ]
 
 
+class Level(Structure):
+    _fields_ = [
+        *((name, c_int32) for name in ("dim", "num_layers", "num_heads", "unit_size", "units_per_parent")),
+        *((name, Matrix) for name in ("byte_embedding", "positions", "from_parent")),
+        ("pad", c_void_p),
+        ("blocks", POINTER(Block)),
+    ]
+
+
+class Megabyte(Structure):
+    _fields_ = [("num_levels", c_int32), ("max_seq_len", c_int32), ("levels", POINTER(Level))]
+
+
 class Sampling(Structure):
     _fields_ = [
         *((name, c_double) for name in ("temperature", "top_p", "min_p", "log_penalty")),
@@ -71,18 +84,23 @@ class Sampling(Structure):
     ]
 
 
+PASSED = (Words, Megabyte, Level, Block, Mlp, Sampling)
+"""What lies in the memory of both, in the order of tavu_sizes."""
+
+
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled engine; None where it was not built, or was built of other sources."""
     try:
         library = ctypes.CDLL(str(LIBRARY))
-        sizes = [library.tavu_sizes(i) for i in range(5)]
+        sizes = [library.tavu_sizes(i) for i in range(len(PASSED))]
     except (OSError, AttributeError):
         return None
-    if sizes != [ctypes.sizeof(structure) for structure in (Model, Sampling, Block, Mlp, Pointer)]:
+    if sizes != [ctypes.sizeof(structure) for structure in PASSED]:
         return None
     for name, result, arguments in (
-        ("tavu_engine", c_void_p, [POINTER(Model)]),
+        ("tavu_words_engine", c_void_p, [POINTER(Words)]),
+        ("tavu_megabyte_engine", c_void_p, [POINTER(Megabyte)]),
         ("tavu_free_engine", None, [c_void_p]),
         ("tavu_row", c_void_p, [c_void_p]),
         ("tavu_copy_row", c_void_p, [c_void_p, c_void_p]),

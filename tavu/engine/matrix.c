@@ -164,10 +164,10 @@ FOR_EACH_CPU void add(float *y, const float *x, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] += x[i];
 }
 
-FOR_EACH_CPU void meet(const float *query, const float *keys, int num, int stride, int width, float scale, float *scores) {
+FOR_EACH_CPU void meet(const float *query, const float *keys, int num, int width, float scale, float *scores) {
     int i = 0;
     for (; i + 4 <= num && width % 8 == 0; i += 4) { /* four keys at a time, so that their sums do not wait for one another */
-        const float *a = keys + (size_t)i * (size_t)stride, *b = a + stride, *c = b + stride, *d = c + stride;
+        const float *a = keys + (size_t)i * (size_t)width, *b = a + width, *c = b + width, *d = c + width;
         float sa[8] = {0}, sb[8] = {0}, sc[8] = {0}, sd[8] = {0};
         for (int f = 0; f < width; f += 8)
             for (int j = 0; j < 8; j++) {
@@ -179,22 +179,22 @@ FOR_EACH_CPU void meet(const float *query, const float *keys, int num, int strid
         for (int j = 0; j < 8; j++) s[0] += sa[j], s[1] += sb[j], s[2] += sc[j], s[3] += sd[j];
         for (int j = 0; j < 4; j++) s[j] *= scale;
     }
-    for (; i < num; i++) scores[i] = dot(query, keys + (size_t)i * (size_t)stride, width) * scale;
+    for (; i < num; i++) scores[i] = dot(query, keys + (size_t)i * (size_t)width, width) * scale;
 }
 
-FOR_EACH_CPU void weigh(const float *weights, const float *values, int num, int stride, int width, float *out) {
+FOR_EACH_CPU void weigh(const float *weights, const float *values, int num, int width, float *out) {
     int f = 0;
     for (; f + 32 <= width; f += 32) { /* so many as stay in registers */
         float sum[32] = {0};
         for (int i = 0; i < num; i++) {
-            const float *value = values + (size_t)i * (size_t)stride + f;
+            const float *value = values + (size_t)i * (size_t)width + f;
             for (int j = 0; j < 32; j++) sum[j] += weights[i] * value[j];
         }
         for (int j = 0; j < 32; j++) out[f + j] = sum[j];
     }
     for (; f < width; f++) {
         out[f] = 0;
-        for (int i = 0; i < num; i++) out[f] += weights[i] * values[(size_t)i * (size_t)stride + f];
+        for (int i = 0; i < num; i++) out[f] += weights[i] * values[(size_t)i * (size_t)width + f];
     }
 }
 

@@ -48,9 +48,9 @@ void square_relu(float *x, size_t count);
 void softmax(float *x, int count);
 float dot(const float *a, const float *b, int count);
 void add(float *y, const float *x, size_t count);
-/* One head's attention: how a query (width) meets each key, and the sum of the values, weighted. Keys and values lie stride apart. */
-void meet(const float *query, const float *keys, int num, int stride, int width, float scale, float *scores);
-void weigh(const float *weights, const float *values, int num, int stride, int width, float *out);
+/* One head's attention: how a query (width) meets each of num keys, and the sum of as many values, weighted. */
+void meet(const float *query, const float *keys, int num, int width, float scale, float *scores);
+void weigh(const float *weights, const float *values, int num, int width, float *out);
 void soft_cap(float *logits, int count);
 
 static inline float from_bf16(uint16_t x) {

@@ -1,6 +1,6 @@
-"""The native engine: the word model in C (engine.c), which writes several times faster than PyTorch, from the file as it lies on disk.
+"""The native engine: models in C (engine.c), which write several times faster than in PyTorch, from the file as it lies on disk.
 
-It knows word models whose weights are stored in 16, 8 or 4 bits, on a CPU. Where it was not built, or a model is of another kind, `why_not` says so
+It knows models whose weights are stored in 16, 8 or 4 bits, on a CPU. Where it was not built, or a model is of another kind, `why_not` says so
 and PyTorch serves (generation/decoder.py); a test holds the two equal.
 """
 
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tavu.config import SamplingConfig, WordPatchConfig
-from tavu.engine.layout import Block, Matrix, Mlp, Model, Pointer, Reading, Sampling, library
+from tavu.config import FixedPatchConfig, SamplingConfig
+from tavu.engine.layout import Sampling, library
+from tavu.engine.pointed import Pointed
 from tavu.engine.weights import Weights
 from tavu.errors import TavuError
 from tavu.generation.sampling import DIVERGED
@@ -52,8 +53,8 @@ def _threads() -> "ThreadPoolExecutor":
 
 def why_not(stored: StoredModel) -> str | None:
     """Why the native engine cannot run a model, as the end of a sentence; None: it can."""
-    if not isinstance(stored.config, WordPatchConfig):
-        return "that knows models of word patches only, and this one has fixed patches"
+    if isinstance(stored.config, FixedPatchConfig) and (stored.config.conv_encoder or stored.config.cross_patch_bytes):
+        return "that knows neither conv_encoder nor cross_patch_bytes, and this model has one of them"
     if not is_built():
         return "the native engine was not built when tavu was installed, which takes a C compiler: install one, and tavu again"
     return None
@@ -66,12 +67,9 @@ class NativeEngine:
         """Raises TavuError when why_not does, or the tensors do not fit the config."""
         if reason := why_not(stored):
             raise TavuError(f"{stored.file}: it does not run in the native engine: {reason}. Leave out --engine, or name torch.")
-        self.weights = Weights(stored)
-        self.config = self.weights.config
-        self._arrays: list[object] = []
-        """What the engine points into, kept alive."""
+        self.config = stored.config
         self._library = library()
-        self._model = self._pointed_at()
+        self._model = Pointed(Weights(stored))
         self._engines: list[int] = []
         """One for each thread that has been needed; they share the weights."""
         self._engine(0)
@@ -82,7 +80,7 @@ class NativeEngine:
 
     def _engine(self, i: int) -> int:
         while len(self._engines) <= i:
-            engine = self._library.tavu_engine(byref(self._model))
+            engine = self._model.make_engine()
             if not engine:
                 raise TavuError(_no_memory())
             self._engines.append(engine)
@@ -149,71 +147,6 @@ class NativeEngine:
                 ids[open_rows], _ = self.step([rows[i] for i in open_rows], [sampling] * len(open_rows), uniforms)
             ended |= (ids == END).any(axis=1)
             yield ids
-
-    def _pointed_at(self) -> Model:
-        """The config and where the weights lie."""
-        weights, config = self.weights, self.config
-        global_level, local_level = config.levels
-        reading = Reading(config.max_patch_size, len(config.ngram_orders), len(config.phrase_orders))
-        reading.ngrams[: len(config.ngram_orders)] = config.ngram_orders
-        reading.phrases[: len(config.phrase_orders)] = config.phrase_orders
-        for i, (salt, mask, start) in enumerate(zip(weights.ranges.salts, weights.ranges.masks, weights.ranges.starts, strict=True)):
-            reading.salts[i], reading.masks[i], reading.starts[i] = salt, mask, start
-        matrix = self._matrix
-        blocks = [
-            Block(*(matrix(f"global_model.blocks.{i}.{name}") for name in ("attention.query_key_value", "attention.out", "mlp.up", "mlp.down")))
-            for i in range(global_level.num_layers)
-        ]
-        mlps = [Mlp(*(matrix(f"local_model.mlps.{i}.{name}") for name in ("up", "down"))) for i in range(local_level.num_layers)]
-        model = Model(
-            num_layers=global_level.num_layers,
-            num_heads=global_level.num_heads,
-            num_local_layers=local_level.num_layers,
-            max_seq_len=config.max_seq_len,
-            num_known=config.num_known_words,
-            num_buckets=config.word_rows - config.num_known_words,
-            pair_rows=config.pair_rows,
-            num_unknown=len(config.phrase_orders),
-            reading=reading,
-            words=matrix("word_embedder.words"),
-            last_ids=matrix("word_embedder.last_ids"),
-            known=self._array("word_embedder.known"),
-            blocks=(Block * len(blocks))(*blocks),
-            global_to_local=matrix("global_to_local"),
-            byte_last_ids=matrix("byte_embedder.last_ids"),
-            hashed=matrix("byte_embedder.hashed"),
-            mlps=(Mlp * len(mlps))(*mlps),
-            head=matrix("local_model.head"),
-            lexicon_words=config.lexicon_words,
-            spelling_width=config.max_patch_size,
-        )
-        if config.pair_rows:
-            model.pairs = matrix("word_embedder.pairs")
-        if config.phrase_orders:
-            model.phrase_names = self._array("byte_embedder.phrase_names")
-            model.unknown[: len(config.phrase_orders)] = weights.ranges.starts[-len(config.phrase_orders) :]
-        if config.lexicon_words:
-            model.lexicon = matrix("lexicon.words")
-            model.lexicon_bias = self._array("lexicon.bias")
-            model.spellings, model.spelling_lengths = self._array("lexicon.spellings"), self._array("lexicon.lengths")
-            model.lexicon_strength = weights.vectors["lexicon.strength"][0]
-        if config.pointer_dim:
-            own = (matrix(f"pointer.{name}") for name in ("query", "key", "urge"))
-            model.pointer = Pointer(config.pointer_dim, *own, weights.vectors["pointer.sharpness"][0])
-            model.pointer.strength[:] = weights.vectors["pointer.strength"].tolist()
-            model.pointer.urge_bias[:] = weights.vectors["pointer.urge_bias"].tolist()
-        return model
-
-    def _matrix(self, name: str) -> Matrix:
-        weight = self.weights.matrices[f"{name}.weight"]
-        self._arrays.append(weight)
-        scales = weight.scales.ctypes.data if weight.scales is not None else None
-        return Matrix(*weight.shape, weight.kind, weight.numbers.ctypes.data, scales)
-
-    def _array(self, name: str) -> int:
-        array = self.weights.vectors[name]
-        self._arrays.append(array)
-        return array.ctypes.data
 
 
 class NativeRow:

@@ -1,19 +1,21 @@
-"""The tensors of a word model's file as the native engine reads them: each held against the config before anything points to it.
+"""The tensors of a model file as the native engine reads them: each held against the config before anything points to it.
 
-A file may be anyone's. What is checked here is what engine.c relies on: that sizes are those of the config, and that what indexes is in range.
+A file may be anyone's. What is checked here is what the C code relies on: that sizes are those of the config, and that what indexes is in range.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tavu.config import WordPatchConfig
+from tavu.config import FixedPatchConfig, LevelConfig, ModelConfig, WordPatchConfig
 from tavu.errors import TavuError
 from tavu.model.rows import NUM_HINTS, RowRanges, row_ranges
 from tavu.stored_model import GROUP, SCALES, UNFIT, StoredModel, StoredTensor
 from tavu.vocabulary import NUM_IDS
 
 BF16, INT8, INT4 = range(3)
+POSITIONS = "levels.0.positions"
+"""The one matrix that is a parameter of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,16 @@ class Weights:
     """Everything that the engine reads of a file. Raises TavuError when it does not fit the config."""
 
     def __init__(self, stored: StoredModel):
-        assert isinstance(stored.config, WordPatchConfig)
         self.file, self.config = stored.file, stored.config
-        self.ranges: RowRanges = row_ranges(self.config)
         self.left = dict(stored.tensors)
-        self.matrices: dict[str, Weight] = {name: self._matrix(name, shape) for name, shape in matrix_shapes(self.config, self.ranges).items()}
+        self.matrices: dict[str, Weight] = {name: self._matrix(name, shape) for name, shape in matrix_shapes(self.config).items()}
         self.vectors: dict[str, np.ndarray] = {}
         for name, (dtype, shape) in vector_shapes(self.config).items():
             tensor = self._take(name, dtype, shape)
             self.vectors[name] = as_float(tensor.numbers) if dtype == "BF16" else tensor.numbers
         if self.left:
             raise TavuError(f"{stored.file}: the weights do not fit its config ({min(self.left)} is unknown). {UNFIT}")
-        if self.config.lexicon_words:
+        if isinstance(self.config, WordPatchConfig) and self.config.lexicon_words:
             self._check_lexicon(self.vectors["lexicon.spellings"], self.vectors["lexicon.lengths"])
 
     def _take(self, name: str, dtype: str, shape: tuple[int, ...]) -> StoredTensor:
@@ -74,8 +74,23 @@ class Weights:
         return TavuError(f"{self.file}: {what}. The file is damaged.")
 
 
-def matrix_shapes(config: WordPatchConfig, ranges: RowRanges) -> dict[str, tuple[int, int]]:
+def matrix_shapes(config: ModelConfig) -> dict[str, tuple[int, int]]:
     """(out, in) of every matrix, (rows, width) of every table."""
+    shapes = fixed_patch_matrices(config) if isinstance(config, FixedPatchConfig) else word_patch_matrices(config, row_ranges(config))
+    return {f"{name}.weight" if name != POSITIONS else name: shape for name, shape in shapes.items()}
+
+
+def fixed_patch_matrices(config: FixedPatchConfig) -> dict[str, tuple[int, int]]:
+    first, *others = config.levels
+    shapes = {POSITIONS: (config.max_seq_len, first.dim // first.patch_size)}
+    for i, level in enumerate(config.levels):
+        shapes |= {f"levels.{i}.byte_embedding": (NUM_IDS, level.dim // level.patch_size)} | block_matrices(f"levels.{i}.transformer", level)
+    for i, (parent, level) in enumerate(zip(config.levels, others, strict=False), 1):
+        shapes[f"levels.{i}.from_parent"] = (level.dim, parent.dim // (parent.patch_size // level.patch_size))
+    return shapes
+
+
+def word_patch_matrices(config: WordPatchConfig, ranges: RowRanges) -> dict[str, tuple[int, int]]:
     level, local = config.levels
     D, L = level.dim, local.dim
     shapes = {
@@ -93,16 +108,21 @@ def matrix_shapes(config: WordPatchConfig, ranges: RowRanges) -> dict[str, tuple
     if config.pointer_dim:
         E = config.pointer_dim
         shapes |= {"pointer.query": (E, D), "pointer.key": (E, D), "pointer.urge": (NUM_HINTS * E, D)}
-    for i in range(level.num_layers):
-        own = {"attention.query_key_value": (3 * D, D), "attention.out": (D, D), "mlp.up": (level.mlp_dim, D), "mlp.down": (D, level.mlp_dim)}
-        shapes |= {f"global_model.blocks.{i}.{name}": shape for name, shape in own.items()}
     for i in range(local.num_layers):
         shapes |= {f"local_model.mlps.{i}.up": (local.mlp_dim, L), f"local_model.mlps.{i}.down": (L, local.mlp_dim)}
-    return {f"{name}.weight": shape for name, shape in shapes.items()}
+    return shapes | block_matrices("global_model", level)
 
 
-def vector_shapes(config: WordPatchConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
+def block_matrices(transformer: str, level: LevelConfig) -> dict[str, tuple[int, int]]:
+    D, M = level.dim, level.mlp_dim
+    own = {"attention.query_key_value": (3 * D, D), "attention.out": (D, D), "mlp.up": (M, D), "mlp.down": (D, M)}
+    return {f"{transformer}.blocks.{i}.{name}": shape for i in range(level.num_layers) for name, shape in own.items()}
+
+
+def vector_shapes(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     """The dtype and shape of all that is no matrix."""
+    if isinstance(config, FixedPatchConfig):
+        return {f"levels.{i}.pad": ("BF16", (level.dim,)) for i, level in enumerate(config.levels)}
     shapes: dict[str, tuple[str, tuple[int, ...]]] = {"word_embedder.known": ("I64", (config.num_known_words,))}
     if config.phrase_orders:
         shapes["byte_embedder.phrase_names"] = ("I32", (len(config.phrase_orders) * config.phrase_rows,))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tavu
-from tavu.config import LevelConfig, SamplingConfig
+from tavu.config import FixedPatchConfig, LevelConfig, SamplingConfig
 from tavu.engine import native
 from tavu.engine.native import NativeEngine, NativeSampling
 from tavu.errors import TavuError
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(not native.is_built(), reason="the native engine
 
 WIDE = dataclasses.replace(CONFIGS["words"], levels=(LevelConfig(64, 2, 2, 128), LevelConfig(32, 2, 0, 64)), pair_rows=0, pointer_dim=32)
 """Wide enough to be quantized, and for every kernel."""
+FIXED = FixedPatchConfig((LevelConfig(256, 2, 4, 128, 8), LevelConfig(64, 1, 2, 128, 2), LevelConfig(32, 2, 2, 64)), CONFIGS["words"].max_seq_len)
 REQUEST = b"Words: an oak, a red fox\nStory:\xff\nA red oak, a"
 KINDS = {
     "all parts": (CONFIGS["words"], 16),
@@ -32,6 +33,10 @@ KINDS = {
     "16 bits": (WIDE, 16),
     "8 bits": (WIDE, 8),
     "4 bits": (WIDE, 4),
+    "fixed patches": (CONFIGS["two levels"], 16),
+    "fixed patches, three levels": (CONFIGS["three levels"], 16),
+    "fixed patches, 8 bits": (FIXED, 8),
+    "fixed patches, 4 bits": (FIXED, 4),
     "8 bits, 96 columns": (dataclasses.replace(WIDE, levels=(LevelConfig(96, 1, 3, 160), LevelConfig(32, 1, 0, 96))), 8),
 }
 CLOSE = {16: 5e-5, 8: 1e-3, 4: 1e-3}
@@ -44,7 +49,7 @@ def both(request, make_model, tmp_path_factory):
     """One model in PyTorch and in the engine, from one file."""
     config, bits = KINDS[request.param]
     path = tmp_path_factory.mktemp("models") / "model.safetensors"
-    save_model(path, make_model(config, noise=0.3 if bits == 16 else 0.1), {}, bits=bits)
+    save_model(path, make_model(config, noise=0.3 if bits == 16 else 0.1 if config != FIXED else 0.03), {}, bits=bits)
     return load_model(path)[0], NativeEngine(open_model(path)), bits
 
 
@@ -145,12 +150,12 @@ def test_weights_that_are_no_numbers_get_a_sentence(make_model, tmp_path):
             write(NativeEngine(open_model(tmp_path / "a")), b"Once", SamplingConfig())
 
 
+@pytest.mark.parametrize("config", [WIDE, FIXED], ids=["words", "fixed patches"])
 @pytest.mark.parametrize("bits", [16, 8, 4])
-def test_a_file_that_does_not_fit_gets_the_sentence_that_it_gets_from_pytorch(make_model, tmp_path, bits):
+def test_a_file_that_does_not_fit_gets_the_sentence_that_it_gets_from_pytorch(make_model, tmp_path, bits, config):
     from tests.test_model_file import join, split
 
-    model = make_model(WIDE)
-    save_model(tmp_path / "whole", model, {}, bits=bits)
+    save_model(tmp_path / "whole", make_model(config), {}, bits=bits)
     header, tensors = split((tmp_path / "whole").read_bytes())
     names = [name for name in header if name != "__metadata__"]
     for name in names:
@@ -183,10 +188,11 @@ def test_the_command_writes_without_torch():
 
 
 def test_what_it_cannot_run_is_left_to_torch(run_folder, make_model, configs, tmp_path, monkeypatch):
-    save_model(tmp_path / "fixed", make_model(configs["two levels"]), {})
-    assert tavu.load(tmp_path / "fixed").engine == "torch"
-    with pytest.raises(TavuError, match=r"fixed: it does not run in the native engine: that knows models of word patches only.* Leave out --engine"):
-        tavu.load(tmp_path / "fixed", engine="native")
+    for kind in ("conv", "cross"):
+        save_model(tmp_path / kind, make_model(configs[kind]), {})
+        assert tavu.load(tmp_path / kind).engine == "torch"
+        with pytest.raises(TavuError, match=rf"{kind}: it does not run in the native engine: that knows neither conv_encoder nor cross_patch_bytes"):
+            tavu.load(tmp_path / kind, engine="native")
     assert tavu.load(run_folder).engine == "native" and tavu.load(run_folder, engine="torch").engine == "torch"
     monkeypatch.setattr(native, "library", lambda: None)
     assert tavu.load(run_folder).engine == "torch"
@@ -208,7 +214,7 @@ def test_another_device_is_refused(run_folder):
 @torch.inference_mode()
 def test_insisting_is_the_same_as_in_pytorch_and_has_more_of_what_was_asked_for(both):
     model, engine, bits = both
-    if not model.config.pointer_dim:
+    if not getattr(model.config, "pointer_dim", 0):
         pytest.skip("no pointer")
     first_of_words = []
     for insist in (0.0, 1.0, 4.0):

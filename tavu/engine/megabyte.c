@@ -1,0 +1,203 @@
+#include "megabyte.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader.h"
+
+typedef struct {
+    Megabyte model;
+    Transformer *transformers; /* one a level */
+    Scratch scratch;
+} Prepared;
+
+/* What one level remembers of a text: the units of its current parent, what each of them hears from that parent (G, D), and what the newest gave. */
+typedef struct {
+    Cache cache;
+    float *heard, *out;
+    int32_t num_units;
+} LevelState;
+
+typedef struct {
+    int num_levels;
+    LevelState levels[]; /* coarsest first */
+} State;
+
+/* A unit that a level reads: of which text, where in its ids the parent begins, and which of the parent's units it is. */
+typedef struct {
+    Row *row;
+    int64_t start;
+    int32_t index;
+} Unit;
+
+static void free_megabyte(void *model) {
+    Prepared *p = model;
+    for (int i = 0; p->transformers && i < p->model.num_levels; i++) free_transformer(&p->transformers[i]);
+    free(p->transformers);
+    free_scratch(&p->scratch);
+    free(p);
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+void *prepare_megabyte(const Megabyte *model) {
+    Prepared *p = calloc(1, sizeof *p);
+    if (!p) return NULL;
+    size_t width = 0, widest = NUM_IDS, units = 0;
+    p->model = *model;
+    p->transformers = calloc((size_t)model->num_levels, sizeof *p->transformers);
+    int is_whole = p->transformers != NULL;
+    for (int i = 0; is_whole && i < model->num_levels; i++) {
+        const Level *level = &model->levels[i];
+        p->transformers[i] = (Transformer){level->dim, level->num_heads, level->num_layers, level->units_per_parent, level->blocks, NULL, NULL, NULL};
+        is_whole = make_transformer(&p->transformers[i]);
+        width = larger(width, (size_t)level->dim);
+        widest = larger(widest, larger(3 * (size_t)level->dim, (size_t)level->blocks[0].up.rows));
+        units = larger(units, (size_t)level->units_per_parent);
+    }
+    if (is_whole && make_scratch(&p->scratch, width, widest, units)) return p;
+    free_megabyte(p);
+    return NULL;
+}
+
+static void free_state(void *state) {
+    State *s = state;
+    for (int i = 0; i < s->num_levels; i++) {
+        free_cache(&s->levels[i].cache);
+        free(s->levels[i].heard);
+    }
+    free(s);
+}
+
+static void *new_state(const void *model) {
+    const Prepared *p = model;
+    State *s = calloc(1, sizeof *s + (size_t)p->model.num_levels * sizeof s->levels[0]);
+    if (!s) return NULL;
+    s->num_levels = p->model.num_levels;
+    for (int i = 0; i < s->num_levels; i++) {
+        size_t D = (size_t)p->model.levels[i].dim, G = i ? (size_t)p->model.levels[i].units_per_parent : 0;
+        s->levels[i].heard = calloc((G + 1) * D, sizeof(float));
+        if (!s->levels[i].heard || !make_cache(&p->transformers[i], &s->levels[i].cache)) {
+            free_state(s);
+            return NULL;
+        }
+        s->levels[i].out = s->levels[i].heard + G * D;
+    }
+    return s;
+}
+
+static void copy_state(const void *model, const void *from, void *to) {
+    const Prepared *p = model;
+    for (int i = 0; i < p->model.num_levels; i++) {
+        const LevelState *a = &((const State *)from)->levels[i];
+        LevelState *b = &((State *)to)->levels[i];
+        size_t floats = (size_t)(a->out - a->heard) + (size_t)p->model.levels[i].dim;
+        copy_cache(&p->transformers[i], &a->cache, &b->cache, a->num_units);
+        memcpy(b->heard, a->heard, floats * sizeof(float));
+        b->num_units = a->num_units;
+    }
+}
+
+static LevelState *state_of(const Unit *unit, int level) { return &((State *)unit->row->state)->levels[level]; }
+
+/* What a level's transformer reads at a unit: the unit before it, and what it hears from its parent (equations 1 to 4 of the paper). */
+static void embed(const Level *level, int i, const Unit *unit, float *x) {
+    size_t D = (size_t)level->dim, E = D / (size_t)level->unit_size;
+    if (unit->index == 0) {
+        memcpy(x, level->pad, D * sizeof *x);
+    } else {
+        int64_t first = unit->start + (int64_t)(unit->index - 1) * level->unit_size;
+        float scale = sqrtf((float)E);
+        memset(x, 0, D * sizeof *x);
+        for (int b = 0; b < level->unit_size; b++) {
+            float *own = x + (size_t)b * E;
+            add_row(&level->byte_embedding, unit->row->ids[first + b], own);
+            for (size_t j = 0; j < E; j++) own[j] *= scale;
+            if (i == 0) add_row(&level->positions, first + b - unit->row->context_start, own);
+        }
+    }
+    if (i) add(x, state_of(unit, i)->heard + (size_t)unit->index * D, D);
+}
+
+/* Tell the units of level i what their parents in level i - 1, (n, D of those) in scratch->x, say. */
+static void pass_down(Prepared *p, int i, const Unit *parents, int n) {
+    const Level *level = &p->model.levels[i];
+    int G = level->units_per_parent;
+    size_t D = (size_t)level->dim, slice = (size_t)level->from_parent.cols;
+    for (int first = 0; first < n * G; first += AT_ONCE) { /* slices of all parents, one after another */
+        int num = n * G - first < AT_ONCE ? n * G - first : AT_ONCE;
+        multiply(&level->from_parent, p->scratch.x + (size_t)first * slice, num, p->scratch.wide, &p->scratch.rounded);
+        for (int s = 0; s < num; s++)
+            memcpy(state_of(&parents[(first + s) / G], i)->heard + (size_t)((first + s) % G) * D, p->scratch.wide + (size_t)s * D, D * sizeof(float));
+    }
+}
+
+/* Run level i over units; those of a text come in order, and its last one is the newest. */
+static void run_level(Prepared *p, int i, const Unit *units, int n) {
+    const Level *level = &p->model.levels[i];
+    Place places[AT_ONCE];
+    size_t D = (size_t)level->dim;
+    for (int u = 0; u < n; u++) {
+        LevelState *own = state_of(&units[u], i);
+        embed(level, i, &units[u], p->scratch.x + (size_t)u * D);
+        places[u] = (Place){&own->cache, units[u].index};
+        own->num_units = units[u].index + 1;
+    }
+    normalize(p->scratch.x, n, level->dim, p->scratch.x);
+    run_transformer(&p->transformers[i], places, n, p->scratch.x, &p->scratch);
+    normalize(p->scratch.x, n, level->dim, p->scratch.x);
+    if (i + 1 == p->model.num_levels)
+        for (int u = 0; u < n; u++) memcpy(state_of(&units[u], i)->out, p->scratch.x + (size_t)u * D, D * sizeof(float));
+}
+
+/* The unit of a level that the next id falls in. */
+static Unit newest(const Level *level, Row *row) {
+    int64_t num = row->num_ids - row->context_start, parent_size = (int64_t)level->unit_size * level->units_per_parent;
+    int64_t start = num / parent_size * parent_size;
+    return (Unit){row, row->context_start + start, (int32_t)((num - start) / level->unit_size)};
+}
+
+static void read_context(void *model, Row *row) {
+    Prepared *p = model;
+    for (int i = 0; i < p->model.num_levels; i++) {
+        Unit last = newest(&p->model.levels[i], row), units[AT_ONCE];
+        int n = 0;
+        for (int32_t index = 0; index <= last.index; index++) {
+            units[n++] = (Unit){row, last.start, index};
+            if (n < AT_ONCE && index < last.index) continue;
+            run_level(p, i, units, n);
+            if (index < last.index) n = 0;
+        }
+        if (i + 1 < p->model.num_levels) {
+            size_t D = (size_t)p->model.levels[i].dim;
+            memmove(p->scratch.x, p->scratch.x + (size_t)(n - 1) * D, D * sizeof(float));
+            pass_down(p, i + 1, &last, 1);
+        }
+    }
+}
+
+static void go_on(void *model, Row **rows, int n) {
+    Prepared *p = model;
+    for (int i = 0; i < p->model.num_levels; i++) {
+        const Level *level = &p->model.levels[i];
+        Unit units[AT_ONCE];
+        int num = 0;
+        for (int r = 0; r < n; r++)
+            if ((rows[r]->num_ids - rows[r]->context_start) % level->unit_size == 0) units[num++] = newest(level, rows[r]);
+        if (!num) continue;
+        run_level(p, i, units, num);
+        if (i + 1 < p->model.num_levels) pass_down(p, i + 1, units, num);
+    }
+}
+
+static float *next_logits(void *model, Row **rows, int n) {
+    Prepared *p = model;
+    int last = p->model.num_levels - 1;
+    size_t D = (size_t)p->model.levels[last].dim;
+    for (int r = 0; r < n; r++) memcpy(p->scratch.x + (size_t)r * D, ((const State *)rows[r]->state)->levels[last].out, D * sizeof(float));
+    multiply(&p->model.levels[last].byte_embedding, p->scratch.x, n, p->scratch.wide, &p->scratch.rounded);
+    soft_cap(p->scratch.wide, n * NUM_IDS);
+    return p->scratch.wide;
+}
+
+const Kind megabyte_kind = {free_megabyte, new_state, free_state, copy_state, read_context, go_on, next_logits};

@@ -1,0 +1,114 @@
+#include "transformer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units) {
+    size_t each = 3 * width + widest + widest / GROUP + 2;
+    *scratch = (Scratch){0};
+    float *free_memory = scratch->memory = calloc(AT_ONCE * each + max_units, sizeof(float));
+    scratch->rounded.numbers = calloc(AT_ONCE * widest, sizeof(int16_t));
+    scratch->rounded.used = calloc(widest + 1, sizeof(int32_t));
+    scratch->rounded.parts = calloc(AT_ONCE * widest, 4);
+    if (!free_memory || !scratch->rounded.numbers || !scratch->rounded.used || !scratch->rounded.parts) return 0;
+    scratch->x = free_memory, free_memory += AT_ONCE * width;
+    scratch->normed = free_memory, free_memory += AT_ONCE * width;
+    scratch->attended = free_memory, free_memory += AT_ONCE * width;
+    scratch->wide = free_memory, free_memory += AT_ONCE * widest;
+    scratch->rounded.sums = free_memory, free_memory += AT_ONCE * (widest / GROUP + 1);
+    scratch->rounded.scales = free_memory, free_memory += AT_ONCE;
+    scratch->scores = free_memory;
+    return 1;
+}
+
+void free_scratch(Scratch *scratch) {
+    free(scratch->rounded.numbers);
+    free(scratch->rounded.used);
+    free(scratch->rounded.parts);
+    free(scratch->memory);
+}
+
+int make_transformer(Transformer *t) {
+    size_t half = (size_t)(t->dim / t->num_heads / 2), positions = (size_t)t->max_units;
+    t->turned = calloc((size_t)t->num_layers, sizeof *t->turned);
+    t->cosines = calloc(2 * positions * half, sizeof *t->cosines);
+    if (!t->turned || !t->cosines) return 0;
+    t->sines = t->cosines + positions * half;
+    for (int i = 0; i < t->num_layers; i++)
+        if (!turn(&t->blocks[i].down, &t->turned[i])) return 0;
+    for (size_t i = 0; i < half; i++) {
+        float frequency = powf(10000.0f, -(float)(2 * i) / (float)(2 * half));
+        for (size_t p = 0; p < positions; p++) {
+            float angle = (float)p * frequency;
+            t->cosines[p * half + i] = cosf(angle), t->sines[p * half + i] = sinf(angle);
+        }
+    }
+    return 1;
+}
+
+void free_transformer(Transformer *t) {
+    for (int i = 0; t->turned && i < t->num_layers; i++) free((void *)t->turned[i].numbers);
+    free(t->turned);
+    free(t->cosines);
+}
+
+static size_t layer_floats(const Transformer *t) { return (size_t)t->max_units * (size_t)t->dim; }
+
+int make_cache(const Transformer *t, Cache *cache) {
+    size_t each = (size_t)t->num_layers * layer_floats(t);
+    cache->keys = calloc(2 * each, sizeof *cache->keys);
+    cache->values = cache->keys ? cache->keys + each : NULL;
+    return cache->keys != NULL;
+}
+
+void free_cache(Cache *cache) { free(cache->keys); }
+
+void copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units) {
+    size_t F = (size_t)(t->dim / t->num_heads), M = (size_t)t->max_units, used = (size_t)num_units * F * sizeof(float);
+    for (size_t head = 0; head < 2 * (size_t)t->num_layers * (size_t)t->num_heads; head++) /* those of values follow those of keys */
+        memcpy(to->keys + head * M * F, from->keys + head * M * F, used);
+}
+
+/* A head's query or key normalized and turned by the angles of its position. */
+static void place_head(float *head, int width, const float *cosines, const float *sines) {
+    normalize(head, 1, width, head);
+    for (int i = 0, half = width / 2; i < half; i++) {
+        float a = head[i], b = head[half + i];
+        head[i] = a * cosines[i] - b * sines[i];
+        head[half + i] = b * cosines[i] + a * sines[i];
+    }
+}
+
+/* Queries, keys and values of one unit in, what its heads read out. */
+static void attend(const Transformer *t, const Place *place, int layer, float *heads, float *out, float *scores) {
+    int D = t->dim, F = D / t->num_heads, num = place->position + 1;
+    size_t at = (size_t)place->position * (size_t)F, angle = (size_t)place->position * (size_t)(F / 2);
+    float scale = 1.0f / sqrtf((float)F);
+    for (int h = 0; h < 2 * t->num_heads; h++) place_head(heads + h * F, F, t->cosines + angle, t->sines + angle);
+    for (int h = 0; h < t->num_heads; h++) {
+        size_t own = ((size_t)layer * (size_t)t->num_heads + (size_t)h) * (size_t)t->max_units * (size_t)F;
+        float *keys = place->cache->keys + own, *values = place->cache->values + own;
+        memcpy(keys + at, heads + D + h * F, (size_t)F * sizeof *keys);
+        memcpy(values + at, heads + 2 * D + h * F, (size_t)F * sizeof *values);
+        meet(heads + h * F, keys, num, F, scale, scores);
+        softmax(scores, num);
+        weigh(scores, values, num, F, out + h * F);
+    }
+}
+
+void run_transformer(const Transformer *t, const Place *places, int n, float *x, Scratch *scratch) {
+    size_t D = (size_t)t->dim;
+    for (int layer = 0; layer < t->num_layers; layer++) {
+        const Block *block = &t->blocks[layer];
+        normalize(x, n, t->dim, scratch->normed);
+        multiply(&block->query_key_value, scratch->normed, n, scratch->wide, &scratch->rounded);
+        for (int u = 0; u < n; u++) attend(t, &places[u], layer, scratch->wide + (size_t)u * 3 * D, scratch->attended + (size_t)u * D, scratch->scores);
+        multiply(&block->attention_out, scratch->attended, n, scratch->normed, &scratch->rounded);
+        add(x, scratch->normed, (size_t)n * D);
+        normalize(x, n, t->dim, scratch->normed);
+        multiply(&block->up, scratch->normed, n, scratch->wide, &scratch->rounded);
+        square_relu(scratch->wide, (size_t)n * (size_t)block->up.rows);
+        multiply_sparse(&block->down, &t->turned[layer], scratch->wide, n, scratch->normed, &scratch->rounded);
+        add(x, scratch->normed, (size_t)n * D);
+    }
+}

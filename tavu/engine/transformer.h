@@ -1,0 +1,50 @@
+/* The transformer of tavu/model/transformer.py, one unit of each of some texts at a time, and the room that this needs.
+
+Shapes: D width, H heads, F = D / H, M units of a cache, n <= AT_ONCE vectors. */
+#ifndef TAVU_TRANSFORMER_H
+#define TAVU_TRANSFORMER_H
+
+#include "matrix.h"
+
+enum { AT_ONCE = 64 }; /* vectors that share each pass over the weights */
+
+typedef struct {
+    Matrix query_key_value, attention_out, up, down;
+} Block;
+
+/* Room for AT_ONCE vectors on their way through a model: x, normed and attended of its largest width, wide of what its widest matrix gives. */
+typedef struct {
+    Rounded rounded;
+    float *x, *normed, *attended, *wide, *scores;
+    void *memory;
+} Scratch;
+
+typedef struct {
+    int32_t dim, num_heads, num_layers, max_units;
+    const Block *blocks;
+    Matrix *turned;         /* the second matrices of the MLPs */
+    float *cosines, *sines; /* (M, F / 2) */
+} Transformer;
+
+/* Of one text, (layers, H, M, F) each. */
+typedef struct {
+    float *keys, *values;
+} Cache;
+
+/* Where a unit stands in its text. It attends to itself and all before it. */
+typedef struct {
+    const Cache *cache;
+    int32_t position;
+} Place;
+
+int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units); /* 0 when memory ran out, here and below */
+void free_scratch(Scratch *scratch);
+int make_transformer(Transformer *t); /* from dim, num_heads, num_layers, max_units and blocks; it may be freed even when it was not made whole */
+void free_transformer(Transformer *t);
+int make_cache(const Transformer *t, Cache *cache);
+void free_cache(Cache *cache);
+void copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units);
+/* What the blocks make of x (n, D), in its place. Units of the same text come in order. */
+void run_transformer(const Transformer *t, const Place *places, int n, float *x, Scratch *scratch);
+
+#endif
