@@ -279,7 +279,7 @@ def draw(table: dict[str, Speeds], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="A tavu model of words, not quantized.")
+    parser.add_argument("model", help="A tavu model, not quantized.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=list(CONTENDERS))
     parser.add_argument("--bpb", action="append", default=[], metavar="NAME=BPB", help="Bits per byte of a contender, told for the picture.")
