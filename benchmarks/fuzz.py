@@ -37,24 +37,26 @@ def run_under_sanitizer(num_mutations: int, seed: int) -> int:
 
 
 def whole_files() -> list[bytes]:
-    """Tiny model files of every kind of weight."""
+    """Tiny model files of each kind of model and of weight."""
     sys.path.insert(0, str(HOUSE))
     import torch
 
-    from tavu.config import LevelConfig, WordPatchConfig
+    from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
     from tavu.model_file import save_model
     from tests.conftest import noisy_model
 
     torch.set_num_threads(1)
     rows = {f"{name}_rows": 16 for name in ("word", "pair", "prefix", "ngram", "phrase")}
-    config = WordPatchConfig(
+    words = WordPatchConfig(
         (LevelConfig(32, 1, 2, 32), LevelConfig(32, 1, 0, 32)), 16, phrase_orders=(1, 2), lexicon_words=12, pointer_dim=8, **rows
     )
+    fixed = FixedPatchConfig((LevelConfig(128, 1, 2, 32, 4), LevelConfig(32, 1, 1, 32, 2), LevelConfig(32, 1, 2, 32)), 16)
     files = []
     with tempfile.TemporaryDirectory() as folder:
-        for bits in (16, 8, 4):
-            save_model(Path(folder) / "model", noisy_model(config), {}, bits=bits)
-            files.append((Path(folder) / "model").read_bytes())
+        for config in (words, fixed):
+            for bits in (16, 8, 4):
+                save_model(Path(folder) / "model", noisy_model(config), {}, bits=bits)
+                files.append((Path(folder) / "model").read_bytes())
     return files
 
 

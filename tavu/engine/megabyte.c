@@ -38,8 +38,6 @@ static void free_megabyte(void *model) {
     free(p);
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 void *prepare_megabyte(const Megabyte *model) {
     Prepared *p = calloc(1, sizeof *p);
     if (!p) return NULL;

@@ -47,4 +47,6 @@ void copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_
 /* What the blocks make of x (n, D), in its place. Units of the same text come in order. */
 void run_transformer(const Transformer *t, const Place *places, int n, float *x, Scratch *scratch);
 
+static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
 #endif

@@ -39,8 +39,6 @@ static void free_words(void *model) {
     free(p);
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 void *prepare_words(const Words *model) {
     Prepared *p = calloc(1, sizeof *p);
     if (!p) return NULL;
