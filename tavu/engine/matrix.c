@@ -23,22 +23,34 @@ static int rounding_limit(int cols) {
     return most < LIMIT ? most : LIMIT;
 }
 
-FOR_EACH_CPU static void round_vector(const float *x, int cols, int16_t *numbers, float *scale, float *sums) {
-    float largest = 0.0f;
-    int limit = rounding_limit(cols);
-    for (int i = 0; i < cols; i++) {
-        float size = fabsf(x[i]);
-        largest = size > largest ? size : largest;
+FOR_EACH_CPU float round_vector(const float *x, int count, int limit, int16_t *numbers) {
+    float most[LANES] = {0}, largest = 0.0f;
+    int32_t nans[LANES] = {0}, any_nan = 0;
+    for (int i = 0; i + LANES <= count; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+            most[j] = fabsf(x[i + j]) > most[j] ? fabsf(x[i + j]) : most[j];
+            nans[j] |= x[i + j] != x[i + j];
+        }
+    for (int i = count / LANES * LANES; i < count; i++) {
+        largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
+        any_nan |= x[i] != x[i];
+    }
+    for (int j = 0; j < LANES; j++) {
+        largest = most[j] > largest ? most[j] : largest;
+        any_nan |= nans[j];
     }
     float inverse = largest > 0.0f ? (float)limit / largest : 0.0f;
-    for (int i = 0; i < cols; i++) {
+    for (int i = 0; i < count; i++) {
         float v = x[i] * inverse;
         v = v < (float)limit ? v : (float)limit;
-        v = v > -(float)limit ? v : -(float)limit; /* what is no number ends here */
+        v = v > -(float)limit ? v : -(float)limit; /* NaN ends here, and goes on in the scale */
         numbers[i] = (int16_t)(int32_t)(v + (v < 0.0f ? -0.5f : 0.5f));
     }
-    *scale = largest / (float)limit;
-    for (int g = 0; g < cols / GROUP; g++) {
+    return any_nan ? NAN : largest / (float)limit;
+}
+
+FOR_EACH_CPU static void sum_groups(const int16_t *numbers, int count, float *sums) {
+    for (int g = 0; g < count / GROUP; g++) {
         int32_t sum = 0;
         for (int i = 0; i < GROUP; i++) sum += numbers[g * GROUP + i];
         sums[g] = (float)sum;
@@ -50,13 +62,15 @@ void multiply(const Matrix *m, const float *x, int n, float *y, Rounded *scratch
         kernels->bf16(m, x, n, y);
         return;
     }
-    int groups = m->cols / GROUP;
-    for (int v = 0; v < n; v++)
-        round_vector(x + (size_t)v * m->cols, m->cols, scratch->numbers + (size_t)v * m->cols, scratch->scales + v, scratch->sums + (size_t)v * groups);
-    if (m->kind == INT8)
+    size_t cols = (size_t)m->cols;
+    int limit = rounding_limit(m->cols);
+    for (int v = 0; v < n; v++) scratch->scales[v] = round_vector(x + (size_t)v * cols, m->cols, limit, scratch->numbers + (size_t)v * cols);
+    if (m->kind == INT8) {
         kernels->int8(m, scratch, n, y);
-    else
+    } else {
+        sum_groups(scratch->numbers, n * m->cols, scratch->sums);
         kernels->int4(m, scratch, n, y);
+    }
 }
 
 int turn(const Matrix *m, Matrix *turned) {
@@ -80,7 +94,7 @@ void multiply_sparse(const Matrix *m, const Matrix *turned, const float *x, int 
     for (int v = 0; v < n; v++, x += m->cols, y += m->rows) {
         int num_used = 0;
         int32_t sums[SUMS];
-        round_vector(x, m->cols, scratch->numbers, scratch->scales, scratch->sums);
+        float scale = round_vector(x, m->cols, rounding_limit(m->cols), scratch->numbers);
         for (int i = 0; i < m->cols; i++) {
             scratch->used[num_used] = i;
             num_used += scratch->numbers[i] != 0;
@@ -89,7 +103,7 @@ void multiply_sparse(const Matrix *m, const Matrix *turned, const float *x, int 
             for (int c = 0; c < m->rows; c += 64) PREFETCH((const int8_t *)turned->numbers + (size_t)scratch->used[i] * (size_t)m->rows + c);
         for (int first = 0; first < m->rows; first += SUMS) {
             kernels->sum_rows((const int8_t *)turned->numbers + first, m->rows, scratch->numbers, scratch->used, num_used, sums);
-            for (int j = 0; j < SUMS; j++) y[first + j] = (float)sums[j] * from_bf16(m->scales[first + j]) * scratch->scales[0];
+            for (int j = 0; j < SUMS; j++) y[first + j] = (float)sums[j] * from_bf16(m->scales[first + j]) * scale;
         }
     }
 }
@@ -134,7 +148,7 @@ FOR_EACH_CPU void normalize(const float *x, int n, int width, float *y) {
 
 FOR_EACH_CPU void square_relu(float *x, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        float positive = x[i] > 0.0f ? x[i] : 0.0f;
+        float positive = x[i] < 0.0f ? 0.0f : x[i]; /* NaN stays NaN */
         x[i] = positive * positive;
     }
 }
@@ -164,37 +178,29 @@ FOR_EACH_CPU void add(float *y, const float *x, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] += x[i];
 }
 
-FOR_EACH_CPU void meet(const float *query, const float *keys, int num, int width, float scale, float *scores) {
-    int i = 0;
-    for (; i + 4 <= num && width % 8 == 0; i += 4) { /* four keys at a time, so that their sums do not wait for one another */
-        const float *a = keys + (size_t)i * (size_t)width, *b = a + width, *c = b + width, *d = c + width;
-        float sa[8] = {0}, sb[8] = {0}, sc[8] = {0}, sd[8] = {0};
-        for (int f = 0; f < width; f += 8)
-            for (int j = 0; j < 8; j++) {
-                float q = query[f + j];
-                sa[j] += q * a[f + j], sb[j] += q * b[f + j], sc[j] += q * c[f + j], sd[j] += q * d[f + j];
-            }
-        float *s = scores + i;
-        s[0] = s[1] = s[2] = s[3] = 0;
-        for (int j = 0; j < 8; j++) s[0] += sa[j], s[1] += sb[j], s[2] += sc[j], s[3] += sd[j];
-        for (int j = 0; j < 4; j++) s[j] *= scale;
+FOR_EACH_CPU void meet(const float *query, const int16_t *keys, const float *key_scales, int num, int width, float *scores) {
+    for (int i = 0; i < num; i += LANES) {
+        float sums[LANES] = {0};
+        for (int f = 0; f < width; f++, keys += LANES)
+            for (int j = 0; j < LANES; j++) sums[j] += query[f] * (float)keys[j];
+        for (int j = 0; j < LANES; j++) scores[i + j] = sums[j] * key_scales[i + j];
     }
-    for (; i < num; i++) scores[i] = dot(query, keys + (size_t)i * (size_t)width, width) * scale;
 }
 
-FOR_EACH_CPU void weigh(const float *weights, const float *values, int num, int width, float *out) {
+FOR_EACH_CPU void weigh(const float *weights, const int16_t *values, const float *value_scales, int num, int width, float *out) {
     int f = 0;
-    for (; f + 32 <= width; f += 32) { /* so many as stay in registers */
-        float sum[32] = {0};
+    for (; f + LANES <= width; f += LANES) {
+        float sum[LANES] = {0};
         for (int i = 0; i < num; i++) {
-            const float *value = values + (size_t)i * (size_t)width + f;
-            for (int j = 0; j < 32; j++) sum[j] += weights[i] * value[j];
+            const int16_t *value = values + (size_t)i * (size_t)width + f;
+            float weight = weights[i] * value_scales[i];
+            for (int j = 0; j < LANES; j++) sum[j] += weight * (float)value[j];
         }
-        for (int j = 0; j < 32; j++) out[f + j] = sum[j];
+        for (int j = 0; j < LANES; j++) out[f + j] = sum[j];
     }
     for (; f < width; f++) {
         out[f] = 0;
-        for (int i = 0; i < num; i++) out[f] += weights[i] * values[(size_t)i * (size_t)width + f];
+        for (int i = 0; i < num; i++) out[f] += weights[i] * value_scales[i] * (float)values[(size_t)i * (size_t)width + f];
     }
 }
 

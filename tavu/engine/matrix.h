@@ -48,9 +48,13 @@ void square_relu(float *x, size_t count);
 void softmax(float *x, int count);
 float dot(const float *a, const float *b, int count);
 void add(float *y, const float *x, size_t count);
-/* One head's attention: how a query (width) meets each of num keys, and the sum of as many values, weighted. */
-void meet(const float *query, const float *keys, int num, int width, float scale, float *scores);
-void weigh(const float *weights, const float *values, int num, int width, float *out);
+/* x as whole numbers up to a limit (at most 32767) either way; returns what one of them stands for: NaN when any of x is. */
+float round_vector(const float *x, int count, int limit, int16_t *numbers);
+enum { LANES = 32 }; /* numbers at a time where compilers are to make vectors: so many stay in registers, and of fewer gcc makes none */
+/* One head's attention: how a query (width) meets each of num keys, and the sum of as many values, weighted. Values are (num, width), keys (num / LANES,
+width, LANES), of which the last may be no keys; both are whole numbers, with a scale for each width of them. */
+void meet(const float *query, const int16_t *keys, const float *key_scales, int num, int width, float *scores);
+void weigh(const float *weights, const int16_t *values, const float *value_scales, int num, int width, float *out);
 void soft_cap(float *logits, int count);
 
 static inline float from_bf16(uint16_t x) {

@@ -69,7 +69,7 @@ void expect_again(const Pointer *pointer, Spelled *spelled, float *query, const 
     int32_t now = spelled->num_patches - 1, begin = spelled->begin_document, E = pointer->dim;
     float *again = spelled->again;
     unit_length(query, E);
-    meet(query, spelled->keys, spelled->num_patches, E, pointer->sharpness, again);
+    for (int32_t i = 0; i <= now; i++) again[i] = dot(query, spelled->keys + (size_t)i * (size_t)E, E) * pointer->sharpness;
     for (int32_t i = begin; i < now; i++) {
         const float *key = spelled->keys + (size_t)(i + 1) * (size_t)E;
         if (i > begin && spelled->words[i - 1] == spelled->words[now - 1]) again[i + 1] += dot(urges, key, E) + pointer->urge_bias[0];

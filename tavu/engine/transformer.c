@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t in_lanes(size_t num) { return (num + LANES - 1) / LANES * LANES; }
+
 int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units) {
     size_t each = 3 * width + widest + widest / GROUP + 2;
     *scratch = (Scratch){0};
-    float *free_memory = scratch->memory = calloc(AT_ONCE * each + max_units, sizeof(float));
+    float *free_memory = scratch->memory = calloc(AT_ONCE * each + in_lanes(max_units), sizeof(float));
     scratch->rounded.numbers = calloc(AT_ONCE * widest, sizeof(int16_t));
     scratch->rounded.used = calloc(widest + 1, sizeof(int32_t));
     scratch->rounded.parts = calloc(AT_ONCE * widest, 4);
@@ -52,21 +54,26 @@ void free_transformer(Transformer *t) {
     free(t->cosines);
 }
 
-static size_t layer_floats(const Transformer *t) { return (size_t)t->max_units * (size_t)t->dim; }
+static size_t num_kept(const Transformer *t) { return (size_t)t->num_layers * (size_t)t->num_heads * in_lanes((size_t)t->max_units); }
 
 int make_cache(const Transformer *t, Cache *cache) {
-    size_t each = (size_t)t->num_layers * layer_floats(t);
-    cache->keys = calloc(2 * each, sizeof *cache->keys);
-    cache->values = cache->keys ? cache->keys + each : NULL;
-    return cache->keys != NULL;
+    size_t each = num_kept(t), numbers = each * (size_t)(t->dim / t->num_heads);
+    cache->key_scales = calloc(1, 2 * each * sizeof(float) + 2 * numbers * sizeof(int16_t));
+    if (!cache->key_scales) return 0;
+    cache->value_scales = cache->key_scales + each;
+    cache->keys = (int16_t *)(cache->value_scales + each);
+    cache->values = cache->keys + numbers;
+    return 1;
 }
 
-void free_cache(Cache *cache) { free(cache->keys); }
+void free_cache(Cache *cache) { free(cache->key_scales); }
 
 void copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units) {
-    size_t F = (size_t)(t->dim / t->num_heads), M = (size_t)t->max_units, used = (size_t)num_units * F * sizeof(float);
-    for (size_t head = 0; head < 2 * (size_t)t->num_layers * (size_t)t->num_heads; head++) /* those of values follow those of keys */
-        memcpy(to->keys + head * M * F, from->keys + head * M * F, used);
+    size_t F = (size_t)(t->dim / t->num_heads), M = in_lanes((size_t)t->max_units), used = in_lanes((size_t)num_units);
+    for (size_t at = 0; at < 2 * num_kept(t); at += M) { /* values follow keys */
+        memcpy(to->key_scales + at, from->key_scales + at, used * sizeof(float));
+        memcpy(to->keys + at * F, from->keys + at * F, used * F * sizeof(int16_t));
+    }
 }
 
 /* A head's query or key normalized and turned by the angles of its position. */
@@ -80,19 +87,23 @@ static void place_head(float *head, int width, const float *cosines, const float
 }
 
 /* Queries, keys and values of one unit in, what its heads read out. */
-static void attend(const Transformer *t, const Place *place, int layer, float *heads, float *out, float *scores) {
-    int D = t->dim, F = D / t->num_heads, num = place->position + 1;
-    size_t at = (size_t)place->position * (size_t)F, angle = (size_t)place->position * (size_t)(F / 2);
-    float scale = 1.0f / sqrtf((float)F);
-    for (int h = 0; h < 2 * t->num_heads; h++) place_head(heads + h * F, F, t->cosines + angle, t->sines + angle);
-    for (int h = 0; h < t->num_heads; h++) {
-        size_t own = ((size_t)layer * (size_t)t->num_heads + (size_t)h) * (size_t)t->max_units * (size_t)F;
-        float *keys = place->cache->keys + own, *values = place->cache->values + own;
-        memcpy(keys + at, heads + D + h * F, (size_t)F * sizeof *keys);
-        memcpy(values + at, heads + 2 * D + h * F, (size_t)F * sizeof *values);
-        meet(heads + h * F, keys, num, F, scale, scores);
-        softmax(scores, num);
-        weigh(scores, values, num, F, out + h * F);
+static void attend(const Transformer *t, const Place *place, int layer, float *heads, float *out, Scratch *scratch) {
+    int H = t->num_heads, F = t->dim / H, num = place->position + 1;
+    size_t position = (size_t)place->position, M = in_lanes((size_t)t->max_units), angle = position * (size_t)(F / 2);
+    const Cache *cache = place->cache;
+    for (int h = 0; h < 2 * H; h++) place_head(heads + h * F, F, t->cosines + angle, t->sines + angle);
+    for (int f = 0; f < t->dim; f++) heads[f] /= sqrtf((float)F);
+    for (int h = 0; h < H; h++) {
+        size_t first = ((size_t)layer * (size_t)H + (size_t)h) * M;
+        const float *query = heads + h * F, *key = query + t->dim, *value = key + t->dim;
+        int16_t *keys = cache->keys + first * (size_t)F, *values = cache->values + first * (size_t)F, *own = scratch->rounded.numbers;
+        float *key_scales = cache->key_scales + first, *value_scales = cache->value_scales + first;
+        key_scales[position] = round_vector(key, F, INT16_MAX, own);
+        for (int f = 0; f < F; f++) keys[position / LANES * LANES * (size_t)F + (size_t)f * LANES + position % LANES] = own[f];
+        value_scales[position] = round_vector(value, F, INT16_MAX, values + position * (size_t)F);
+        meet(query, keys, key_scales, num, F, scratch->scores);
+        softmax(scratch->scores, num);
+        weigh(scratch->scores, values, value_scales, num, F, out + h * F);
     }
 }
 
@@ -102,7 +113,7 @@ void run_transformer(const Transformer *t, const Place *places, int n, float *x,
         const Block *block = &t->blocks[layer];
         normalize(x, n, t->dim, scratch->normed);
         multiply(&block->query_key_value, scratch->normed, n, scratch->wide, &scratch->rounded);
-        for (int u = 0; u < n; u++) attend(t, &places[u], layer, scratch->wide + (size_t)u * 3 * D, scratch->attended + (size_t)u * D, scratch->scores);
+        for (int u = 0; u < n; u++) attend(t, &places[u], layer, scratch->wide + (size_t)u * 3 * D, scratch->attended + (size_t)u * D, scratch);
         multiply(&block->attention_out, scratch->attended, n, scratch->normed, &scratch->rounded);
         add(x, scratch->normed, (size_t)n * D);
         normalize(x, n, t->dim, scratch->normed);

@@ -26,9 +26,11 @@ typedef struct {
     float *cosines, *sines; /* (M, F / 2) */
 } Transformer;
 
-/* Of one text, (layers, H, M, F) each. */
+/* Keys and values of one text in whole numbers, (layers, H, M, F) each, LANES keys side by side as meet takes them, and their scales, (layers, H, M). M is
+rounded up to LANES. Of 16 bits, since with many texts most of the time of attention goes into fetching them. */
 typedef struct {
-    float *keys, *values;
+    int16_t *keys, *values;
+    float *key_scales, *value_scales;
 } Cache;
 
 /* Where a unit stands in its text. It attends to itself and all before it. */
