@@ -7,6 +7,7 @@ could hurt: numbers and names of the header, of tavu's own config, and bytes of 
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import random
@@ -51,9 +52,10 @@ def whole_files() -> list[bytes]:
         (LevelConfig(32, 1, 2, 32), LevelConfig(32, 1, 0, 32)), 16, phrase_orders=(1, 2), lexicon_words=12, pointer_dim=8, **rows
     )
     fixed = FixedPatchConfig((LevelConfig(128, 1, 2, 32, 4), LevelConfig(32, 1, 1, 32, 2), LevelConfig(32, 1, 2, 32)), 16)
+    across = dataclasses.replace(fixed, cross_patch_bytes=2)
     files = []
     with tempfile.TemporaryDirectory() as folder:
-        for config in (words, fixed):
+        for config in (words, fixed, across):
             for bits in (16, 8, 4):
                 save_model(Path(folder) / "model", noisy_model(config), {}, bits=bits)
                 files.append((Path(folder) / "model").read_bytes())

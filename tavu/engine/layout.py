@@ -65,7 +65,7 @@ class Words(Structure):
 
 class Level(Structure):
     _fields_ = [
-        *((name, c_int32) for name in ("dim", "num_layers", "num_heads", "unit_size", "units_per_parent")),
+        *((name, c_int32) for name in ("dim", "num_layers", "num_heads", "unit_size", "units_per_parent", "cross")),
         *((name, Matrix) for name in ("byte_embedding", "positions", "from_parent")),
         ("pad", c_void_p),
         ("blocks", POINTER(Block)),

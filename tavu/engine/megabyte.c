@@ -11,7 +11,8 @@ typedef struct {
     Scratch scratch;
 } Prepared;
 
-/* What one level remembers of a text: the units of its current parent, what each of them hears from that parent (G, D), and what the newest gave. */
+/* What one level remembers of a text: the units of its current parent, or of all parents where units attend across them, what each unit of the current
+parent hears from it (G, D), and what the newest unit gave. */
 typedef struct {
     Cache cache;
     float *heard, *out;
@@ -38,6 +39,9 @@ static void free_megabyte(void *model) {
     free(p);
 }
 
+/* The most units that a level's cache holds. */
+static int most_units(const Megabyte *model, int i) { return model->levels[i].cross ? model->max_seq_len : model->levels[i].units_per_parent; }
+
 void *prepare_megabyte(const Megabyte *model) {
     Prepared *p = calloc(1, sizeof *p);
     if (!p) return NULL;
@@ -47,11 +51,11 @@ void *prepare_megabyte(const Megabyte *model) {
     int is_whole = p->transformers != NULL;
     for (int i = 0; is_whole && i < model->num_levels; i++) {
         const Level *level = &model->levels[i];
-        p->transformers[i] = (Transformer){level->dim, level->num_heads, level->num_layers, level->units_per_parent, level->blocks, NULL, NULL, NULL};
+        p->transformers[i] = (Transformer){level->dim, level->num_heads, level->num_layers, most_units(model, i), level->blocks, NULL, NULL, NULL};
         is_whole = make_transformer(&p->transformers[i]);
         width = larger(width, (size_t)level->dim);
         widest = larger(widest, larger(3 * (size_t)level->dim, (size_t)level->blocks[0].up.rows));
-        units = larger(units, (size_t)level->units_per_parent);
+        units = larger(units, (size_t)most_units(model, i));
     }
     if (is_whole && make_scratch(&p->scratch, width, widest, units)) return p;
     free_megabyte(p);
@@ -130,6 +134,11 @@ static void pass_down(Prepared *p, int i, const Unit *parents, int n) {
     }
 }
 
+static Place place_of(const Level *level, const Unit *unit, const Cache *cache) {
+    int32_t start = level->cross ? (int32_t)(unit->start - unit->row->context_start) : 0;
+    return (Place){cache, start + unit->index, start > level->cross ? start - level->cross : 0};
+}
+
 /* Run level i over units; those of a text come in order, and its last one is the newest. */
 static void run_level(Prepared *p, int i, const Unit *units, int n) {
     const Level *level = &p->model.levels[i];
@@ -138,8 +147,8 @@ static void run_level(Prepared *p, int i, const Unit *units, int n) {
     for (int u = 0; u < n; u++) {
         LevelState *own = state_of(&units[u], i);
         embed(level, i, &units[u], p->scratch.x + (size_t)u * D);
-        places[u] = (Place){&own->cache, units[u].index};
-        own->num_units = units[u].index + 1;
+        places[u] = place_of(level, &units[u], &own->cache);
+        own->num_units = places[u].position + 1;
     }
     normalize(p->scratch.x, n, level->dim, p->scratch.x);
     run_transformer(&p->transformers[i], places, n, p->scratch.x, &p->scratch);
@@ -155,8 +164,29 @@ static Unit newest(const Level *level, Row *row) {
     return (Unit){row, row->context_start + start, (int32_t)((num - start) / level->unit_size)};
 }
 
-static void read_context(void *model, Row *row) {
+/* How many of the newest ids the last level has to read one by one: those of the current patch, and of as many before it as there are layers, since
+each layer brings in what the patch before has heard of. */
+static int64_t reach(const Level *last, const Row *row) {
+    int64_t num = row->num_ids - row->context_start, size = last->units_per_parent, reach = num % size + last->num_layers * size;
+    return reach < num ? reach : num;
+}
+
+static void go_on(void *model, Row **rows, int n) {
     Prepared *p = model;
+    for (int i = 0; i < p->model.num_levels; i++) {
+        const Level *level = &p->model.levels[i];
+        Unit units[AT_ONCE];
+        int num = 0;
+        for (int r = 0; r < n; r++)
+            if ((rows[r]->num_ids - rows[r]->context_start) % level->unit_size == 0) units[num++] = newest(level, rows[r]);
+        if (!num) continue;
+        run_level(p, i, units, num);
+        if (i + 1 < p->model.num_levels) pass_down(p, i + 1, units, num);
+    }
+}
+
+/* Run each level over the units of its current parent only, which is all there is to know unless units attend across the borders of their parents. */
+static void read_parents(Prepared *p, Row *row) {
     for (int i = 0; i < p->model.num_levels; i++) {
         Unit last = newest(&p->model.levels[i], row), units[AT_ONCE];
         int n = 0;
@@ -174,18 +204,13 @@ static void read_context(void *model, Row *row) {
     }
 }
 
-static void go_on(void *model, Row **rows, int n) {
+static void read_context(void *model, Row *row) {
     Prepared *p = model;
-    for (int i = 0; i < p->model.num_levels; i++) {
-        const Level *level = &p->model.levels[i];
-        Unit units[AT_ONCE];
-        int num = 0;
-        for (int r = 0; r < n; r++)
-            if ((rows[r]->num_ids - rows[r]->context_start) % level->unit_size == 0) units[num++] = newest(level, rows[r]);
-        if (!num) continue;
-        run_level(p, i, units, num);
-        if (i + 1 < p->model.num_levels) pass_down(p, i + 1, units, num);
-    }
+    const Level *last = &p->model.levels[p->model.num_levels - 1];
+    int64_t num_ids = row->num_ids, by_step = last->cross ? reach(last, row) : 0;
+    row->num_ids -= by_step;
+    read_parents(p, row);
+    for (; row->num_ids < num_ids; go_on(model, &row, 1)) row->num_ids++;
 }
 
 static float *next_logits(void *model, Row **rows, int n) {

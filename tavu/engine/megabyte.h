@@ -9,6 +9,7 @@ Shapes: of a level D width, S bytes of a unit, G units in one unit of the level 
 
 typedef struct {
     int32_t dim, num_layers, num_heads, unit_size, units_per_parent;
+    int32_t cross; /* so many bytes before its parent a unit of the last level also attends to */
     Matrix byte_embedding;         /* (NUM_IDS, D / S) */
     Matrix positions, from_parent; /* (max_seq_len, D / S), of the first level only; (D, parent's D / G), of the others */
     const float *pad;              /* (D): what stands before a parent's first unit */

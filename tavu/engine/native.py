@@ -53,8 +53,8 @@ def _threads() -> "ThreadPoolExecutor":
 
 def why_not(stored: StoredModel) -> str | None:
     """Why the native engine cannot run a model, as the end of a sentence; None: it can."""
-    if isinstance(stored.config, FixedPatchConfig) and (stored.config.conv_encoder or stored.config.cross_patch_bytes):
-        return "that knows neither conv_encoder nor cross_patch_bytes, and this model has one of them"
+    if isinstance(stored.config, FixedPatchConfig) and stored.config.conv_encoder:
+        return "that does not know conv_encoder, and this model has it"
     if not is_built():
         return "the native engine was not built when tavu was installed, which takes a C compiler: install one, and tavu again"
     return None

@@ -35,6 +35,7 @@ class Pointed:
                     own.num_heads,
                     own.patch_size,
                     parent_size // own.patch_size,
+                    config.cross_patch_bytes if i == len(config.levels) - 1 else 0,
                     byte_embedding=self._matrix(f"{name}.byte_embedding.weight"),
                     pad=self._array(f"{name}.pad"),
                     blocks=self._blocks(f"{name}.transformer", own),

@@ -88,7 +88,7 @@ static void place_head(float *head, int width, const float *cosines, const float
 
 /* Queries, keys and values of one unit in, what its heads read out. */
 static void attend(const Transformer *t, const Place *place, int layer, float *heads, float *out, Scratch *scratch) {
-    int H = t->num_heads, F = t->dim / H, num = place->position + 1;
+    int H = t->num_heads, F = t->dim / H, met = place->first / LANES * LANES, num = place->position + 1 - place->first;
     size_t position = (size_t)place->position, M = in_lanes((size_t)t->max_units), angle = position * (size_t)(F / 2);
     const Cache *cache = place->cache;
     for (int h = 0; h < 2 * H; h++) place_head(heads + h * F, F, t->cosines + angle, t->sines + angle);
@@ -101,9 +101,10 @@ static void attend(const Transformer *t, const Place *place, int layer, float *h
         key_scales[position] = round_vector(key, F, INT16_MAX, own);
         for (int f = 0; f < F; f++) keys[position / LANES * LANES * (size_t)F + (size_t)f * LANES + position % LANES] = own[f];
         value_scales[position] = round_vector(value, F, INT16_MAX, values + position * (size_t)F);
-        meet(query, keys, key_scales, num, F, scratch->scores);
-        softmax(scratch->scores, num);
-        weigh(scratch->scores, values, value_scales, num, F, out + h * F);
+        meet(query, keys + (size_t)met * (size_t)F, key_scales + met, place->position + 1 - met, F, scratch->scores);
+        float *scores = scratch->scores + place->first - met;
+        softmax(scores, num);
+        weigh(scores, values + (size_t)place->first * (size_t)F, value_scales + place->first, num, F, out + h * F);
     }
 }
 

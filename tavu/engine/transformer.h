@@ -33,10 +33,10 @@ typedef struct {
     float *key_scales, *value_scales;
 } Cache;
 
-/* Where a unit stands in its text. It attends to itself and all before it. */
+/* Where a unit stands in its text. It attends to itself and those before it, from `first` on. */
 typedef struct {
     const Cache *cache;
-    int32_t position;
+    int32_t position, first;
 } Place;
 
 int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units); /* 0 when memory ran out, here and below */

@@ -101,9 +101,20 @@ class Level(nn.Module):
         """What the transformer reads: the unit before (or the pad), and the parent's context. Shapes: all (..., D)."""
         return norm(shifted.to(dtype) if context is None else shifted.to(dtype) + context)
 
+    def reach(self, num_bytes: int) -> int:
+        """How many of a row's newest bytes have to be read one by one once all before them are in the caches.
+
+        Where bytes attend to the patch before theirs: those of the current patch, and of as many patches before it as there are layers, each of
+        which brings in what the patch before has heard of.
+        """
+        return num_bytes % self.parent_size + self.transformer.config.num_layers * self.parent_size if self.cross else 0
+
     def prefill(self, ids: Tensor, context: Tensor | None, cache: KeyValueCache) -> Tensor:
         """The output of the unit that the next byte falls in, from all ids (B, t) of the row. Shapes: context (B, G, D), result (B, 1, D)."""
         start = ids.size(1) // self.parent_size * self.parent_size
+        if self.cross:  # a patch begins, whose outputs none will need: see reach
+            cache.lengths = [start] * ids.size(0)
+            return self.step(ids, context, cache)
         complete = (ids.size(1) - start) // self.unit_size  # units of the current parent
         units = self.embed(ids[:, start : start + complete * self.unit_size], start)
         shifted = torch.cat((self.pad.expand(ids.size(0), 1, -1), units), dim=1)
@@ -179,14 +190,15 @@ class Megabyte(nn.Module):
 
     def prefill(self, ids: Tensor, cache: MegabyteCache) -> Tensor:  # (B, t) -> (B, V)
         """The logits of the byte after the first t < max_seq_len ids of each row, which are read into an empty cache."""
-        if self.levels[-1].cross:  # a byte depends on the local model's work in every patch before: there is no shortcut
-            self.advance(cache)
-            return [self.step(new, cache) for new in ids.unbind(1)][-1]
-        cache.ids = ids
+        by_step = min(ids.size(1), self.levels[-1].reach(ids.size(1)))
+        cache.ids = ids[:, : ids.size(1) - by_step]
         for i, level in enumerate(self.levels):
-            out = level.prefill(ids, cache.contexts[i], cache.key_values[i])
+            out = level.prefill(cache.ids, cache.contexts[i], cache.key_values[i])
             self.pass_down(i, out, cache)
-        return self.head(out[:, 0])
+        logits = self.head(out[:, 0])
+        for new in ids[:, ids.size(1) - by_step :].unbind(1):
+            logits = self.step(new, cache)
+        return logits
 
     def step(self, new: Tensor, cache: MegabyteCache) -> Tensor:  # (B,) -> (B, V)
         """The logits of the next byte, after one more id of each row."""
