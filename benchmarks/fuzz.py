@@ -48,9 +48,7 @@ def whole_files() -> list[bytes]:
 
     torch.set_num_threads(1)
     rows = {f"{name}_rows": 16 for name in ("word", "pair", "prefix", "ngram", "phrase")}
-    words = WordPatchConfig(
-        (LevelConfig(32, 1, 2, 32), LevelConfig(32, 1, 0, 32)), 16, phrase_orders=(1, 2), lexicon_words=12, pointer_dim=8, **rows
-    )
+    words = WordPatchConfig((LevelConfig(32, 1, 2, 32), LevelConfig(32, 1, 0, 32)), 16, phrase_orders=(1, 2), lexicon_words=12, pointer_dim=8, **rows)
     fixed = FixedPatchConfig((LevelConfig(128, 1, 2, 32, 4), LevelConfig(32, 1, 1, 32, 2), LevelConfig(32, 1, 2, 32)), 16)
     across = dataclasses.replace(fixed, cross_patch_bytes=2)
     files = []

@@ -165,12 +165,22 @@ def score(rival: Rival, encoded: Sequence[Sequence[int]], documents: Documents) 
     return summarize(totals.tolist(), [len(document) for document in documents])
 
 
+SMALL = (
+    *("model.levels.0.dim=128", "model.levels.0.num_layers=3", "model.levels.0.num_heads=2", "model.levels.0.mlp_dim=512", "model.levels.1.dim=64"),
+    *("model.levels.1.mlp_dim=256", "model.word_rows=1024", "model.prefix_rows=1024", "model.ngram_rows=512", "model.lexicon_words=800"),
+    "model.pointer_dim=32",
+)
+"""What makes the default preset one of about a million parameters."""
 CONTENDERS: dict[str, Contender] = {
     "tavu": race_tavu("words"),
     "tavu, megabyte": race_tavu("megabyte"),
+    "tavu, a million": race_tavu("words", *SMALL),
     "BPE transformer of our blocks, 1k": race_rival(partial(rivals.bpe_ours, vocabulary=1024, dim=256, layers=4, rows=4)),
     "BPE transformer of our blocks, 4k": race_rival(partial(rivals.bpe_ours, vocabulary=4096, dim=256, layers=4, rows=4)),
     "BPE transformer of our blocks, 1k, batches of 10 kB": race_rival(partial(rivals.bpe_ours, vocabulary=1024, dim=256, layers=4, rows=16)),
+    "BPE transformer of our blocks, 1k, batches of 10 kB, a million": race_rival(
+        partial(rivals.bpe_ours, vocabulary=1024, dim=128, layers=4, rows=16)
+    ),
     "BPE transformer of our blocks, 4k, batches of 10 kB": race_rival(partial(rivals.bpe_ours, vocabulary=4096, dim=256, layers=4, rows=10)),
     "BPE transformer of our blocks, 8k": race_rival(partial(rivals.bpe_ours, vocabulary=8192, dim=256, layers=4, rows=4)),
     "BPE Llama as users build it": race_rival(partial(rivals.bpe_llama, vocabulary=4096, dim=256, layers=6, rows=16, rate=1e-3)),
