@@ -34,6 +34,6 @@ PUBLIC int32_t tavu_read(Engine *engine, Row *row, const int32_t *ids, int64_t n
 PUBLIC int32_t tavu_write(Engine *engine, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits);
 PUBLIC int32_t tavu_sizes(int32_t which); /* of the structures above in bytes: what a caller of another layout notices */
-PUBLIC int32_t tavu_use_kernels(int32_t which); /* for tests: ANY_CPU, WITH_AVX2 or WITH_AVX512 from now on; 0 where this processor lacks them */
+PUBLIC int32_t tavu_use_kernels(int32_t which); /* for tests: one of matrix.h from now on; 0 where this processor lacks them */
 
 #endif

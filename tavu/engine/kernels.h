@@ -17,9 +17,10 @@ typedef struct {
 } Kernels;
 
 extern const Kernels any_kernels;
-extern const Kernels avx2_kernels, avx512_kernels; /* where they were compiled and the processor has them: */
+extern const Kernels avx2_kernels, avx512_kernels, dotprod_kernels; /* where they were compiled and the processor has them: */
 int has_avx2(void);
 int has_avx512(void); /* with VNNI */
+int has_dotprod(void);
 
 #if defined(__GNUC__)
 #define PREFETCH(address) __builtin_prefetch(address)

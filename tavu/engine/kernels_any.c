@@ -2,19 +2,19 @@
 #include "kernels.h"
 
 FOR_EACH_CPU static void any_bf16(const Matrix *m, const float *x, int n, float *y) {
-    enum { LANES = 16 };
+    enum { SIXTEEN = 16 };
     const uint16_t *w = m->numbers;
     for (int r = 0; r < m->rows; r++, w += m->cols) {
         for (int v = 0; v < n; v++) {
             const float *xv = x + (size_t)v * m->cols;
-            float sum[LANES] = {0}, own[LANES];
+            float sum[SIXTEEN] = {0}, own[SIXTEEN];
             int i = 0;
-            for (; i + LANES <= m->cols; i += LANES) {
-                for (int j = 0; j < LANES; j++) own[j] = from_bf16(w[i + j]);
-                for (int j = 0; j < LANES; j++) sum[j] += own[j] * xv[i + j];
+            for (; i + SIXTEEN <= m->cols; i += SIXTEEN) {
+                for (int j = 0; j < SIXTEEN; j++) own[j] = from_bf16(w[i + j]);
+                for (int j = 0; j < SIXTEEN; j++) sum[j] += own[j] * xv[i + j];
             }
             for (; i < m->cols; i++) sum[0] += from_bf16(w[i]) * xv[i];
-            for (int half = LANES / 2; half; half /= 2)
+            for (int half = SIXTEEN / 2; half; half /= 2)
                 for (int j = 0; j < half; j++) sum[j] += sum[j + half];
             y[(size_t)v * m->rows + r] = sum[0];
         }

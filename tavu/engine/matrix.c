@@ -2,20 +2,24 @@
 
 #include <stdlib.h>
 
-static const Kernels *const all_kernels[] = {&any_kernels, &avx2_kernels, &avx512_kernels};
+static int always(void) { return 1; }
+static const struct {
+    const Kernels *kernels;
+    int (*has)(void);
+} all_kernels[] = {{&any_kernels, always}, {&avx2_kernels, has_avx2}, {&avx512_kernels, has_avx512}, {&dotprod_kernels, has_dotprod}};
 static const Kernels *kernels;
 
 int use_kernels(int which) {
-    if (which < ANY_CPU || which > WITH_AVX512 || (which == WITH_AVX2 && !has_avx2()) || (which == WITH_AVX512 && !has_avx512())) return 0;
-    kernels = all_kernels[which];
+    if (which < ANY_CPU || which > WITH_DOTPROD || !all_kernels[which].has()) return 0;
+    kernels = all_kernels[which].kernels;
     return 1;
 }
 
 void use_best_kernels(void) {
-    for (int which = WITH_AVX512; !kernels; which--) use_kernels(which);
+    for (int which = WITH_DOTPROD; !kernels; which--) use_kernels(which);
 }
 
-enum { LIMIT = 32767 - 128 }; /* 128 more still fit 16 bits, which AVX-512 needs */
+enum { LIMIT = 32767 - 128 }; /* 128 more still fit 16 bits, which taking them apart needs */
 
 /* The largest number that x may be rounded to without its products with so many columns of 8 bits passing 31 bits. */
 static int rounding_limit(int cols) {

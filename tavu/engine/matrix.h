@@ -33,7 +33,7 @@ typedef struct {
     void *parts;   /* room for 4 bytes a number, of kernels that take numbers apart */
 } Rounded;
 
-enum { ANY_CPU, WITH_AVX2, WITH_AVX512 };
+enum { ANY_CPU, WITH_AVX2, WITH_AVX512, WITH_DOTPROD };
 int use_kernels(int which); /* of kernels.h, from now on; 0 where this processor lacks them */
 void use_best_kernels(void);
 

@@ -186,7 +186,7 @@ static Unit open_patch(const Words *m, State *s) {
 static void run(Prepared *p, const Unit *units, int n) {
     Place places[AT_ONCE] = {0};
     if (!n) return;
-    for (int u = 0; u < n; u++) places[u] = (Place){&units[u].state->cache, units[u].position};
+    for (int u = 0; u < n; u++) places[u] = (Place){&units[u].state->cache, units[u].position, 0};
     run_transformer(&p->transformer, places, n, p->scratch.x, &p->scratch);
     normalize(p->scratch.x, n, p->transformer.dim, p->scratch.x);
     hear(p, units, n);

@@ -55,14 +55,17 @@ def both(request, make_model, tmp_path_factory):
     return load_model(path)[0], NativeEngine(open_model(path)), bits
 
 
-@pytest.fixture(params=[0, 1, 2], ids=["any processor", "AVX2", "AVX-512"])
+KERNELS = {"any processor": 0, "AVX2": 1, "AVX-512": 2, "ARM with dot products": 3}
+
+
+@pytest.fixture(params=[name for name, which in KERNELS.items() if native.is_built() and native.library().tavu_use_kernels(which)])
 def kernels(request):
-    """The engine with the kernels for one kind of processor."""
+    """The engine with the kernels for one kind of processor, then again with the best that this one can use."""
     use = native.library().tavu_use_kernels
-    if not use(request.param):
-        pytest.skip("this processor lacks them")
+    use(KERNELS[request.param])
     yield
-    next(which for which in (2, 1, 0) if use(which))
+    for which in KERNELS.values():
+        use(which)
 
 
 @torch.inference_mode()
