@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import rivals
 import torch
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rivals import Rival
@@ -282,12 +283,12 @@ def draw(records: list[dict], path: Path) -> None:
     longest run, on a part of them."""
     where = Counter(r["machine"] for r in records).most_common(1)[0][0]
     records = [r for r in records if r["machine"] == where]
-    figure = Figure(figsize=(11, 6.5), dpi=130, layout="constrained")
+    figure = Figure(figsize=(14, 6.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(title=where, xscale="log", yscale="log", xlabel="minutes of training", ylabel="bits per byte of unseen text")
     ends = {name: {r["minutes"]: r["bpb"] for r in records if r["name"] == name} for name in CONTENDERS}
     for index, (name, by_minutes) in enumerate((name, e) for name, e in ends.items() if e):
-        color, is_ours = f"C{index}", name.startswith("tavu")
+        color, is_ours = colormaps["tab20"](index * 2 % 20 + index // 10), name.startswith("tavu")
         longest = max((r for r in records if r["name"] == name), key=lambda r: r["minutes"])
         curve = [(minutes, bpb) for minutes, bpb in longest["curve"] if minutes > 0]
         axes.plot(
@@ -303,7 +304,7 @@ def draw(records: list[dict], path: Path) -> None:
     axes.yaxis.set_minor_formatter("")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(path)
 
 
