@@ -2,19 +2,19 @@
 #include "kernels.h"
 
 FOR_EACH_CPU static void any_bf16(const Matrix *m, const float *x, int n, float *y) {
-    enum { SIXTEEN = 16 };
+    enum { AT_A_TIME = 16 };
     const uint16_t *w = m->numbers;
     for (int r = 0; r < m->rows; r++, w += m->cols) {
         for (int v = 0; v < n; v++) {
             const float *xv = x + (size_t)v * m->cols;
-            float sum[SIXTEEN] = {0}, own[SIXTEEN];
+            float sum[AT_A_TIME] = {0}, own[AT_A_TIME];
             int i = 0;
-            for (; i + SIXTEEN <= m->cols; i += SIXTEEN) {
-                for (int j = 0; j < SIXTEEN; j++) own[j] = from_bf16(w[i + j]);
-                for (int j = 0; j < SIXTEEN; j++) sum[j] += own[j] * xv[i + j];
+            for (; i + AT_A_TIME <= m->cols; i += AT_A_TIME) {
+                for (int j = 0; j < AT_A_TIME; j++) own[j] = from_bf16(w[i + j]);
+                for (int j = 0; j < AT_A_TIME; j++) sum[j] += own[j] * xv[i + j];
             }
             for (; i < m->cols; i++) sum[0] += from_bf16(w[i]) * xv[i];
-            for (int half = SIXTEEN / 2; half; half /= 2)
+            for (int half = AT_A_TIME / 2; half; half /= 2)
                 for (int j = 0; j < half; j++) sum[j] += sum[j + half];
             y[(size_t)v * m->rows + r] = sum[0];
         }

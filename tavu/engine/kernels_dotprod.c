@@ -3,6 +3,9 @@
 
 #if defined(__GNUC__) && defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
 #include <arm_neon.h>
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
 #if defined(__clang__)
 #define FOR_DOTPROD __attribute__((target("dotprod")))
 #else
@@ -82,35 +85,24 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, con
         for (int j = 0; j < rows; j++) y[(size_t)(first + v) * (size_t)m->rows + (size_t)(r + j)] = vaddvq_f32(totals[v][j]) * x->scales[first + v];
 }
 
-FOR_DOTPROD static void dotprod_int8(const Matrix *m, const Rounded *x, int n, float *y) {
-    int fours = m->rows / 4 * 4, tile = FIRST_CACHE / 2 / m->cols / 4 * 4;
-    if (tile < 4) tile = 4;
-    Parts parts = take_apart(x, (size_t)n * (size_t)m->cols);
-    for (int first = 0; first < fours; first += tile) { /* rows that stay in the first cache while all vectors pass */
-        int past = first + tile < fours ? first + tile : fours, v = 0;
-        for (; v + 2 <= n; v += 2)
-            for (int r = first; r < past; r += 4) rows_of_int8(m, r, 4, x, &parts, v, 2, y);
-        for (; v < n; v++)
-            for (int r = first; r < past; r += 4) rows_of_int8(m, r, 4, x, &parts, v, 1, y);
+/* All rows times all vectors, by tiles of rows that stay in the first cache while the vectors pass. */
+#define MULTIPLY(name, rows_of, tile_numbers)                                                  \
+    FOR_DOTPROD static void name(const Matrix *m, const Rounded *x, int n, float *y) {         \
+        int fours = m->rows / 4 * 4, tile = (tile_numbers) / m->cols / 4 * 4;                  \
+        Parts parts = take_apart(x, (size_t)n * (size_t)m->cols);                              \
+        if (tile < 4) tile = 4;                                                                \
+        for (int first = 0; first < fours; first += tile) {                                    \
+            int past = first + tile < fours ? first + tile : fours, v = 0;                     \
+            for (; v + 2 <= n; v += 2)                                                         \
+                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 2, y);    \
+            for (; v < n; v++)                                                                 \
+                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 1, y);    \
+        }                                                                                      \
+        for (int r = fours; r < m->rows; r++) /* the last one to three */                      \
+            for (int v = 0; v < n; v++) rows_of(m, r, 1, x, &parts, v, 1, y);                  \
     }
-    for (int r = fours; r < m->rows; r++) /* the last one to three */
-        for (int v = 0; v < n; v++) rows_of_int8(m, r, 1, x, &parts, v, 1, y);
-}
-
-FOR_DOTPROD static void dotprod_int4(const Matrix *m, const Rounded *x, int n, float *y) {
-    int fours = m->rows / 4 * 4, tile = FIRST_CACHE / m->cols / 4 * 4;
-    if (tile < 4) tile = 4;
-    Parts parts = take_apart(x, (size_t)n * (size_t)m->cols);
-    for (int first = 0; first < fours; first += tile) {
-        int past = first + tile < fours ? first + tile : fours, v = 0;
-        for (; v + 2 <= n; v += 2)
-            for (int r = first; r < past; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 2, y);
-        for (; v < n; v++)
-            for (int r = first; r < past; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 1, y);
-    }
-    for (int r = fours; r < m->rows; r++)
-        for (int v = 0; v < n; v++) rows_of_int4(m, r, 1, x, &parts, v, 1, y);
-}
+MULTIPLY(dotprod_int8, rows_of_int8, FIRST_CACHE / 2)
+MULTIPLY(dotprod_int4, rows_of_int4, FIRST_CACHE)
 
 /* What these instructions do nothing for, plain C does. */
 static void dotprod_bf16(const Matrix *m, const float *x, int n, float *y) { any_kernels.bf16(m, x, n, y); }
@@ -120,8 +112,7 @@ static void dotprod_sum_rows(const int8_t *w, int cols, const int16_t *x, const 
 
 const Kernels dotprod_kernels = {dotprod_bf16, dotprod_int8, dotprod_int4, dotprod_sum_rows};
 #if defined(__linux__)
-#include <sys/auxv.h>
-int has_dotprod(void) { return (getauxval(AT_HWCAP) & (1UL << 20)) != 0; /* HWCAP_ASIMDDP */ }
+int has_dotprod(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #else
 int has_dotprod(void) { return 1; /* every Mac with an ARM processor */ }
 #endif
