@@ -44,6 +44,15 @@ class DocumentFile:
         """How many documents, with the END before each, do not fit in so many ids."""
         return int(np.count_nonzero(np.diff(self.offsets) > num_ids))
 
+    def used_bytes(self) -> frozenset[int]:
+        """The byte values that occur in the documents."""
+        seen, num_zeros = SEP, 0
+        for at in range(0, len(self._bytes), _COPY_BYTES):
+            chunk = self._bytes[at : at + _COPY_BYTES].tobytes()
+            num_zeros += chunk.count(SEP)
+            seen += bytes(set(chunk.translate(None, seen)))  # what is left is new, and soon nothing is
+        return frozenset(seen if num_zeros > len(self.offsets) else seen[1:])
+
     def document(self, index: int) -> np.ndarray:
         """The bytes of one document, uint8, a view."""
         return self._bytes[int(self.offsets[index]) + 1 : int(self.offsets[index + 1])]

@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -235,15 +237,89 @@ def test_a_corpus_is_found_again_by_content(tmp_path: Path, monkeypatch: pytest.
     assert len({corpus.folder for corpus in (first, *others)}) == 5
 
 
-def test_a_damaged_corpus_is_built_anew(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt", stories(100))
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 4
+    path.write_bytes(content)
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+FILE_DAMAGES: dict[str, Callable[[Path], object]] = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"x"),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "first bit": lambda path: flip(path, 0),
+    "bit in the header": lambda path: flip(path, 23),
+    "last bit": lambda path: flip(path, -1),
+    "folder": as_folder,
+}
+META_DAMAGES: dict[str, Callable[[dict], object]] = {
+    "a list": lambda meta: [meta],
+    "null": lambda meta: None,
+    "nothing in it": lambda meta: {},
+    "no files": lambda meta: {key: value for key, value in meta.items() if key != "files"},
+    "files of another kind": lambda meta: meta | {"files": 3},
+    "another count": lambda meta: meta | {"report": meta["report"] | {"documents": 41}},
+    "another id": lambda meta: meta | {"used_ids": [*meta["used_ids"], 300]},
+    "no digest": lambda meta: {key: value for key, value in meta.items() if key != "digest"},
+}
+
+
+def test_a_kept_corpus_with_any_damage_is_built_anew_and_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", stories(40))
     first = build(tmp_path, path)
-    expected = texts(first.train)
-    with (first.folder / "train.bin").open("r+b") as file:
-        file.truncate(100)
-    assert texts(build(tmp_path, path).train) == expected
-    (first.folder / "meta.json").unlink()
-    assert texts(build(tmp_path, path).train) == expected
+    expected, meta = (texts(first.train), texts(first.valid)), json.loads((first.folder / "meta.json").read_text())
+
+    def damaged(way: str) -> None:
+        anew = build(tmp_path, path)
+        assert (texts(anew.train), texts(anew.valid)) == expected and anew.digest == first.digest, way
+        assert anew.report.notes == (f"the copy of this text kept in {tmp_path / 'cache'} was damaged, so it was built anew",), way
+        assert build(tmp_path, path).report == first.report and len(list((tmp_path / "cache").iterdir())) == 1, way
+
+    for file in sorted(first.folder.iterdir()):
+        for way, damage in FILE_DAMAGES.items():
+            damage(first.folder / file.name)
+            damaged(f"{file.name}: {way}")
+    for way, change in META_DAMAGES.items():
+        (first.folder / "meta.json").write_text(json.dumps(change(meta)))
+        damaged(f"meta.json: {way}")
+    (first.folder / "meta.json").write_text("[" * 100_000)
+    damaged("meta.json: nested too deep")
+    shutil.rmtree(first.folder)
+    first.folder.write_text("a file")
+    damaged("a file in the place of the folder")
+
+
+def test_the_digest_of_a_corpus_is_that_of_its_documents(tmp_path: Path) -> None:
+    told = stories(60)
+    rows = "\n".join(json.dumps({"body": story}) for story in told)
+    (tmp_path / "b.jsonl").write_text(rows, encoding="utf-8")
+    as_text, as_rows = build(tmp_path, write(tmp_path / "a.txt", told)), build(tmp_path, str(tmp_path / "b.jsonl"), text_field="body")
+    assert as_text.folder != as_rows.folder and as_text.digest == as_rows.digest
+    others = [build(tmp_path, write(tmp_path / "c.txt", change)) for change in (told[:-1], told[::-1], [*told[:-1], told[-1] + "!"])]
+    assert len({corpus.digest for corpus in (as_text, *others)}) == 4
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9), min_size=2, max_size=6, unique=True))
+def test_used_ids_are_those_that_occur_in_train(tmp_path_factory, contents: list[bytes]) -> None:
+    folder = tmp_path_factory.mktemp("used")
+    (folder / "files").mkdir()
+    for number, content in enumerate(contents):
+        (folder / "files" / f"{number:03}").write_bytes(content)
+    corpus = build(folder, str(folder / "files"), as_bytes=True)
+    assert corpus.used_ids == set(corpus.train.ids(0, corpus.train.num_ids).tolist())
+    assert build(folder, str(folder / "files"), as_bytes=True).used_ids == corpus.used_ids
+
+
+def test_what_is_kept_is_for_its_owner_alone(tmp_path: Path) -> None:
+    corpus = build(tmp_path, write(tmp_path / "a.txt", stories(20)))
+    assert corpus.folder.stat().st_mode & 0o077 == 0
 
 
 def test_a_kill_while_building_leaves_nothing_that_is_taken_for_a_corpus(tmp_path: Path) -> None:

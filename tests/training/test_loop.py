@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -143,7 +144,7 @@ def test_when_validation_gets_worse_the_best_model_is_kept_and_training_stops_ea
     recipe = tiny(
         "train.steps=1500", "train.milestones=60", "train.patience=0.05", "train.table_learning_rate=0.3", "train.decay_fraction=0", "train.dropout=0"
     )
-    small = type(corpus)(corpus.folder, corpus.valid, corpus.train, corpus.report)  # train on little, validate on much
+    small = replace(corpus, train=corpus.valid, valid=corpus.train)  # train on little, validate on much
     events = list(train(recipe, small, folder))
     finished, milestones = events[-1], [event for event in events if isinstance(event, Milestone)]
     assert finished.stopped == "early" and finished.step < 1500
