@@ -6,9 +6,6 @@ from typing import Annotated
 
 import typer
 
-ROOM_FOR_ANSWER = 256
-"""Bytes of the context that are kept free for an answer: the oldest turns are forgotten first."""
-
 
 def chat(
     model: Annotated[Path, typer.Argument(help="A model that was fine-tuned on records with messages.")],
@@ -24,6 +21,7 @@ def chat(
     from dataclasses import replace
 
     from tavu.config import SamplingConfig
+    from tavu.data.records import latest_messages
     from tavu.errors import TavuError
     from tavu.generation.writing import stream
     from tavu.language_model import load
@@ -36,13 +34,10 @@ def chat(
         raise TavuError(f"{loaded.path} was not fine-tuned on conversations. {teach}. Of this one, `tavu generate` takes beginnings.")
     first = [{"role": "system", "content": system}] if system else []
     turns: list[dict[str, str]] = []
-    context = loaded.config.max_seq_len - 1 - ROOM_FOR_ANSWER
     while said := _said():
         turns.append({"role": "user", "content": said})
-        while len(turns) > 1 and len(loaded.read_for_messages([*first, *turns])) > context:
-            turns = turns[2:]
-        answer = ""
-        for piece in stream(loaded.writer, loaded.read_for_messages([*first, *turns]), config):
+        answer, heard = "", latest_messages([*first, *turns], loaded.config.max_seq_len - 1)
+        for piece in stream(loaded.writer, loaded.read_for_messages(heard), config):
             answer += piece
             print(showable(piece) if sys.stdout.isatty() else piece, end="", flush=True)
         print()

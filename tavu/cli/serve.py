@@ -14,6 +14,17 @@ def serve(
     api_key_file: Annotated[
         Path | None, typer.Option(help="Hashes of the keys that open the server. A file that is not there yet is made, and its key shown once.")
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name, besides this machine's own, by which it may be asked, as host.docker.internal. With a key any will do if none is given."
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A site whose pages may ask the API from a browser, as http://localhost:5173. May be repeated."),
+    ] = None,
+    root_path: Annotated[str, typer.Option(help="The path under which a proxy shows this server, as /tavu.")] = "",
     log_prompts: Annotated[bool, typer.Option("--log-prompts", help="Write to the log what is asked, too. It is not, unless you say so.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Once it listens, print its address as one line of JSON.")] = False,
 ) -> None:
@@ -22,6 +33,7 @@ def serve(
     Example: tavu serve stories
     """
     import logging
+    import re
 
     from tavu.cli.json_line import print_json_line
     from tavu.errors import TavuError
@@ -29,7 +41,8 @@ def serve(
 
     try:
         from tavu.serving.api import create_app
-        from tavu.serving.server import is_loopback, listen, make_server
+        from tavu.serving.callers import callers_of, is_loopback
+        from tavu.serving.server import listen, make_server
     except ModuleNotFoundError as error:
         raise TavuError(f"To serve takes {error.name}, which is not installed. Install it with `pip install 'tavu[serve]'`.") from None
     from tavu.serving.keys import Keys, keys_of, make_key_file, new_key, read_key_file
@@ -38,13 +51,17 @@ def serve(
     if not is_loopback(host) and api_key_file is None:
         advice = "Name a file with --api-key-file: if it is not there, a key is made and shown once. Or leave out --host"
         raise TavuError(f"--host is {host}, where others reach the server, and without an API key anybody could use it. {advice}.")
-    stored, limits, keys, shown = open_model(model), Limits(), Keys(), None
-    app_keys = read_key_file(api_key_file) if api_key_file is not None and api_key_file.exists() else None
-    if api_key_file is not None and app_keys is None:
+    if root_path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+/?", root_path):
+        raise TavuError(f"--root-path is {root_path!r}, expected a path that begins with a slash, as in /tavu.")
+    callers = callers_of(allow_host or (), allow_origin or (), any_host=api_key_file is not None and not allow_host)
+    keys, shown = Keys(), None
+    if api_key_file is not None and api_key_file.exists():
+        keys = read_key_file(api_key_file)
+    elif api_key_file is not None:
         shown = new_key()
-        app_keys = keys_of(shown)
-    keys = app_keys or keys
-    app = create_app(stored, keys=keys, limits=limits, only_local=is_loopback(host) and not keys.hashes, log_prompts=log_prompts)
+        keys = keys_of(shown)
+    stored, limits = open_model(model), Limits()
+    app = create_app(stored, keys=keys, limits=limits, callers=callers, root_path=root_path.rstrip("/"), log_prompts=log_prompts)
     listener = listen(host, port)
     if shown and api_key_file:
         make_key_file(api_key_file, shown)  # last, so that a start that fails leaves no file behind, and no key unseen

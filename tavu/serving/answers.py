@@ -1,18 +1,23 @@
 """Pieces of texts put into OpenAI's forms: whole answers, and the chunks of a stream."""
 
 import json
+import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tavu.serving.growing import Piece, Surprise
+import numpy as np
+
+from tavu.serving.growing import Piece, Surprises, joined
 from tavu.vocabulary import END
 
 _FINISH = {"end": "stop", "stop": "stop", "length": "length", "time": "length", None: None}
 LEAST = -9999.0
 """In place of the log-probability of what cannot come, which JSON cannot say."""
+PART = 256
+"""Ids whose log-probabilities are written as JSON at a time."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,20 @@ class Form:
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, pieces: Sequence[Sequence[Piece]], prompt_bytes: int) -> dict[str, Any]:
-        """The answer of texts whose pieces have all come."""
-        choices = []
-        for index, some in enumerate(pieces):
-            content = b"".join(piece.content for piece in some)
-            choices.append(self._choice(Piece(index, content, tuple(s for piece in some for s in piece.surprises), some[-1].stopped), 0, "message"))
-        written = sum(len(piece.content) for some in pieces for piece in some)
-        return self._head("chat.completion" if self.is_chat else "text_completion") | {"choices": choices, "usage": usage(prompt_bytes, written)}
+    def whole(self, texts: Sequence[Sequence[Piece]], prompt_bytes: int, echoed: int) -> Iterator[bytes]:
+        """The answer of texts whose pieces have all come, a part at a time: with log-probabilities it can be tens of megabytes."""
+        head = self._head("chat.completion" if self.is_chat else "text_completion")
+        written = sum(len(piece.content) for pieces in texts for piece in pieces) - echoed
+        yield _json(head)[:-1] + b',"choices":['
+        for index, pieces in enumerate(texts):
+            content = b"".join(piece.content for piece in pieces)
+            choice = _json(self._choice(Piece(index, content, None, pieces[-1].stopped), 0, "message"))
+            told = joined([piece.surprises for piece in pieces if piece.surprises is not None])
+            yield b"," * bool(index) + (choice if told is None else choice.removesuffix(b"null}"))
+            if told is not None:
+                yield from _logprobs_in_parts(told, self.is_chat)
+                yield b"}"
+        yield b'],"usage":' + _json(usage(prompt_bytes, written)) + b"}"
 
     def chunk(self, piece: Piece, offset: int, *, with_usage: bool) -> dict[str, Any]:
         """A piece as it is streamed; offset counts the characters of the text that have come before."""
@@ -54,11 +65,14 @@ class Form:
 
     def _choice(self, piece: Piece, offset: int, said: str) -> dict[str, Any]:
         text = piece.content.decode("utf-8", errors="replace")
-        choice: dict[str, Any] = {"index": piece.index, "finish_reason": _FINISH[piece.stopped], "logprobs": None}
+        choice: dict[str, Any] = {"index": piece.index, "finish_reason": _FINISH[piece.stopped]}
         if not self.is_chat:
-            return choice | {"text": text} | ({"logprobs": _completion_logprobs(piece, offset)} if piece.surprises else {})
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None} if said == "message" else {"content": text} if text else {}
-        return choice | {said: message} | ({"logprobs": _chat_logprobs(piece)} if piece.surprises else {})
+            choice |= {"text": text}
+        elif said == "message":
+            choice |= {said: {"role": "assistant", "content": text, "refusal": None}}
+        else:
+            choice |= {said: {"content": text} if text else {}}
+        return choice | {"logprobs": None if piece.surprises is None else _logprobs(piece.surprises, self.is_chat, offset)}
 
 
 def usage(prompt_bytes: int, written: int) -> dict[str, int]:
@@ -67,7 +81,7 @@ def usage(prompt_bytes: int, written: int) -> dict[str, int]:
 
 def event(data: dict[str, Any]) -> bytes:
     """One server-sent event."""
-    return b"data: " + json.dumps(data, separators=(",", ":"), allow_nan=False).encode() + b"\n\n"
+    return b"data: " + _json(data) + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"
@@ -82,32 +96,65 @@ def name_of(id: int) -> str:
     return "<end>" if id == END else chr(id) if id < 0x80 else f"bytes:\\x{id:02x}"
 
 
-def _completion_logprobs(piece: Piece, offset: int) -> dict[str, Any]:
-    offsets = []
-    for byte in piece.content:
-        offset += (byte & 0xC0) != 0x80  # a byte that continues a character lies where that begins
-        offsets.append(max(offset - 1, 0))
-    tops = [{name_of(id): _finite(value) for id, value in surprise.top} for surprise in piece.surprises]
+def text_offsets(ids: np.ndarray, offset: int) -> np.ndarray:
+    """The character of the text in which each id lies; offset counts those before it. A byte that continues a character lies where that begins.
+
+    >>> text_offsets(np.array([256, 0x61, 0xC3, 0xA4, 0x61]), 0).tolist()
+    [0, 0, 1, 1, 2]
+    """
+    begins = ((ids & 0xC0) != 0x80) & (ids != END)
+    return np.maximum(offset + np.cumsum(begins) - (ids != END), 0)
+
+
+def _columns(told: Surprises, is_chat: bool, offset: int) -> dict[str, Callable[[slice], list[Any]] | None]:
+    """Each list of a choice's logprobs, as a function from a slice of the ids to that part of it."""
+    if is_chat:
+        return {"content": lambda some: _entries(told[some]), "refusal": None}
+    offsets = text_offsets(told.ids, offset)
     return {
-        "tokens": [name_of(byte) for byte in piece.content],
-        "token_logprobs": [_finite(surprise.log_probability) for surprise in piece.surprises],
-        "top_logprobs": tops if any(tops) else None,
-        "text_offset": offsets,
+        "tokens": lambda some: [name_of(id) for id in told.ids[some].tolist()],
+        "token_logprobs": lambda some: [_finite(value) for value in told.log_probabilities[some].tolist()],
+        "top_logprobs": (lambda some: _tops(told[some])) if told.top_ids.shape[1] else None,
+        "text_offset": lambda some: offsets[some].tolist(),
     }
 
 
-def _chat_logprobs(piece: Piece) -> dict[str, Any]:
-    content = [_named(byte, s.log_probability) | {"top_logprobs": _named_top(s)} for byte, s in zip(piece.content, piece.surprises, strict=True)]
-    return {"content": content, "refusal": None}
+def _logprobs(told: Surprises, is_chat: bool, offset: int) -> dict[str, Any]:
+    return {name: column and column(slice(None)) for name, column in _columns(told, is_chat, offset).items()}
 
 
-def _named_top(surprise: Surprise) -> list[dict[str, Any]]:
-    return [_named(id, value) for id, value in surprise.top]
+def _logprobs_in_parts(told: Surprises, is_chat: bool) -> Iterator[bytes]:
+    """The JSON of _logprobs."""
+    for place, (name, column) in enumerate(_columns(told, is_chat, 0).items()):
+        yield (b"," if place else b"{") + _json(name) + (b":null" if column is None else b":[")
+        if column is not None:
+            for start in range(0, len(told), PART):
+                yield b"," * bool(start) + _json(column(slice(start, start + PART)))[1:-1]
+            yield b"]"
+    yield b"}"
+
+
+def _entries(told: Surprises) -> list[dict[str, Any]]:
+    tops = zip(told.top_ids.tolist(), told.top_log_probabilities.tolist(), strict=True)
+    own = zip(told.ids.tolist(), told.log_probabilities.tolist(), strict=True)
+    return [
+        _named(id, value) | {"top_logprobs": [_named(*one) for one in zip(ids, values, strict=True)]}
+        for (id, value), (ids, values) in zip(own, tops, strict=True)
+    ]
+
+
+def _tops(told: Surprises) -> list[dict[str, float | None] | None]:
+    rows = zip(told.log_probabilities.tolist(), told.top_ids.tolist(), told.top_log_probabilities.tolist(), strict=True)
+    return [{name_of(id): _finite(top) for id, top in zip(ids, tops, strict=True)} if not math.isnan(value) else None for value, ids, tops in rows]
 
 
 def _named(id: int, value: float) -> dict[str, Any]:
     return {"token": name_of(id), "logprob": _finite(value), "bytes": [id] if id != END else []}
 
 
-def _finite(value: float) -> float:
-    return round(max(value, LEAST), 5) + 0.0  # no -0.0
+def _finite(value: float) -> float | None:
+    return round(max(value, LEAST), 5) + 0.0 if not math.isnan(value) else None  # no -0.0
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

@@ -18,13 +18,15 @@ from tavu.serving import protocol
 from tavu.serving.about import about, report_of
 from tavu.serving.answers import Form
 from tavu.serving.batching import Batcher
-from tavu.serving.errors import error_answer, invalid_request
+from tavu.serving.callers import Callers
+from tavu.serving.errors import Refusal, error_answer, invalid_request
 from tavu.serving.growing import Order
-from tavu.serving.guard import App, Guard, Refusal
+from tavu.serving.guard import Guard
 from tavu.serving.keys import Keys
 from tavu.serving.limits import Limits
 from tavu.serving.metrics import Metrics
 from tavu.serving.orders import chat_order, completion_order
+from tavu.serving.prompts import END_OF_DOCUMENT, ids_of, text_of
 from tavu.serving.writing import answer
 from tavu.stored_model import StoredModel
 
@@ -42,8 +44,14 @@ log = logging.getLogger("tavu.serving")
 
 
 def create_app(
-    stored: StoredModel, *, keys: Keys | None = None, limits: Limits | None = None, only_local: bool = True, log_prompts: bool = False
-) -> App:
+    stored: StoredModel,
+    *,
+    keys: Keys | None = None,
+    limits: Limits | None = None,
+    callers: Callers | None = None,
+    root_path: str = "",
+    log_prompts: bool = False,
+) -> Guard:
     """The server of a model as an ASGI app. Raises TavuError when the native engine cannot run it."""
     limits, keys, metrics = limits or Limits(), keys or Keys(), Metrics()
     batcher = Batcher(NativeEngine(stored), limits, metrics)
@@ -70,7 +78,16 @@ def create_app(
     if keys.hashes:
         _tell_of_keys(app)
     paths = frozenset({"/", "/docs", *app.openapi()["paths"], *(f"/page/{part}" for part in PARTS)})
-    return Guard(app, keys=keys, limits=limits, metrics=metrics, paths=paths, only_local=only_local)
+    return Guard(
+        app,
+        keys=keys,
+        limits=limits,
+        metrics=metrics,
+        paths=paths,
+        callers=callers or Callers(),
+        root_path=root_path,
+        end_all=batcher.end_all,
+    )
 
 
 def _answer_mistakes(app: FastAPI) -> None:
@@ -80,7 +97,7 @@ def _answer_mistakes(app: FastAPI) -> None:
 
     @app.exception_handler(Refusal)
     async def refused(_: Request, refusal: Refusal) -> Response:
-        return error_answer(refusal.status, refusal.message, code=refusal.code, headers=refusal.headers)
+        return refusal.answer()
 
     @app.exception_handler(HTTPException)
     async def mistaken(_: Request, error: HTTPException) -> Response:
@@ -102,7 +119,7 @@ def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits
 
     def check_model(asked: str | None) -> None:
         if asked not in (None, name):
-            raise Refusal(404, f"This server has no model of that name. It serves {name!r}.", "model_not_found")
+            raise Refusal(404, f"This server has no model of that name. It serves {name!r}.", "model_not_found", param="model")
 
     async def write(asked: protocol.CompletionRequest | protocol.ChatRequest, order: Order, form: Form, request: Request) -> Response:
         if log_prompts:
@@ -120,6 +137,25 @@ def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits
         check_model(model)
         return JSONResponse(card)
 
+    @app.get("/tokenizer_info", response_model=protocol.TokenizerInfo, responses=_WRONG)
+    async def tell_tokenizer() -> Response:
+        """How texts become ids, as vLLM's servers tell it: as bytes in UTF-8."""
+        told = {"tokenizer_class": "bytes", "eos_token": END_OF_DOCUMENT, "bos_token": None, "pad_token": None}
+        return JSONResponse(told | {"model_max_length": stored.config.max_seq_len})
+
+    @app.post("/tokenize", response_model=protocol.Tokens, responses=_WRONG)
+    async def tokenize(asked: protocol.TokenizeRequest) -> Response:
+        """The ids of a text: its bytes, and 256 for each <|endoftext|>."""
+        check_model(asked.model)
+        ids = ids_of(asked.prompt, with_start=bool(asked.add_special_tokens))
+        return JSONResponse({"count": len(ids), "max_model_len": stored.config.max_seq_len, "tokens": ids})
+
+    @app.post("/detokenize", response_model=protocol.Detokenized, responses=_WRONG)
+    async def detokenize(asked: protocol.DetokenizeRequest) -> Response:
+        """The text of ids."""
+        check_model(asked.model)
+        return JSONResponse({"prompt": text_of(asked.tokens)})
+
     @app.post("/v1/completions", response_model=protocol.Completion, responses=_WRONG | _STREAM)
     async def complete(asked: protocol.CompletionRequest, request: Request) -> Response:
         """Text that goes on from a prompt, or a story to order."""
@@ -136,7 +172,7 @@ def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits
 def _add_studio(app: FastAPI, stored: StoredModel) -> None:
     facts, report, ticket = about(stored), report_of(stored), secrets.token_urlsafe(24)
     if report is not None:
-        facts["report"] = f"/studio/report/{ticket}"
+        facts["report"] = f"studio/report/{ticket}"
 
     @app.get("/", include_in_schema=False)
     async def studio() -> Response:

@@ -1,6 +1,7 @@
 """Continuous batching: one thread owns the engine, and the texts of all clients share each pass over the weights.
 
 A text joins as soon as there is a place, gets as many bytes of each step as every other, and leaves at its end, or when its client does.
+Places are shared among requests, not texts: each has one before any has two. A text rests while its client does not read.
 """
 
 import asyncio
@@ -8,8 +9,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter
 
 import numpy as np
 
@@ -23,6 +23,10 @@ STEPS = 8
 """Bytes that each text grows by in a step: fewer and the overhead shows, more and newcomers wait."""
 READ_BYTES = 2048
 """Of prompts, between two steps: a long one holds the others up no longer than that, or than itself."""
+PATIENCE = 1.0
+"""Seconds that a client may be behind before its texts make room for those of others, where there is no memory for both."""
+LATE = 5.0
+"""Seconds that the engine may take to end a text whose time is over."""
 
 log = logging.getLogger("tavu.serving")
 
@@ -34,25 +38,29 @@ class Full(Exception):
         self.seconds = seconds
 
 
+class Stopping(Exception):
+    """The server has been told to stop, and begins nothing new."""
+
+
 class Batcher:
-    """The engine's thread, from `start` to `stop`. Orders are put in and cancelled from the event loop's."""
+    """The engine's thread, from `start` to `stop`. Orders are put in, taken from and cancelled from the event loop's."""
 
     def __init__(self, engine: NativeEngine, limits: Limits, metrics: Metrics):
         self._engine, self._limits, self._metrics = engine, limits, metrics
-        self._waiting: deque[Growing] = deque()
-        self._writing: list[Growing] = []
+        self._texts: list[Growing] = []
+        """All that have not ended, in the order in which they came; those with a row have begun."""
         self._changed = threading.Condition()
-        self._stopping = False
+        self._ending = self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="tavu-engine", daemon=True)
 
     @property
     def num_writing(self) -> int:
-        return len(self._writing)
+        return sum(text.row is not None for text in self._texts)
 
     @property
     def num_waiting(self) -> int:
-        return len(self._waiting)
+        return sum(text.row is None for text in self._texts)
 
     @property
     def is_alive(self) -> bool:
@@ -62,6 +70,12 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
+    def end_all(self) -> None:
+        """Let every text end with what is written of it, and begin no more."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify()
+
     def stop(self) -> None:
         """End the thread; texts that are still being written are cut."""
         with self._changed:
@@ -70,50 +84,90 @@ class Batcher:
         self._thread.join()
 
     def put(self, order: Order) -> None:
-        """Let an order's texts wait for their turn. Raises Full when so many cannot."""
+        """Let an order's texts wait for their turn. Raises Full when so many cannot, and Stopping when none can any more."""
         with self._changed:
-            if self.num_writing + self.num_waiting + order.num_texts > self._limits.streams + self._limits.queue:
+            if self._ending or self._stopping:
+                raise Stopping
+            if len(self._texts) + order.num_texts > self._limits.streams + self._limits.queue:
                 raise Full(1 + self.num_waiting // self._limits.streams)
-            self._waiting.extend(Growing(order, index) for index in range(order.num_texts))
+            self._texts += [Growing(order, index) for index in range(order.num_texts)]
             self._changed.notify()
+
+    async def next_piece(self, order: Order) -> Piece:
+        """What comes next of an order's texts, as soon as there is something. Raises TimeoutError where the engine has long been late."""
+        async with asyncio.timeout(max(order.begun + order.seconds - time.monotonic(), 0) + LATE):
+            piece = await order.pieces.get()
+        with self._changed:
+            was_behind = self._is_behind(order)
+            order.num_taken += piece.size
+            if was_behind and not self._is_behind(order):
+                order.behind_since = None
+                self._changed.notify()
+        return piece
 
     def cancel(self, order: Order) -> None:
         """Free the places of an order whose client has left, or has all it wants."""
-        order.cancelled = True
         with self._changed:
-            self._waiting = deque(text for text in self._waiting if text.order is not order)
+            self._texts = [text for text in self._texts if text.order is not order]
+
+    def _is_behind(self, order: Order) -> bool:
+        return order.num_given - order.num_taken > self._limits.unread_bytes
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or self._waiting or self._writing)
+                # the timeout is for what no notice tells of: a request that is late, a client that has been behind for too long
+                self._changed.wait_for(self._has_work, timeout=0.5 if self._texts else None)
+                self._end_some()
                 if self._stopping:
-                    self._deliver([(text, text.cut("failed")) for text in (*self._writing, *self._waiting)])
                     return
-            self._writing = [text for text in self._writing if not text.order.cancelled]
-            self._attempt(self._admit)
-            if self._writing:
-                self._attempt(self._step)
+                texts = self._growing()
+            if texts:
+                self._attempt(texts)
 
-    def _attempt(self, what: Callable[[], None]) -> None:
-        """Do it; if the engine cannot, the texts under way fail, and the server goes on."""
+    def _has_work(self) -> bool:
+        return self._stopping or bool(self._texts if self._ending else self._growing())
+
+    def _growing(self) -> list[Growing]:
+        """The texts that have places: of every request the first, then of every request the second, and so on. Called with the lock held."""
+        ranks, ranked = Counter[int](), []
+        for place, text in enumerate(self._texts):
+            if not self._is_behind(text.order):
+                ranked.append((ranks[id(text.order)], place))
+                ranks[id(text.order)] += 1
+        return [self._texts[place] for _, place in sorted(ranked)[: self._limits.streams]]
+
+    def _end_some(self) -> None:
+        """End the texts whose time is over. Called with the lock held."""
+        failed = [text for text in self._texts if self._stopping or (self._ending and text.row is None)]
+        self._end(failed, "failed")
+        self._end([text for text in self._texts if self._ending or text.order.is_late], "time")
+
+    def _attempt(self, texts: list[Growing]) -> None:
+        """Let texts begin and grow; if the engine cannot, they fail, and the server goes on."""
         try:
-            what()
+            self._step(self._begun(texts))
         except Exception as error:
             log.error("the engine failed: %s", error if isinstance(error, TavuError) else type(error).__name__)
-            failed, self._writing = self._writing, []
-            self._deliver([(text, text.cut("failed")) for text in failed])
+            self._end(texts, "failed")
 
-    def _admit(self) -> None:
-        """Read the prompts of those that there are places for, some at a time."""
-        num_read = 0
-        while num_read < READ_BYTES and len(self._writing) < self._limits.streams:
-            with self._changed:
-                if not self._waiting:
-                    return
-                text = self._waiting.popleft()
-                self._writing.append(text)
+    def _end(self, texts: list[Growing], why: str) -> None:
+        self._deliver([(text, text.cut(why)) for text in texts])
+
+    def _begun(self, texts: list[Growing]) -> list[Growing]:
+        """Those of the texts whose prompts are read, after some more prompts are."""
+        num_read, news = 0, []
+        for text in texts:
             order, prompt = text.order, text.prompt
+            if text.row is not None or num_read >= READ_BYTES or not self._has_room():
+                continue
+            if order.echo:
+                wanted = order.num_top is not None
+                news.append((text, text.echo(self._engine.logits(prompt) if wanted else None)))
+                num_read += len(prompt) * wanted
+            if not order.writes:
+                news.append((text, text.cut("length")))
+                continue
             if prompt not in order.read:
                 order.read[prompt] = self._engine.read(prompt, order.config.insist)
                 num_read += len(prompt) + 1
@@ -122,31 +176,49 @@ class Batcher:
             text.row = order.read[prompt] if is_last else order.read[prompt].copy()
             if is_last:
                 order.read.clear()
+        self._deliver(news)
+        return [text for text in texts if text.row is not None]
 
-    def _step(self) -> None:
+    def _has_room(self) -> bool:
+        """Whether another text may begin; where those that rest hold all the memory, the one whose client has been behind for longest must end."""
+        if self.num_writing < 2 * self._limits.streams:
+            return True
+        now = time.monotonic()
+        resting = [text for text in self._texts if text.row is not None and text.order.behind_since is not None]
+        if resting:
+            longest = min(resting, key=lambda text: text.order.behind_since or now).order
+            if now - (longest.behind_since or now) > PATIENCE:
+                self._end([text for text in self._texts if text.order is longest], "time")
+                return True
+        return False
+
+    def _step(self, texts: list[Growing]) -> None:
         """Let every text grow by STEPS bytes."""
-        texts = self._writing
+        if not texts:
+            return
         uniforms = np.stack([text.uniforms(STEPS) for text in texts])
         wanted = any(text.order.num_top is not None for text in texts)
         ids, logits = self._engine.step([text.row for text in texts if text.row], [text.sampling for text in texts], uniforms, want_logits=wanted)
-        news, going_on = [], []
+        news = []
         for i, text in enumerate(texts):
             piece = text.take(ids[i], None if logits is None else logits[i])
-            if not piece.stopped and text.order.is_late:
-                piece = Piece(piece.index, piece.content, piece.surprises, "time")
             if text.begins and piece.content:
                 text.begins = False
                 self._metrics.first_byte(time.monotonic() - text.order.begun)
             self._metrics.count("written_bytes_total", len(piece.content))
             if piece.content or piece.stopped:
                 news.append((text, piece))
-            if not piece.stopped:
-                going_on.append(text)
-        self._writing = going_on
         self._deliver(news)
 
     def _deliver(self, news: list[tuple[Growing, Piece]]) -> None:
-        """Hand the pieces of a step to the event loop, all in one call."""
+        """Hand the pieces of a step to the event loop, all in one call; texts that have ended leave."""
+        ended = {id(text) for text, piece in news if piece.stopped}
+        with self._changed:
+            self._texts = [text for text in self._texts if id(text) not in ended]
+            for text, piece in news:
+                text.order.num_given += piece.size
+                if text.order.behind_since is None and self._is_behind(text.order):
+                    text.order.behind_since = time.monotonic()
         for _, piece in news:
             if piece.stopped:
                 self._metrics.count("texts_total", labels=f'stopped="{piece.stopped}"')

@@ -6,10 +6,13 @@ One line of the log tells each request's method, path, status and time, never it
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from tavu.serving.errors import error_answer
+from starlette.responses import Response
+
+from tavu.serving.callers import Callers
+from tavu.serving.errors import Refusal
 from tavu.serving.keys import Keys
 from tavu.serving.limits import Limits
 from tavu.serving.metrics import Metrics
@@ -31,6 +34,7 @@ CSP = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 REPORT_CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -41,59 +45,77 @@ _HEADERS = {
 }
 
 
-class Refusal(Exception):
-    """An answer instead of the one that was asked for."""
-
-    def __init__(self, status: int, message: str, code: str, headers: dict[str, str] | None = None):
-        self.status, self.message, self.code, self.headers = status, message, code, headers or {}
-
-
 class Guard:
     """The app behind these checks."""
 
-    def __init__(self, app: App, *, keys: Keys, limits: Limits, metrics: Metrics, paths: frozenset[str], only_local: bool):
+    def __init__(
+        self,
+        app: App,
+        *,
+        keys: Keys,
+        limits: Limits,
+        metrics: Metrics,
+        paths: frozenset[str],
+        callers: Callers,
+        root_path: str,
+        end_all: Callable[[], None],
+    ):
         self._app, self._keys, self._limits, self._metrics, self._paths = app, keys, limits, metrics, paths
-        self._only_local = only_local
+        self._callers, self._root_path = callers, root_path
+        self.end_all = end_all
+        """To be called when the server is told to stop, in time for texts under way to be answered."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         begun, status = time.monotonic(), 499  # the client left before an answer began
-        is_head = scope["method"] == "HEAD"
-        asked = {**scope, "method": "GET"} if is_head else scope  # a HEAD is a GET whose answer has no body (RFC 9110, section 9.3.2)
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        path = self._path(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "?"
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                csp = REPORT_CSP if scope["path"].startswith(REPORTS) else CSP
-                more = [(name.encode(), value.encode()) for name, value in ({"content-security-policy": csp} | _HEADERS).items()]
-                message = {**message, "headers": [*message["headers"], *more]}
-            elif is_head:
+                csp = REPORT_CSP if path.startswith(REPORTS) else CSP
+                more = {"content-security-policy": csp} | _HEADERS | self._callers.cors(headers)
+                message = {**message, "headers": [*message["headers"], *((name.encode(), value.encode("latin-1")) for name, value in more.items())]}
+            elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
 
         try:
-            self._check(scope)
+            self._callers.check(headers)
+            if method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers:
+                return await Response(status_code=204, headers=self._callers.preflight(headers))(scope, receive, send_guarded)
+            self._check_key(headers, path)
             receive_all = await self._whole_body(scope, receive)
-            await self._app(asked, receive_all, send_guarded)
+            await self._app(self._asked(scope, path), receive_all, send_guarded)
         except Refusal as refusal:
-            await error_answer(refusal.status, refusal.message, code=refusal.code, headers=refusal.headers)(scope, receive, send_guarded)
+            await refusal.answer()(scope, receive, send_guarded)
         finally:
-            known = scope["path"] if scope["path"] in self._paths else "other"
+            known = path if path in self._paths else "other"
             self._metrics.count("requests_total", labels=f'path="{known}",status="{status}"')
-            log.info("%s %s %d %.3f s", scope["method"] if scope["method"].isalpha() else "?", known, status, time.monotonic() - begun)
+            log.info("%s %s %d %.3f s", method, known, status, time.monotonic() - begun)
 
-    def _check(self, scope: Scope) -> None:
-        """Raises Refusal for a stranger."""
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        host, path = headers.get(b"host", ""), scope["path"]
-        if self._only_local and _hostname(host) not in ("localhost", "127.0.0.1", "[::1]"):
-            # a web page elsewhere can give this machine a name of its own (DNS rebinding) and then ask as if it were the studio
-            raise Refusal(403, "This server answers to localhost only. Ask it by that name, or serve with an API key.", "wrong_host")
-        origin = headers.get(b"origin")
-        if origin is not None and origin.partition("://")[2] != host:
-            raise Refusal(403, "Another site's page may not ask this server. Open the studio itself.", "wrong_origin")
+    def _path(self, scope: Scope) -> str:
+        """The path without the prefix by which a proxy knows this server, whether or not the proxy takes it away."""
+        path: str = scope["path"]
+        return path.removeprefix(self._root_path) if path.startswith(f"{self._root_path}/") else path
+
+    def _asked(self, scope: Scope, path: str) -> Scope:
+        """What the app is asked: a HEAD is a GET whose answer has no body (RFC 9110, section 9.3.2), and every body is JSON, whatever it says."""
+        headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+        return {
+            **scope,
+            "method": "GET" if scope["method"] == "HEAD" else scope["method"],
+            "root_path": self._root_path,
+            "path": self._root_path + path,
+            "headers": [*headers, (b"content-type", b"application/json")],
+        }
+
+    def _check_key(self, headers: Mapping[bytes, str], path: str) -> None:
+        """Raises Refusal for one who has no key."""
         if path in OPEN_TO_ALL or path.startswith((PARTS, REPORTS)):
             return
         scheme, _, key = headers.get(b"authorization", "").partition(" ")
@@ -132,7 +154,3 @@ class Guard:
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
         return receive_again
-
-
-def _hostname(host: str) -> str:
-    return host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +44,16 @@ def make_key_file(path: Path, key: str) -> None:
 
 
 def read_key_file(path: Path) -> Keys:
-    """The keys of a file, a hash on each line. Raises TavuError when it cannot be read, or holds something else."""
+    """The keys of a file, a hash on each line. Raises TavuError when it cannot be read, holds something else, or others may write to it."""
     try:
+        mode = path.stat().st_mode
         lines = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise TavuError(f"The key file {path} cannot be read ({error}). Name a file that `tavu serve --api-key-file` made.") from None
+    if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise TavuError(
+            f"The key file {path} may be written by others, who could add keys of their own. Run `chmod 600 {path}`, and look at its lines."
+        )
     hashes = [line.removeprefix(PREFIX) for line in lines]
     wrong = [n for n, (line, hash) in enumerate(zip(lines, hashes, strict=True), 1) if not _is_hash(line, hash)]
     if wrong or not lines:

@@ -3,41 +3,56 @@
 import secrets
 
 from tavu.config import SamplingConfig
-from tavu.data.records import MARK, chat_prompt, read_for
+from tavu.data.records import MARK, chat_prompt, latest_messages, read_for
+from tavu.serving.errors import Refusal
 from tavu.serving.growing import Order
-from tavu.serving.guard import Refusal
+from tavu.serving.limits import MAX_BYTES
 from tavu.serving.protocol import ChatRequest, CompletionRequest
 from tavu.stored_model import StoredModel
 
 DEFAULT_BYTES, DEFAULT_TEMPERATURE = 1024, 0.8
+ROLES = {"developer": "system", "tool": "user", "function": "user"}
+"""Of those that models are not taught, the one that comes nearest."""
 
 
 def completion_order(asked: CompletionRequest, stored: StoredModel, seconds: float) -> Order:
     """Raises Refusal when a story to order is asked of a model that was not taught to follow requests."""
-    prompts = [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt
+    contents = [prompt.content for prompt in asked.prompt]
     if asked.request is None:
-        reads = tuple(read_for(prompt.encode(), stored.records) for prompt in prompts)
+        as_it_stands = [bool(asked.echo) or prompt.is_ids for prompt in asked.prompt]
+        reads = [content if raw else read_for(content, stored.records) for content, raw in zip(contents, as_it_stands, strict=True)]
     elif stored.records == "stories":
-        reads = tuple(asked.request.request().prompt().encode() + MARK + prompt.encode() for prompt in prompts)
+        reads = [asked.request.request().prompt().encode() + MARK + content for content in contents]
     else:
         advice = "Leave out request, and give a beginning as the prompt, or teach it with `tavu finetune`"
-        raise Refusal(409, f"This model was not taught to follow requests. {advice}.", "cannot_follow_requests")
-    insist = asked.request.insist if asked.request else 1.0
-    return Order(reads, sampling(asked, asked.max_tokens, stored, insist), asked.n or 1, asked.logprobs, seconds)
+        raise Refusal(409, f"This model was not taught to follow requests. {advice}.", "cannot_follow_requests", param="request")
+    return Order(
+        tuple(reads),
+        sampling(asked, asked.max_tokens, stored, asked.request.insist if asked.request else 1.0),
+        asked.n or 1,
+        asked.logprobs,
+        seconds,
+        echo=bool(asked.echo),
+        tells_start=tuple(prompt.tells_start for prompt in asked.prompt),
+        writes=asked.max_tokens != 0,
+    )
 
 
 def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order:
     """Of a model that was not taught to converse, the user's last message is the beginning that it goes on from."""
+    messages = [{"role": ROLES.get(message.role, message.role), "content": message.content} for message in asked.messages]
     if stored.records == "chat":
-        read = chat_prompt([{"role": message.role, "content": message.content} for message in asked.messages]).encode() + MARK
+        spoken = [message for message in messages if message["content"].strip()]
+        read = chat_prompt(latest_messages(spoken, stored.config.max_seq_len - 1)).encode() + MARK
     else:
-        said = [message.content for message in asked.messages if message.role == "user"]
+        said = [message["content"] for message in messages if message["role"] == "user"]
         read = read_for((said[-1] if said else "").encode(), stored.records)
     num_top = (asked.top_logprobs or 0) if asked.logprobs else None
-    return Order((read,), sampling(asked, asked.max_completion_tokens or asked.max_tokens, stored), asked.n or 1, num_top, seconds)
+    max_tokens = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
+    return Order((read,), sampling(asked, max_tokens, stored), asked.n or 1, num_top, seconds, writes=max_tokens != 0)
 
 
-def sampling(asked: CompletionRequest | ChatRequest, max_bytes: int | None, stored: StoredModel, insist: float = 1.0) -> SamplingConfig:
+def sampling(asked: CompletionRequest | ChatRequest, max_tokens: int | None, stored: StoredModel, insist: float = 1.0) -> SamplingConfig:
     """How the texts are drawn; without a seed, one that nobody chose."""
     return SamplingConfig(
         temperature=DEFAULT_TEMPERATURE if asked.temperature is None else asked.temperature,
@@ -45,9 +60,20 @@ def sampling(asked: CompletionRequest | ChatRequest, max_bytes: int | None, stor
         top_p=asked.top_p,
         min_p=asked.min_p,
         repetition_penalty=asked.repetition_penalty or 1.0,
-        max_bytes=max_bytes or DEFAULT_BYTES,
+        max_bytes=_max_bytes(max_tokens),
         seed=secrets.randbelow(2**32) if asked.seed is None else asked.seed,
-        stop=(asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ()),
+        stop=tuple(asked.stop or ()),
         valid_utf8=stored.facts.get("kind") != "bytes",
         insist=insist,
     )
+
+
+def _max_bytes(max_tokens: int | None) -> int:
+    """The longest text that max_tokens stands for.
+
+    >>> _max_bytes(None), _max_bytes(-1), _max_bytes(100_000), _max_bytes(0)
+    (1024, 4096, 4096, 1)
+    """
+    if max_tokens is None:
+        return DEFAULT_BYTES
+    return MAX_BYTES if max_tokens == -1 else min(max(max_tokens, 1), MAX_BYTES)

@@ -2,15 +2,24 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from tavu.config import INSIST, MAX_INSIST
 from tavu.data.records import Request
-from tavu.serving.limits import MAX_BYTES, MAX_CHOICES, MAX_PROMPT_CHARACTERS, MAX_PROMPTS, MAX_STOPS
+from tavu.serving.limits import MAX_BYTES, MAX_CHOICES, MAX_STOPS, MAX_TEXTS
+from tavu.serving.prompts import Content, Prompt, Prompts
+from tavu.serving.unserved import asks_for_nothing
+from tavu.vocabulary import END
 
-Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
-Neutral = Annotated[float, Field(ge=0, le=0)]
+_PHRASE = {"type": "string", "minLength": 1, "maxLength": 200}
+Stops = Annotated[
+    list[Phrase],
+    Field(max_length=MAX_STOPS),
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [_PHRASE, {"type": "array", "items": _PHRASE, "maxItems": MAX_STOPS}]}),
+]
 
 
 class _Asked(BaseModel):
@@ -18,11 +27,12 @@ class _Asked(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _whole_numbers(cls, values: Any) -> Any:
-        """5.0 is 5: JSON makes no difference."""
+    def _as_it_was_meant(cls, values: Any) -> Any:
+        """Leave out what is not served and asks for nothing; and 5.0 is 5: JSON makes no difference."""
         if not isinstance(values, dict):
             return values
-        return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in values.items()}
+        kept = {name: value for name, value in values.items() if name in cls.model_fields or not asks_for_nothing(name, value)}
+        return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in kept.items()}
 
 
 class StoryRequest(_Asked):
@@ -40,48 +50,96 @@ class StoryRequest(_Asked):
 
 class StreamOptions(_Asked):
     include_usage: bool | None = None
-    include_obfuscation: bool | None = None
 
 
 class _Sampled(_Asked):
     model: str | None = Field(None, description="The name that /v1/models tells; may be left out.")
-    max_tokens: int | None = Field(None, ge=1, le=MAX_BYTES, description="The longest text, in bytes; 1024 if left out.")
+    max_tokens: int | None = Field(
+        None, ge=-1, description=f"The longest text, in bytes; 1024 if left out, {MAX_BYTES:,} for all that is more, or -1. 0 writes nothing."
+    )
     temperature: float | None = Field(None, ge=0, le=2, description="0 always takes the likeliest byte; 0.8 if left out.")
     top_p: float | None = Field(None, gt=0, le=1)
     top_k: int | None = Field(None, ge=1, le=257)
     min_p: float | None = Field(None, ge=0, lt=1)
     repetition_penalty: float | None = Field(None, ge=1, le=2)
     n: int | None = Field(None, ge=1, le=MAX_CHOICES, description="Texts to write; text i is what seed + i writes alone.")
-    stop: Phrase | Annotated[list[Phrase], Field(max_length=MAX_STOPS)] | None = None
+    stop: Stops | None = None
     seed: int | None = Field(None, ge=0, le=2**53 - 1, description="The same seed gives the same text.")
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    user: str | None = Field(None, description="Taken and forgotten.")
-    frequency_penalty: Neutral | None = Field(None, description="Only 0: use repetition_penalty.")
-    presence_penalty: Neutral | None = Field(None, description="Only 0: use repetition_penalty.")
 
 
 class CompletionRequest(_Sampled):
     """Text that goes on from a prompt."""
 
-    prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=MAX_PROMPTS)] = ""
+    prompt: Prompts = Field([Prompt(b"")], description="Text, or ids of bytes, 0 to 255; or a list of either, each to be gone on from.")
     request: StoryRequest | None = Field(None, description="tavu's own: the prompt is then the beginning of a story that has all this.")
     logprobs: int | None = Field(None, ge=0, le=5, description="Tell each byte's log-probability, and so many likelier ones.")
+    echo: bool | None = Field(
+        None, description="Tell the prompt before what is written, with its log-probabilities. It is then read as it stands, as a document."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> "CompletionRequest":
+        if len(self.prompt) * (self.n or 1) > MAX_TEXTS:
+            raise PydanticCustomError(
+                "sentence_of", "{sentence}", {"param": "n", "sentence": f"with so many prompts it makes over {MAX_TEXTS} texts"}
+            )
+        if self.request is not None and (self.echo or any(prompt.is_ids for prompt in self.prompt)):
+            sentence = "a story to order has a text as its prompt, and no echo"
+            raise PydanticCustomError("sentence_of", "{sentence}", {"param": "request", "sentence": sentence})
+        return self
 
 
-class Message(_Asked):
-    role: Literal["system", "user", "assistant"]
-    content: Prompt
-    name: str | None = None
+class Message(BaseModel):
+    """Of a conversation. What else a client keeps with a message is not read."""
+
+    model_config = ConfigDict(strict=True)
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"] = Field(
+        description="developer is system; what a tool said is user."
+    )
+    content: Content = Field("", description="Text, or its parts, each of them text.")
 
 
 class ChatRequest(_Sampled):
     """An answer to a conversation; a model that was not taught to converse goes on from what the user said last."""
 
-    messages: list[Message] = Field(min_length=1, max_length=64)
-    max_completion_tokens: int | None = Field(None, ge=1, le=MAX_BYTES)
+    messages: list[Message] = Field(min_length=1, description="Of any number: the oldest are forgotten where they do not fit in the model's context.")
+    max_completion_tokens: int | None = Field(None, ge=-1, description="As max_tokens, which it goes before.")
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
+
+
+class TokenizeRequest(_Asked):
+    """A text, as vLLM's servers are asked for its ids."""
+
+    model: str | None = None
+    prompt: str
+    add_special_tokens: bool | None = Field(None, description=f"Begin with {END}, where a document starts.")
+
+
+class DetokenizeRequest(_Asked):
+    model: str | None = None
+    tokens: list[Annotated[int, Field(ge=0, le=END)]]
+
+
+class Tokens(BaseModel):
+    count: int
+    max_model_len: int
+    tokens: list[int]
+
+
+class Detokenized(BaseModel):
+    prompt: str
+
+
+class TokenizerInfo(BaseModel):
+    tokenizer_class: str
+    eos_token: str
+    bos_token: None
+    pad_token: None
+    model_max_length: int
 
 
 class Usage(BaseModel):
@@ -92,8 +150,8 @@ class Usage(BaseModel):
 
 class CompletionLogprobs(BaseModel):
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]] | None
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None] | None
     text_offset: list[int]
 
 

@@ -1,30 +1,23 @@
 """A server from its first address to its last answer: where it may listen, who sends too slowly, and how it stops."""
 
 import asyncio
-import ipaddress
 import logging
 import socket
+import time
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tavu.errors import TavuError
-from tavu.serving.guard import App
+from tavu.serving.guard import Guard
 from tavu.serving.limits import Limits
 
 log = logging.getLogger("tavu.serving")
 _LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine's own programs reach a host of that name."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+_CROWDED = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\nretry-after: 1\r\n\r\n"
+WRITE_BUFFER = 32 * 1024
+"""Bytes that wait in this process for one client to read them; the system keeps about as many again."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -34,6 +27,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WRITE_BUFFER)  # of each connection that it accepts
         listener.bind(address)
         listener.listen(1024)
     except OSError as error:
@@ -43,38 +37,64 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def make_server(app: App, limits: Limits) -> uvicorn.Server:
-    """A server to run with sockets that listen. Told to stop (SIGINT or SIGTERM), it gives texts under way a while to end."""
+def make_server(app: Guard, limits: Limits) -> uvicorn.Server:
+    """A server to run with sockets that listen. Told to stop (SIGINT or SIGTERM), it lets texts under way end, or ends them in time."""
 
-    class Patient(_Punctual):
-        seconds = limits.head_seconds
+    class Connection(_Connection):
+        bounds = limits
 
     config = uvicorn.Config(
         app,
-        http=Patient,
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=limits.shutdown_seconds,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    return uvicorn.Server(config)
+    return _Server(config, app, limits)
 
 
-class _Punctual(H11Protocol):
-    """HTTP whose heads must come in time: uvicorn alone would wait for ever for one that comes a byte a minute."""
+class _Server(uvicorn.Server):
+    """A server that ends what is under way before uvicorn would cancel it, which leaves answers cut off."""
 
-    seconds: float
-    _timer: asyncio.TimerHandle | None = None
+    def __init__(self, config: uvicorn.Config, app: Guard, limits: Limits):
+        super().__init__(config)
+        self._app, self._seconds = app, limits.shutdown_seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.6 * self._seconds, self._app.end_all)
+        loop.call_later(0.9 * self._seconds, self._leave_those_that_do_not_read)
+        await super().shutdown(sockets)
+
+    def _leave_those_that_do_not_read(self) -> None:
+        for connection in self.server_state.connections:
+            connection.transport.abort()
+
+
+class _Connection(H11Protocol):
+    """HTTP whose heads come, and whose answers are read, in time: uvicorn alone would wait for ever. Idle ones make room for new ones."""
+
+    bounds: Limits
+    _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+    _since = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        transport.set_write_buffer_limits(WRITE_BUFFER)
+        self._since = time.monotonic()
         self._watch()
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -82,22 +102,51 @@ class _Punctual(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_watching()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timer = asyncio.get_running_loop().call_later(self.bounds.write_seconds, self._abandon)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+
+    def _abandon(self) -> None:
+        log.info("a client read nothing for %g s, and was left", self.bounds.write_seconds)
+        self.transport.abort()
+
+    def _make_room(self) -> None:
+        """Where there are too many connections, of all or of one address, end the one that has been idle for longest: that may be this one."""
+        of_one = [other for other in self.connections if other.client and self.client and other.client[0] == self.client[0]]
+        if len(of_one) <= self.bounds.connections_of_one and len(self.connections) <= self.bounds.connections:
+            return
+        crowd = of_one if len(of_one) > self.bounds.connections_of_one else self.connections
+        idle = [other for other in crowd if other.is_idle and not other.transport.is_closing()]
+        if idle:
+            longest = min(idle, key=lambda other: other._since)
+            longest._give_up(_CROWDED if longest is self else b"")
 
     def _watch(self) -> None:
         """Count the time of a head from its first byte, and of a new connection from its start."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        if not self.is_idle:
             self._stop_watching()
-        elif self._timer is None and not self.transport.is_closing():
-            self._timer = asyncio.get_running_loop().call_later(self.seconds, self._give_up)
+        elif self._head_timer is None and not self.transport.is_closing():
+            self._head_timer = asyncio.get_running_loop().call_later(self.bounds.head_seconds, self._be_late)
 
     def _stop_watching(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
-    def _give_up(self) -> None:
+    def _be_late(self) -> None:
         if not self.transport.is_closing():
-            log.info("a request's head took more than %g s 408", self.seconds)
-            self.transport.write(_LATE)
-            self.transport.close()
+            log.info("a request's head took more than %g s 408", self.bounds.head_seconds)
+            self._give_up(_LATE)
+
+    def _give_up(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.transport.close()

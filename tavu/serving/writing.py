@@ -2,43 +2,47 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from tavu.serving.answers import DONE, Form, event
-from tavu.serving.batching import Batcher, Full
-from tavu.serving.errors import error_answer
+from tavu.serving.batching import Batcher, Full, Stopping
+from tavu.serving.errors import Refusal
 from tavu.serving.growing import Order, Piece
-from tavu.serving.guard import Refusal
 
 _FAILED = "The server could not write this to its end: it is stopping, or its engine failed. Ask again."
 
 
 async def answer(batcher: Batcher, order: Order, form: Form, request: Request, *, stream: bool, with_usage: bool) -> Response:
-    """The answer to an order. Raises Refusal when the queue is full, or the engine fails."""
+    """The answer to an order. Raises Refusal when the queue is full, the server stops, or the engine fails."""
     try:
         batcher.put(order)
     except Full as full:
         message = f"All places are taken, and the queue is full. Ask again in {full.seconds} seconds."
         raise Refusal(429, message, "queue_full", {"retry-after": str(full.seconds)}) from None
+    except Stopping:
+        raise Refusal(503, _FAILED, "interrupted", {"connection": "close"}) from None
     if stream:
         return StreamingResponse(_events(batcher, order, form, with_usage), media_type="text/event-stream")
     leaving = asyncio.ensure_future(_leaving(request))
-    collecting = asyncio.ensure_future(_collect(order))
+    collecting = asyncio.ensure_future(_collect(batcher, order))
     try:
         await asyncio.wait({leaving, collecting}, return_when=asyncio.FIRST_COMPLETED)
         if not collecting.done():
             return Response(status_code=499)  # to nobody
-        pieces = collecting.result()
+        texts = collecting.result()
     finally:
         leaving.cancel()
         collecting.cancel()
         batcher.cancel(order)
-    if any(some[-1].stopped == "failed" for some in pieces):
-        return error_answer(503, _FAILED, code="interrupted")
-    return JSONResponse(form.whole(pieces, sum(map(len, order.prompts))))
+    if any(pieces[-1].stopped == "failed" for pieces in texts):
+        raise Refusal(503, _FAILED, "interrupted")
+    whole = form.whole(texts, order.prompt_bytes, order.echoed_bytes)
+    if order.num_top is None:
+        return Response(b"".join(whole), media_type="application/json")
+    return StreamingResponse(_giving_way(whole), media_type="application/json")
 
 
 async def _leaving(request: Request) -> None:
@@ -46,11 +50,11 @@ async def _leaving(request: Request) -> None:
         pass
 
 
-async def _collect(order: Order) -> list[list[Piece]]:
-    pieces: list[list[Piece]] = [[] for _ in range(order.num_texts)]
-    async for piece in _until_all_ended(order):
-        pieces[piece.index].append(piece)
-    return pieces
+async def _collect(batcher: Batcher, order: Order) -> list[list[Piece]]:
+    texts: list[list[Piece]] = [[] for _ in range(order.num_texts)]
+    async for piece in _until_all_ended(batcher, order):
+        texts[piece.index].append(piece)
+    return texts
 
 
 async def _events(batcher: Batcher, order: Order, form: Form, with_usage: bool) -> AsyncIterator[bytes]:
@@ -60,28 +64,35 @@ async def _events(batcher: Batcher, order: Order, form: Form, with_usage: bool) 
         if form.is_chat:
             for index in range(order.num_texts):
                 yield event(form.opening(index))
-        async for piece in _until_all_ended(order):
+        async for piece in _until_all_ended(batcher, order):
             if piece.stopped == "failed":
                 yield event({"error": {"message": _FAILED, "type": "server_error", "param": None, "code": "interrupted"}})
-                return
+                break
             yield event(form.chunk(piece, offsets[piece.index], with_usage=with_usage))
             offsets[piece.index] += len(piece.content.decode("utf-8", errors="replace"))
             written += len(piece.content)
-        if with_usage:
-            yield event(form.closing(sum(map(len, order.prompts)), written))
+            await asyncio.sleep(0)  # others have their turn, though many pieces may lie ready
+        else:
+            if with_usage:
+                yield event(form.closing(order.prompt_bytes, written - order.echoed_bytes))
         yield DONE
 
 
-async def _until_all_ended(order: Order) -> AsyncIterator[Piece]:
-    """The pieces of all texts as they come; an order that waits too long for its turn ends with nothing."""
+async def _until_all_ended(batcher: Batcher, order: Order) -> AsyncIterator[Piece]:
+    """The pieces of all texts as they come; what the engine does not end in time fails."""
     going_on = set(range(order.num_texts))
-    try:
-        async with asyncio.timeout(order.seconds + 5):
-            while going_on:
-                piece = await order.pieces.get()
-                if piece.stopped:
-                    going_on.discard(piece.index)
-                yield piece
-    except TimeoutError:
-        for index in going_on:
-            yield Piece(index, b"", (), "time")
+    while going_on:
+        try:
+            piece = await batcher.next_piece(order)
+        except TimeoutError:
+            piece = Piece(min(going_on), b"", None, "failed")
+        if piece.stopped:
+            going_on.discard(piece.index)
+        yield piece
+
+
+async def _giving_way(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Parts of an answer; others have their turn between two of them."""
+    for part in parts:
+        yield part
+        await asyncio.sleep(0)

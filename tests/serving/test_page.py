@@ -10,6 +10,7 @@ expect = playwright.expect
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
+from tavu.serving.callers import Callers  # noqa: E402
 from tavu.serving.keys import keys_of  # noqa: E402
 from tests.serving.conftest import serving  # noqa: E402
 
@@ -186,7 +187,7 @@ def test_the_docs_come_from_the_server(studio):
 
 
 def test_a_key_is_asked_for(studio, model_file):
-    with serving(model_file, keys=keys_of("right"), only_local=False) as address:
+    with serving(model_file, keys=keys_of("right"), callers=Callers(any_host=True)) as address:
         page = studio(address)
         expect(page.locator("#ask-key")).to_be_visible()
         page.fill("#key", "wrong")
