@@ -15,14 +15,20 @@ def report_of(stored: StoredModel) -> Path | None:
 
 
 def about(stored: StoredModel) -> dict[str, Any]:
-    """The facts as the page takes them."""
+    """The facts as the page takes them; one of another kind than it should be, as a file made by others may have, is as if it were not there."""
+    facts, features = stored.facts, stored.facts.get("features")
     numbers = (tensor.numbers.size for name, tensor in stored.tensors.items() if not name.endswith(SCALES))
-    told = {key: stored.facts.get(key) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits", "note")}
+    told = {key: _number(facts.get(key)) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits")}
     return told | {
+        "note": facts["note"] if isinstance(facts.get("note"), str) else None,
         "name": stored.name,
         "records": stored.records,
-        "features": list(stored.facts.get("features") or []),
+        "features": [feature for feature in features if isinstance(feature, str)] if isinstance(features, list) else [],
         "parameters": sum(numbers),
         "file_bytes": stored.file.stat().st_size,
         "context_bytes": stored.config.max_seq_len,
     }
+
+
+def _number(fact: Any) -> float | None:
+    return fact if isinstance(fact, (int, float)) and abs(fact) < 1e300 else None  # NaN and what JSON cannot say are not

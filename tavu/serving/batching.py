@@ -23,8 +23,8 @@ STEPS = 8
 """Bytes that each text grows by in a step: fewer and the overhead shows, more and newcomers wait."""
 READ_BYTES = 2048
 """Of prompts, between two steps: a long one holds the others up no longer than that, or than itself."""
-PATIENCE = 1.0
-"""Seconds that a client may be behind before its texts make room for those of others, where there is no memory for both."""
+PATIENCE = 3.0
+"""Seconds that a client may be behind before its texts end to make room for those of others."""
 LATE = 5.0
 """Seconds that the engine may take to end a text whose time is over."""
 
@@ -139,8 +139,8 @@ class Batcher:
 
     def _end_some(self) -> None:
         """End the texts whose time is over. Called with the lock held."""
-        failed = [text for text in self._texts if self._stopping or (self._ending and text.row is None)]
-        self._end(failed, "failed")
+        begun = {id(text.order) for text in self._texts if text.row is not None}
+        self._end([text for text in self._texts if self._stopping or (self._ending and id(text.order) not in begun)], "failed")
         self._end([text for text in self._texts if self._ending or text.order.is_late], "time")
 
     def _attempt(self, texts: list[Growing]) -> None:
@@ -159,7 +159,7 @@ class Batcher:
         num_read, news = 0, []
         for text in texts:
             order, prompt = text.order, text.prompt
-            if text.row is not None or num_read >= READ_BYTES or not self._has_room():
+            if text.row is not None or num_read >= READ_BYTES or not self._has_room(order):
                 continue
             if order.echo:
                 wanted = order.num_top is not None
@@ -179,18 +179,20 @@ class Batcher:
         self._deliver(news)
         return [text for text in texts if text.row is not None]
 
-    def _has_room(self) -> bool:
-        """Whether another text may begin; where those that rest hold all the memory, the one whose client has been behind for longest must end."""
-        if self.num_writing < 2 * self._limits.streams:
+    def _has_room(self, order: Order) -> bool:
+        """Whether a text of an order may begin. What others have begun rests in memory while it writes, so there is more room for an order's first.
+
+        Where there is none because clients do not read, the texts of the one that has been behind for longest must end.
+        """
+        begun = [text for text in self._texts if text.row is not None]
+        places = self._limits.streams if any(text.order is order for text in begun) else 2 * self._limits.streams
+        if len(begun) < places:
             return True
-        now = time.monotonic()
-        resting = [text for text in self._texts if text.row is not None and text.order.behind_since is not None]
-        if resting:
-            longest = min(resting, key=lambda text: text.order.behind_since or now).order
-            if now - (longest.behind_since or now) > PATIENCE:
-                self._end([text for text in self._texts if text.order is longest], "time")
-                return True
-        return False
+        late = [text.order for text in begun if text.order.behind_for > PATIENCE]
+        if late:
+            longest = max(late, key=lambda order: order.behind_for)
+            self._end([text for text in self._texts if text.order is longest], "time")
+        return bool(late)
 
     def _step(self, texts: list[Growing]) -> None:
         """Let every text grow by STEPS bytes."""

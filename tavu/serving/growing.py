@@ -112,6 +112,12 @@ class Order:
         return self.count * sum(map(len, self.prompts)) if self.echo else 0
 
     @property
+    def behind_for(self) -> float:
+        """Seconds since its client has been behind."""
+        since = self.behind_since  # which the other thread may change
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
     def is_late(self) -> bool:
         return time.monotonic() - self.begun > self.seconds
 

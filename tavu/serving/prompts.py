@@ -30,7 +30,7 @@ class Prompt:
     is_ids: bool = False
     """It came as ids, so it is read as it stands, whatever the model was fine-tuned on."""
     tells_start: bool = False
-    """Its first id was END, where a document starts; it is told again where the prompt is."""
+    """Its first id was END, or the text of it, where a document starts; it is told again where the prompt is."""
 
 
 def _prompts(value: Any) -> list[Prompt]:
@@ -52,7 +52,8 @@ def _prompt(value: Any) -> Prompt:
             content = value.encode()
         except UnicodeEncodeError:
             raise _wrong("it has half a surrogate pair, which UTF-8 cannot spell") from None
-        prompt = Prompt(content)
+        mark = END_OF_DOCUMENT.encode()
+        prompt = Prompt(content.removeprefix(mark), tells_start=content.startswith(mark))
     elif isinstance(value, list) and value and all(type(id) is int for id in value):
         starts = value[0] == END
         if not all(0 <= id < END for id in value[starts:]):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,11 +43,39 @@ def test_elsewhere_takes_a_key(refused, model_file):  # noqa: F811
 
 def test_what_cannot_be_served_is_told(refused, model_file, tmp_path):  # noqa: F811
     (tmp_path / "keys").write_text("plain")
+    (tmp_path / "keys").chmod(0o600)
     assert "entry 1 is not a hash" in refused("serve", model_file, "--api-key-file", tmp_path / "keys")
     assert "cannot be listened at" in refused("serve", model_file, "--host", "192.0.2.1", "--api-key-file", tmp_path / "new")
     assert not (tmp_path / "new").exists()
     with serving(model_file) as address:
         assert "in use" in refused("serve", model_file, "--port", address.rsplit(":", 1)[1])
+
+
+def test_it_answers_at_the_address_that_it_prints(started):
+    for host in ("127.0.0.2", "localhost", "::1"):
+        try:
+            socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        except OSError:
+            continue  # this machine has no such address
+        _, address = started("--host", host)
+        assert ask(address, "/v1/models")[0] == 200
+
+
+def test_options_for_pages_proxies_and_other_names(started, refused, model_file, tmp_path):  # noqa: F811
+    _, address = started("--allow-host", "host.docker.internal", "--allow-origin", "http://localhost:5173", "--root-path", "/tavu/")
+    assert ask(address, "/v1/models", headers={"Host": "host.docker.internal", "Origin": "http://localhost:5173"})[0] == 200
+    assert ask(address, "/openapi.json")[2]["servers"] == [{"url": "/tavu"}]
+    assert "--root-path is 'tavu', expected a path that begins with a slash" in refused("serve", model_file, "--root-path", "tavu")
+    assert "--allow-origin is '*', expected the address of a page" in refused("serve", model_file, "--allow-origin", "*")
+    assert "--allow-host is 'a:80', expected the name of a host alone" in refused("serve", model_file, "--allow-host", "a:80")
+
+
+def test_with_a_key_any_name_will_do_unless_some_are_given(started, tmp_path):
+    for options, expected in (((), 200), (("--allow-host", "other.example"), 403)):
+        server, address = started("--api-key-file", tmp_path / f"keys{expected}", *options)
+        key = {"Authorization": f"Bearer {server.stderr.readline().decode().split()[-1]}"}
+        assert ask(address, "/v1/models", headers=key | {"Host": "elsewhere.example"})[0] == expected
+        assert ask(address, "/v1/models", headers=key | {"Host": "localhost"})[0] == 200
 
 
 def test_a_key_is_made_shown_once_and_kept_hashed(started, tmp_path):

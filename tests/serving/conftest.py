@@ -21,6 +21,8 @@ from tests.conftest import CONFIGS, noisy_model
 
 collect_ignore = [] if native.is_built() else [path.name for path in Path(__file__).parent.glob("test_*.py")]
 
+COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
+
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory):
@@ -30,6 +32,14 @@ def model_file(tmp_path_factory):
     save_model(folder / "model.safetensors", noisy_model(CONFIGS["words"]), {"records": "stories", "features": ["Dialogue", "Twist"], "bits": 16})
     (folder / "report.html").write_text("<!doctype html><style>p { color: green }</style><p>How it learned</p>", encoding="utf-8")
     return folder / "model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def chat_file(tmp_path_factory):
+    """A model that converses, in form."""
+    file = tmp_path_factory.mktemp("served") / "talker.safetensors"
+    save_model(file, noisy_model(CONFIGS["words"]), {"records": "chat", "bits": 16})
+    return file
 
 
 @contextlib.contextmanager
@@ -61,6 +71,12 @@ def server(model_file):
         yield address
 
 
+@pytest.fixture(scope="session")
+def chat_server(chat_file):
+    with serving(chat_file) as address:
+        yield address
+
+
 def ask(address, path, body=None, headers=None, method=None):
     """(status, headers, JSON or text) of one request; a body that is not bytes is sent as JSON."""
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -71,3 +87,9 @@ def ask(address, path, body=None, headers=None, method=None):
     except urllib.error.HTTPError as error:
         status, told, content = error.code, error.headers, error.read()
     return status, told, json.loads(content) if "json" in told.get("content-type", "") else content.decode()
+
+
+def completion(address, **asked):
+    status, _, told = ask(address, COMPLETIONS, {"max_tokens": 60} | asked)
+    assert status == 200, told
+    return told

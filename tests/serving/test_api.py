@@ -12,10 +12,11 @@ import pytest
 
 from tavu.config import SamplingConfig
 from tavu.language_model import load
+from tavu.model_file import save_model
 from tavu.serving.callers import Callers
 from tavu.serving.keys import keys_of
 from tavu.serving.limits import Limits
-from tests.serving.conftest import ask, serving
+from tests.serving.conftest import ask, completion, serving
 
 PROMPT = "Once upon a time, there was a little girl"
 
@@ -23,12 +24,6 @@ PROMPT = "Once upon a time, there was a little girl"
 @pytest.fixture(scope="module")
 def local(model_file):
     return load(model_file)
-
-
-def completion(address, **asked):
-    status, _, told = ask(address, "/v1/completions", {"max_tokens": 60} | asked)
-    assert status == 200, told
-    return told
 
 
 def events(address, path, **asked):
@@ -195,3 +190,14 @@ def test_time_is_limited(model_file):
     with serving(model_file, limits=Limits(seconds=0.0)) as address:
         told = completion(address, max_tokens=4096)
         assert told["choices"][0]["finish_reason"] == "length" and told["usage"]["completion_tokens"] < 4096
+
+
+@pytest.mark.parametrize(
+    "facts", [{"features": 5}, {"features": [1, "Twist"]}, {"val_bpb": float("nan")}, {"val_bpb": "low", "note": 7}, {"seconds": 10**400}]
+)
+def test_facts_of_another_kind_than_they_should_be_are_as_if_not_there(model_file, tmp_path, facts):
+    file = tmp_path / "odd.safetensors"
+    save_model(file, load(model_file).network, {"records": "stories"} | facts)
+    with serving(file) as address:
+        status, _, told = ask(address, "/studio/facts")
+    assert status == 200 and all(told[name] in (None, [], ["Twist"]) for name in facts)
