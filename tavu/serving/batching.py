@@ -18,6 +18,7 @@ from tavu.errors import TavuError
 from tavu.serving.growing import Growing, Order, Piece
 from tavu.serving.limits import Limits
 from tavu.serving.metrics import Metrics
+from tavu.serving.scoring import logits_of
 
 STEPS = 8
 """Bytes that each text grows by in a step: fewer and the overhead shows, more and newcomers wait."""
@@ -163,7 +164,7 @@ class Batcher:
                 continue
             if order.echo:
                 wanted = order.num_top is not None
-                news.append((text, text.echo(self._engine.logits(prompt) if wanted else None)))
+                news.append((text, text.echo(logits_of(self._engine, prompt) if wanted else None)))
                 num_read += len(prompt) * wanted
             if not order.writes:
                 news.append((text, text.cut("length")))

@@ -1,0 +1,75 @@
+"""Prompts told again with what they cost, by which evaluation harnesses score texts: the figures are the model's own."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tavu.language_model import load
+from tests.conftest import TEXT
+from tests.serving.conftest import COMPLETIONS, ask, completion
+
+torch = pytest.importorskip("torch")
+DOCUMENT = TEXT[:40] + "yö".encode()
+
+
+@pytest.fixture(scope="module")
+def expected(model_file):
+    """(log-probabilities, the likeliest id) in the place of each byte of DOCUMENT."""
+    logs = load(model_file).logits(torch.tensor([list(DOCUMENT)])).log_softmax(-1)[0]
+    return [float(logs[i, byte]) for i, byte in enumerate(DOCUMENT)], logs
+
+
+def scored(address, prompt, **asked):
+    choice = completion(address, prompt=prompt, echo=True, logprobs=1, temperature=0, **asked)["choices"][0]
+    told = choice["logprobs"]
+    assert len(told["tokens"]) == len(told["token_logprobs"]) == len(told["top_logprobs"]) == len(told["text_offset"])
+    return choice, told
+
+
+def test_a_text_is_scored_and_nothing_is_written(server, expected):
+    choice, told = scored(server, DOCUMENT.decode(), max_tokens=0)
+    assert choice["text"] == DOCUMENT.decode() and choice["finish_reason"] == "length"
+    assert told["token_logprobs"] == pytest.approx(expected[0], abs=2e-3)
+    assert [max(top.values()) for top in told["top_logprobs"]] == pytest.approx(expected[1].max(-1).values.tolist(), abs=2e-3)
+    assert told["text_offset"] == [i for i, character in enumerate(DOCUMENT.decode()) for _ in character.encode()]
+
+
+def test_texts_and_ids_and_lists_are_scored_alike(server):
+    alone = scored(server, DOCUMENT.decode(), max_tokens=0)[1]
+    assert scored(server, list(DOCUMENT), max_tokens=0)[1] == alone == scored(server, [list(DOCUMENT)], max_tokens=0)[1]
+    for prompt in ([256, *DOCUMENT], "<|endoftext|>" + DOCUMENT.decode()):
+        _, told = scored(server, prompt, max_tokens=0)
+        assert told["tokens"] == ["<end>", *alone["tokens"]] and told["token_logprobs"] == [None, *alone["token_logprobs"]], "as long as its ids"
+        assert told["top_logprobs"] == [None, *alone["top_logprobs"]] and told["text_offset"] == [0, *alone["text_offset"]]
+    whole = completion(server, prompt=[DOCUMENT.decode(), "Once"], echo=True, logprobs=1, max_tokens=0)
+    assert [choice["index"] for choice in whole["choices"]] == [0, 1] and whole["choices"][0]["logprobs"] == alone
+    assert whole["usage"] == {"prompt_tokens": len(DOCUMENT) + 4, "completion_tokens": 0, "total_tokens": len(DOCUMENT) + 4}
+
+
+@pytest.mark.parametrize("max_tokens", [1, 7])
+def test_each_id_of_the_prompt_and_each_that_is_drawn_has_one_entry(server, max_tokens):
+    """Also those that are no text: half a character, and the end; harnesses cut the last entries off by count."""
+    for seed in range(12):
+        asked = {"prompt": DOCUMENT.decode(), "echo": True, "logprobs": 1, "max_tokens": max_tokens, "temperature": 2, "seed": seed}
+        choice = completion(server, **asked)["choices"][0]
+        drawn = choice["logprobs"]["tokens"][len(DOCUMENT) :]
+        assert len(drawn) == max_tokens or (drawn[-1] == "<end>" and choice["finish_reason"] == "stop")
+        assert choice["text"].startswith(DOCUMENT.decode()) and len(choice["text"].encode()) <= len(DOCUMENT) + max_tokens
+        told = ask(server, COMPLETIONS, asked | {"stream": True})[2]
+        chunks = [json.loads(chunk.removeprefix("data: "))["choices"][0] for chunk in told.split("\n\n")[:-2]]
+        assert "".join(chunk["text"] for chunk in chunks) == choice["text"]
+        assert [token for chunk in chunks if chunk["logprobs"] for token in chunk["logprobs"]["tokens"]] == choice["logprobs"]["tokens"]
+
+
+def test_a_prompt_is_told_again_without_figures_too(server):
+    told = completion(server, prompt="Once", echo=True, seed=3, n=2)
+    alone = completion(server, prompt="Once", seed=3, n=2)
+    assert [choice["text"] for choice in told["choices"]] == ["Once" + choice["text"] for choice in alone["choices"]]
+    assert told["usage"] == alone["usage"] and told["choices"][0]["logprobs"] is None
+
+
+def test_a_long_document_is_scored_to_its_end(server):
+    document = TEXT * 5  # many times the context
+    _, told = scored(server, document.decode(), max_tokens=0)
+    assert len(told["tokens"]) == len(document) and np.isfinite(told["token_logprobs"]).all()
