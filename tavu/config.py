@@ -175,6 +175,10 @@ class DataConfig:
     skip_bad: bool = False
     as_records: bool = False
     """Documents are records of a request and what was written to it: only the latter is learned from."""
+    split: str | None = None
+    """lines, blank, or a regular expression: where a text is divided into documents, beside its `<|endoftext|>`s."""
+    max_unpacked_mb: int = 250
+    """A small file that unpacks to more than this is refused (data/streams.py)."""
 
     def __post_init__(self) -> None:
         check(len(self.sources) > 0, "data.sources", list(self.sources), 'at least one source, as ["stories.txt"].')

@@ -12,7 +12,7 @@ from pathlib import Path
 from tavu.config import DataConfig, Recipe
 from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
 from tavu.data.records import MARK, split_document
-from tavu.data.sources import SourceOptions
+from tavu.data.sources import SourceOptions, expand_user
 from tavu.errors import TavuError
 from tavu.files import make_folder, replace_file
 from tavu.model.cost import cost
@@ -113,7 +113,7 @@ def old_recipe(folder: Path, *, minutes: float | None = None, steps: int | None 
     path = folder / RECIPE_NAME
     if not path.is_file():
         raise TavuError(f"{folder} is not a run folder: it has no {RECIPE_NAME}. Name one that `tavu train` made, as runs/stories.")
-    tables = parse_toml(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    tables = parse_toml(path.read_text(encoding="utf-8", errors="surrogateescape"), str(path))
     recipe = to_recipe(override(_asked_for(tables, minutes, steps, None), settings))
     before = to_recipe(tables)
     one, other = ((r.model, r.data, r.train.batch_bytes, r.train.seed) for r in (recipe, before))
@@ -129,12 +129,14 @@ def new_folder(out: str | Path | None, recipe: Recipe) -> Path:
     Raises TavuError when `out` holds a run, or is a file.
     """
     if out is not None:
+        if str(out).encode(errors="replace").decode() != str(out):
+            raise TavuError(f"--out {str(out)!r} is not UTF-8, expected a name that every program can read. Choose another.")
         if (Path(out) / RECIPE_NAME).exists():
             raise TavuError(f"{out} already holds a run. Go on with it by --resume {out}, or choose another --out.")
         if Path(out).is_file():
             raise TavuError(f"{out} is a file, expected a folder for the run. Choose another --out.")
         return Path(out)
-    name = Path(recipe.data.sources[0].partition(":")[0].rstrip("/*")).name.split(".")[0] or "run"
+    name = Path(recipe.data.sources[0].partition(":")[0].rstrip("/*")).name.split(".")[0].encode(errors="ignore").decode() or "run"
     return next(folder for n in range(1, 10**6) if not (folder := Path("runs") / (name if n == 1 else f"{name}-{n}")).exists())
 
 
@@ -156,8 +158,9 @@ def run(
         for event in train_events(recipe, corpus, folder, resume=resume):
             if isinstance(event, Started):
                 environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
-                replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode())
-                replace_file(folder / RECIPE_NAME, to_toml(recipe).encode())  # last: where it is, a resume finds all that it needs
+                replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
+                # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
+                replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
             if isinstance(event, (Milestone, Finished)):
                 write_report(folder)
             yield event
@@ -167,7 +170,9 @@ def run(
 
 
 def source_options(data: DataConfig) -> SourceOptions:
-    return SourceOptions(data.text_field, data.as_bytes, data.record_bytes, data.skip_bad, data.as_records)
+    return SourceOptions(
+        data.text_field, data.as_bytes, data.record_bytes, data.skip_bad, data.as_records, data.split, max_unpacked_mb=data.max_unpacked_mb
+    )
 
 
 def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:
@@ -197,7 +202,7 @@ def _merge(tables: Tables, section: str, values: Tables) -> Tables:
 
 def _absolute(source: str) -> str:
     """A file's whole path, so that a resume finds it from anywhere; other sources as they are."""
-    path = Path(source).expanduser()
+    path = expand_user(source)
     return str(path.resolve()) if path.exists() and (path.is_absolute() or "/" in source or path.is_file()) else source
 
 

@@ -26,6 +26,9 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
     source: Annotated[list[str], typer.Argument(help="Text that the model has not seen: files, folders, globs.")],
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.")
+    ] = None,
     record_bytes: Annotated[
         int | None, typer.Option(help="For models of bytes: so many bytes of a file are one document.  [default: as trained]")
     ] = None,
@@ -68,7 +71,7 @@ def evaluate(
     check(count >= 1, "count", count, "1 or more.")
     if (judge is None) != (judge_model is None) or (judge and not stories):
         raise TavuError("A judge needs --stories, --judge URL and --judge-model NAME, all three.")
-    options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad, as_records=records)
+    options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad, as_records=records, split=split)
     report = SourceReport()
     documents = [document for name in source for document in read_documents(name, options, report)]
     if stories:
@@ -88,8 +91,8 @@ def evaluate(
         print_json_line(evaluation.to_dict() | about)
         return
     print(_told(evaluation))
-    if report.skipped:
-        print(f"Skipped {report.skipped:,}, as: {report.reasons[0]}")
+    for line in report.lines():
+        print(line)
     print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
 
 

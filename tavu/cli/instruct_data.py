@@ -14,6 +14,9 @@ def instruct_data(
     out: Annotated[Path, typer.Option(help="The file to write, .jsonl.")],
     variants: Annotated[int, typer.Option(help="So many records of each story, each asking for other words and another sentence.")] = 1,
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the story.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="lines|blank|REGEX", help="Text is many stories: its lines, or what blank lines or matches divide.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -27,7 +30,7 @@ def instruct_data(
 
     from tavu.cli.json_line import print_json_line
     from tavu.data.derive import count_words, derive
-    from tavu.data.sources import SourceOptions, SourceReport, read_documents
+    from tavu.data.sources import SourceOptions, SourceReport, locate, read_documents
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import has_dialogue
     from tavu.files import make_folder, replace_file_by
@@ -36,12 +39,16 @@ def instruct_data(
         raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / 'instruct.jsonl'}.")
     if variants < 1:
         raise TavuError(f"--variants is {variants}, expected 1 or more records of each story. Try 3.")
+    options = SourceOptions(text_field, skip_bad=skip_bad, split=split)
+    for name in source:
+        if out.resolve() in (file.resolve() for file in locate(name, options).files):
+            raise TavuError(f"{out} is part of {name}, which it would be made of. Choose an --out elsewhere, or name the stories without it.")
     report, num_records, told = SourceReport(), 0, Counter(dict.fromkeys(FIELDS, 0))
 
     def stories(report: SourceReport) -> Iterator[str]:
         """All of them, read anew: they need not fit in memory."""
         for name in source:
-            for document in read_documents(name, SourceOptions(text_field, skip_bad=skip_bad), report):
+            for document in read_documents(name, options, report):
                 yield document.decode()
 
     def rows() -> Iterator[bytes]:
@@ -63,6 +70,6 @@ def instruct_data(
     print(f"{out}: {num_records:,} records of {counts.num_stories:,} stories, derived by rule: {asked_for}.")
     if num_empty := counts.num_stories - num_records // variants:
         print(f"{num_empty:,} stories had nothing that could be asked for.")
-    if report.skipped:
-        print(f"Skipped {report.skipped:,}, as: {report.reasons[0]}")
+    for line in report.lines():
+        print(line)
     print(f"Next: tavu finetune MODEL {out}, or, from scratch, tavu train {out} --records")

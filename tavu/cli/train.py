@@ -26,7 +26,12 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.")
     ] = None,
-    text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
+    text_field: Annotated[
+        str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text, or fields: title,body; or column: 1.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.")
+    ] = None,
     as_bytes: Annotated[bool, typer.Option("--bytes", help="Take files as raw bytes: images, audio, anything.")] = False,
     as_records: Annotated[
         bool, typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: it learns to write what is asked for.")
@@ -50,7 +55,7 @@ def train(
         raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {hours:g} hours. Give one.")
     budget = {"minutes": hours * 60 if hours is not None else minutes, "steps": steps}
     settings = list(setting or ())
-    for key, value in (("text_field", text_field), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
+    for key, value in (("text_field", text_field), ("split", split), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
         settings += [f"data.{key}={json.dumps(value, ensure_ascii=False)}"] if value is not None else []
     if resume is not None:
         if source or valid or preset or out or as_bytes or as_records or seed is not None:

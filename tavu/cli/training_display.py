@@ -102,7 +102,7 @@ class _Plain:
     def milestone(self, milestone: events.Milestone) -> None:
         self.line(_milestone_line(milestone))
         for prompt, written in milestone.samples:
-            self.line(f"    {prompt}|{showable(_one_line(written.text))[:160]}")
+            self.line(f"    {showable(prompt)}|{showable(_one_line(written.text))[:160]}")
 
 
 class _Live:
@@ -141,7 +141,7 @@ class _Live:
         self.bits = f"validation {milestone.validation.bits_per_byte:.3f} bits per byte"
         self.line(_milestone_line(milestone))
         prompt, written = milestone.samples[-1]
-        self.text = Text(prompt, style="bold") + Text(showable(written.text), style="none")
+        self.text = Text(showable(prompt), style="bold") + Text(showable(written.text), style="none")
         self._draw()
 
     def _draw(self) -> None:
@@ -158,7 +158,7 @@ def _corpus_line(corpus: Corpus) -> str:
     dropped = [f"{count:,} {name}" for name, count in counts.items() if count]
     line = f"Text: {_amount(corpus.train)} to train on, {_amount(corpus.valid)} to validate"
     line += f" (dropped: {', '.join(dropped)})" if dropped else ""
-    return "\n".join([line + ".", *(f"  {note}" for note in report.notes)])
+    return "\n".join([line + ".", *(f"  {showable(note)}" for note in report.notes)])
 
 
 def _amount(documents: DocumentFile) -> str:
@@ -202,7 +202,7 @@ def _summary(finished: events.Finished, options: Sequence[str], folder: Path) ->
         f"Model:   {finished.model}",
         f"Report:  {folder / 'report.html'}",
         f"Picture: {folder / 'progress.png'}",
-        f"Next:    tavu generate {' '.join(_quoted(word) for word in (str(folder), *options))}",
+        f"Next:    tavu generate {' '.join(_quoted(showable(word)) for word in (str(folder), *options))}",
     ]
     return "\n".join(lines)
 

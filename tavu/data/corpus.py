@@ -77,10 +77,15 @@ class _Spool:
 
 
 def default_cache_dir() -> Path:
-    """Where tavu keeps what it can make again: $TAVU_CACHE, else $XDG_CACHE_HOME/tavu, else ~/.cache/tavu. Corpora go to its `corpora`."""
-    if chosen := os.environ.get("TAVU_CACHE"):
+    """Where tavu keeps what it can make again: $TAVU_CACHE, else $XDG_CACHE_HOME/tavu, else ~/.cache/tavu. Corpora go to its `corpora`.
+
+    Raises TavuError where there is no such place, as for a user without a home.
+    """
+    chosen = os.environ.get("TAVU_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tavu")
+    try:
         return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tavu"
+    except RuntimeError:
+        raise TavuError(f"There is no home folder to keep corpora in: {chosen} leads nowhere. Set TAVU_CACHE to a folder.") from None
 
 
 def build_corpus(
@@ -100,21 +105,24 @@ def build_corpus(
     if not 0 < valid_percent <= 50:
         raise TavuError(f"valid_percent is {valid_percent}, expected more than 0 and at most 50. The usual is 5.")
     assert sources, "a corpus of no sources"
-    notes: list[str] = []
+    set_apart: list[str] = []
     if not valid_sources and all(f"{source}:valid" in HUB_FILES for source in sources):
         valid_sources = [f"{source}:valid" for source in sources]
-        notes.append(f"valid is the data set's own: {', '.join(valid_sources)}")
+        set_apart.append(f"valid is the data set's own: {', '.join(valid_sources)}")
     train_places = [locate(source, options) for source in sources]
     valid_places = [locate(source, options) for source in valid_sources]
-    files = [file for place in (*train_places, *valid_places) for file in place.files]
+    places = (*train_places, *valid_places)
+    left_out = tuple(note for place in places for note in place.notes)
+    files = [file for place in places for file in place.files]
     states = _states(files)
     final = cache_dir / _content_key(train_places, valid_places, options, valid_percent)
     if corpus := _found(final):
-        return corpus
-    is_damaged = os.path.lexists(final)
+        return _with_notes(corpus, left_out)
     report = SourceReport()
-    num_bytes = None if any(place.num_tales for place in (*train_places, *valid_places)) else sum(size for size, _ in states)
+    num_bytes = None if any(place.num_tales for place in places) else sum(size for size, _ in states)
     try:
+        if os.path.lexists(final):
+            left_out += (f"the copy of this text kept in {cache_dir} was damaged, so it was built anew",)
         with _temporary_folder(cache_dir, final.name) as folder:
             spool = _write_spool(folder / "spool", sources, valid_sources, options, report, progress, num_bytes)
             if _states(files) != states:
@@ -124,9 +132,8 @@ def build_corpus(
                 write_documents(folder / "train", source, *choice.train)
                 write_documents(folder / "valid", source, *choice.valid)
             spool.path.unlink()
-            notes += choice.notes
-            notes += [f"skipped: {reason}" for reason in report.reasons]
-            _write_meta(folder, choice, report.skipped, tuple(notes))
+            notes = (*set_apart, *choice.notes, *(f"skipped: {reason}" for reason in report.reasons))
+            _write_meta(folder, choice, report.skipped, notes)
             _put_in_place(folder, final)
     except OSError as fault:
         raise TavuError(
@@ -135,10 +142,12 @@ def build_corpus(
         ) from None
     built = _found(final)
     assert built is not None, f"{final} was built and cannot be read"
-    if is_damaged:
-        note = f"the copy of this text kept in {cache_dir} was damaged, so it was built anew"
-        return replace(built, report=replace(built.report, notes=(note, *built.report.notes)))
-    return built
+    return _with_notes(built, left_out)
+
+
+def _with_notes(corpus: Corpus, notes: tuple[str, ...]) -> Corpus:
+    """The corpus with notes that are of this time only, before those that are kept with it."""
+    return replace(corpus, report=replace(corpus.report, notes=notes + corpus.report.notes))
 
 
 def _listed(sources: Sequence[str]) -> str:

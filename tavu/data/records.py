@@ -6,7 +6,7 @@ A record becomes one document, its prompt, a mark, and its completion:
 
 (each on a line of its own). The mark is the byte 0xFF, which no UTF-8 text holds, and a newline: it tells the model to write, and the training which
 bytes to learn from. What is read: TinyStories-Instruct's text (fields in any order and subset, documents between `<|endoftext|>`), and rows of JSON
-with a story and its fields, with `prompt` and `completion`, or with `messages` as chat programs have them.
+with a story and its fields, with `prompt` and `completion`, or with a conversation (conversations.py).
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from tavu.data.conversations import messages_of
 from tavu.errors import TavuError
 from tavu.vocabulary import MARK_ID
 
@@ -158,14 +159,14 @@ def records_of_row(row: Any) -> Iterator[Record]:
     """
     if not isinstance(row, Mapping):
         raise TavuError('it is not an object, expected one like {"prompt": "...", "completion": "..."}')
-    if "messages" in row:
-        yield from _of_messages(row["messages"])
+    if (messages := messages_of(row)) is not None:
+        yield from _of_messages(messages)
     elif "prompt" in row or "completion" in row:
         yield Record(_text(row, "prompt"), _text(row, "completion"))
     else:
         name = next((name for name in _STORY_FIELDS if name in row), None)
         if name is None:
-            raise TavuError(f"it has {_names(row)}, expected a story with its fields, prompt and completion, or messages")
+            raise TavuError(f"it has {_names(row)}, expected a story with its fields, prompt and completion, or a conversation")
         story = _text(row, name)
         words = [word for field in _WORD_FIELDS for word in _list(row, field)]
         request = Request(tuple(dict.fromkeys(words)), tuple(_list(row, "features")), _optional(row, "summary"), _optional(row, "sentence"))
@@ -282,13 +283,9 @@ def read_for(prompt: bytes, kind: str | None) -> bytes:
     return prompt + MARK if kind == "prompts" and prompt else prompt
 
 
-def _of_messages(messages: Any) -> Iterator[Record]:
-    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
-        raise TavuError(f"its messages are {str(messages)[:40]!r}, expected a list of objects with role and content")
+def _of_messages(messages: Sequence[Mapping[str, str]]) -> Iterator[Record]:
     num_answers = 0
     for i, message in enumerate(messages):
-        if not isinstance(message, Mapping) or message.get("role") not in ROLES or not isinstance(message.get("content"), str):
-            raise TavuError(f"its message {i + 1} is {str(message)[:60]!r}, expected a role ({', '.join(ROLES)}) and a content")
         if message["role"] == "assistant":
             if not message["content"].strip():
                 raise TavuError(f"its message {i + 1}, an answer, is empty")

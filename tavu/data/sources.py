@@ -1,21 +1,23 @@
 """A source -> its documents. A source is a file, a folder, a glob or a known name; DESIGN.md, section 4, lists them.
 
-Known names win: `tales` is the built-in corpus, `./tales` the file. A folder means the files below it whose endings are known,
-sorted, without hidden ones. How a file of each kind is read is left to formats; dropping duplicates is left to corpus.
+Known names win: `tales` is the built-in corpus, `./tales` the file. Which files folders and globs stand for is folders' subject, how a file of
+each kind is read that of formats, rows and records; dropping duplicates is left to corpus.
 """
 
 import difflib
 import glob
 import itertools
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from tavu.data import formats, hub, records
-from tavu.data.streams import endings, open_stream, start_of_text
+from tavu.data import fields, formats, hub, records, rows
+from tavu.data.first_bytes import start_of_text
+from tavu.data.folders import files_below, files_matching
+from tavu.data.splitting import Splitter
+from tavu.data.streams import HONEST_RATIO, endings, open_stream, too_much, with_line_feeds
 from tavu.errors import TavuError
 
 KINDS = {
@@ -25,14 +27,13 @@ KINDS = {
     ".jsonl": "json",
     ".json": "json",
     ".csv": "csv",
-    ".tsv": "tsv",
+    ".tsv": "csv",
     ".parquet": "parquet",
 }
-NUM_TALES = 40_000
+NUM_TALES, MAX_TALES = 40_000, 100_000_000
 TALES_SEED = 0
 _NUM_REASONS = 5
-_TO_UNPACK = (".zip", ".tar", ".tgz", ".bz2", ".7z", ".rar")
-_TO_CONVERT = (".pdf", ".doc", ".docx", ".odt", ".epub", ".rtf")
+_READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SourceOptions:
     """How sources are read: the same for all files of a corpus."""
 
     text_field: str | None = None
-    """The field of .jsonl, .csv, .tsv and .parquet that holds the document; None: `text`, else `story`."""
+    """The field of .jsonl, .csv, .tsv and .parquet that holds the document, or several of them (fields.py); None: `text`, else `story`."""
     as_bytes: bool = False
     """Each file is one document of raw bytes, whatever its ending."""
     record_bytes: int | None = None
@@ -49,6 +50,10 @@ class SourceOptions:
     """Bad documents are skipped and counted, where they would be a mistake otherwise."""
     as_records: bool = False
     """Each document is a record: a prompt, a mark, and the completion to learn from (records.py)."""
+    split: str | None = None
+    """Text is also divided at each line (lines), at blank lines (blank), or at the matches of this regular expression (splitting.py)."""
+    max_unpacked_mb: int = 250
+    """A file that unpacks to more than this, and to more than HONEST_RATIO times its size, is refused."""
 
     def __post_init__(self) -> None:
         if self.record_bytes is not None and not self.as_bytes:
@@ -59,6 +64,12 @@ class SourceOptions:
             raise TavuError(f"--text-field {self.text_field} and --bytes exclude each other: raw bytes have no fields. Pass one of them.")
         if self.as_records and (self.as_bytes or self.text_field is not None):
             raise TavuError("Records have fields of their own: --bytes and --text-field are not for them. Leave them out.")
+        if self.split is not None and (self.as_bytes or self.as_records):
+            raise TavuError(f"--split {self.split!r} is for plain text, not for --bytes or --records, whose documents have ends. Leave it out.")
+        if self.split is not None:
+            Splitter(self.split)
+        if self.max_unpacked_mb < 1:
+            raise TavuError(f"data.max_unpacked_mb is {self.max_unpacked_mb}, expected 1 or more. The usual is 250.")
 
 
 @dataclass
@@ -72,6 +83,12 @@ class SourceReport:
     """Why the first few were skipped."""
     file_bytes_read: int = 0
     """For progress: of the files as they lie on disk."""
+    notes: list[str] = field(default_factory=list)
+    """What was left out of folders."""
+
+    def lines(self) -> list[str]:
+        """All that a reader of the documents should know, to be printed."""
+        return [*self.notes, *([f"Skipped {self.skipped:,}, as: {self.reasons[0]}"] if self.skipped else [])]
 
     def skip(self, reason: str) -> None:
         self.skipped += 1
@@ -85,6 +102,8 @@ class Located:
 
     files: tuple[Path, ...] = ()
     num_tales: int = 0
+    notes: tuple[str, ...] = ()
+    """What was left out of a folder."""
 
 
 def read_documents(source: str, options: SourceOptions, report: SourceReport) -> Iterator[bytes]:
@@ -95,7 +114,9 @@ def read_documents(source: str, options: SourceOptions, report: SourceReport) ->
     num_before = report.documents
     first_fault: TavuError | None = None
     located = locate(source, options)
-    for document in _read_tales(located.num_tales, options) if located.num_tales else _read_files(located.files, options, report):
+    report.notes += located.notes
+    splitter = Splitter(options.split) if options.split is not None else None
+    for document in _read_tales(located.num_tales, options) if located.num_tales else _read_files(located.files, options, splitter, report):
         if isinstance(document, TavuError):
             if not options.skip_bad:
                 raise document from None
@@ -109,6 +130,8 @@ def read_documents(source: str, options: SourceOptions, report: SourceReport) ->
         raise TavuError(f"{source} holds no documents but bad ones, and all were skipped. The first: {first_fault}")
     if report.documents == num_before:
         raise TavuError(f"{source} holds no documents, nothing but white space and separators. Give a source with text.")
+    if splitter is not None and located.files and not splitter.num_matches:
+        raise TavuError(f"--split {options.split!r} matches nowhere in {source}. Try lines or blank, another expression, or leave it out.")
 
 
 def locate(source: str, options: SourceOptions) -> Located:
@@ -120,60 +143,37 @@ def locate(source: str, options: SourceOptions) -> Located:
         if name != "tales":
             return Located(files=(hub.download(source),))
         return Located(num_tales=_num_tales(source, part))
-    path = Path(source).expanduser()
+    path = expand_user(source)
     try:
         if path.is_file():
             return Located(files=(path,))
         if path.is_dir():
-            return Located(files=_files_below(path, options))
-        if path.exists():
+            found = files_below(path, KINDS, as_bytes=options.as_bytes)
+        elif path.exists():
             raise TavuError(f"{source} is a pipe or a device, expected a file: it is read twice. Save it to a file first.")
-        if glob.has_magic(source):
-            return Located(files=_files_matching(path, options))
-        raise _missing(source, path)
+        elif glob.has_magic(source):
+            found = files_matching(path, KINDS, as_bytes=options.as_bytes)
+        else:
+            raise _missing(source, path)
     except OSError as fault:
         raise TavuError(f"{source} cannot be read: {fault.strerror or fault}. Change its permissions, or give another source.") from None
+    return Located(files=found.files, notes=found.notes)
+
+
+def expand_user(path: str) -> Path:
+    """The path, with ~ and ~user as the homes that they stand for; as it is where there is no such user or home: office programs write ~$names."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _num_tales(source: str, part: str) -> int:
     if source == "tales":
         return NUM_TALES
-    if not part.isascii() or not part.isdigit() or int(part) < 1:
-        raise TavuError(f"{source}: expected a number of tales after the colon, as in tales:1000.")
+    if not (part.isascii() and part.isdigit() and len(part) <= len(str(MAX_TALES)) and 1 <= int(part) <= MAX_TALES):
+        raise TavuError(f"{source[:60]}: expected a number of tales from 1 to {MAX_TALES:,} after the colon, as in tales:1000.")
     return int(part)
-
-
-def _files_below(folder: Path, options: SourceOptions) -> tuple[Path, ...]:
-    found: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in names if not name.startswith(".")]
-    wanted = [path for path in found if path.is_file() and (options.as_bytes or endings(path)[0] in KINDS)]
-    if wanted:
-        return tuple(sorted(wanted))
-    if not found:
-        raise TavuError(f"{folder} is a folder without files. Give one with text files in it.")
-    counts = Counter(path.suffix.lower() or "no ending" for path in found).most_common(5)
-    kinds = ", ".join(f"{count} {ending}" for ending, count in counts)
-    raise TavuError(
-        f"{folder} is a folder without text: {kinds}. Expected {', '.join(KINDS)} (also .gz, .xz, .zst). "
-        f"Name the files themselves if they are text, as in '{folder}/*', or pass --bytes to train on raw bytes."
-    )
-
-
-def _raise(fault: OSError) -> None:
-    raise fault
-
-
-def _files_matching(pattern: Path, options: SourceOptions) -> tuple[Path, ...]:
-    matches = [Path(match) for match in glob.glob(str(pattern), recursive=True)]
-    files = {path for path in matches if path.is_file()}
-    if not files:
-        folders = [path for path in matches if path.is_dir()]
-        if not folders:
-            raise TavuError(f"{pattern} matches no file. Check it with: ls {pattern}")
-        return tuple(itertools.chain.from_iterable(_files_below(folder, options) for folder in sorted(folders)))
-    return tuple(sorted(files))
 
 
 def _missing(source: str, path: Path) -> TavuError:
@@ -198,12 +198,12 @@ def _read_tales(num_tales: int, options: SourceOptions) -> Iterator[bytes]:
             yield tale.text.encode()
 
 
-def _read_files(files: tuple[Path, ...], options: SourceOptions, report: SourceReport) -> Iterator[bytes | TavuError]:
+def _read_files(files: tuple[Path, ...], options: SourceOptions, splitter: Splitter | None, report: SourceReport) -> Iterator[bytes | TavuError]:
     for path in files:
         read_before = report.file_bytes_read
         try:
-            with path.open("rb") as raw:
-                for document in _read_file(raw, path, options):
+            with path.open("rb", _READ_BYTES) as raw:
+                for document in _within_bounds(_read_file(raw, path, options, splitter), path, options):
                     report.file_bytes_read = read_before + raw.tell()
                     yield document
             report.file_bytes_read = read_before + path.stat().st_size
@@ -213,27 +213,37 @@ def _read_files(files: tuple[Path, ...], options: SourceOptions, report: SourceR
             yield TavuError(f"{path} cannot be read: {fault.strerror or fault}. Change its permissions, or pass --skip-bad to go on without it.")
 
 
-def _read_file(raw: BinaryIO, path: Path, options: SourceOptions) -> formats.Reading:
+def _within_bounds(documents: formats.Reading, path: Path, options: SourceOptions) -> formats.Reading:
+    """The documents of a file, until they are far more than it can honestly hold."""
+    most = max(options.max_unpacked_mb * 10**6, HONEST_RATIO * path.stat().st_size)
+    num_bytes = 0
+    for document in documents:
+        num_bytes += len(document) if isinstance(document, bytes) else 0
+        if num_bytes > most:
+            raise too_much(str(path), options.max_unpacked_mb * 10**6)
+        yield document
+
+
+def _read_file(raw: BinaryIO, path: Path, options: SourceOptions, splitter: Splitter | None) -> formats.Reading:
     name = str(path)
     if options.as_bytes:
         return formats.raw_documents(raw, name, options.record_bytes)
     ending, compression = endings(path)
-    if ending in _TO_UNPACK or ending in _TO_CONVERT:
-        advice = "Unpack it first" if ending in _TO_UNPACK else "Save it as plain text (.txt, UTF-8) first"
-        raise TavuError(f"{name} is a {ending} file, expected text. {advice}, or pass --bytes to train on raw bytes.")
     kind = KINDS.get(ending, "unknown")
-    if options.as_records and kind in ("parquet", "csv", "tsv"):
-        raise TavuError(f"{name} is a table, expected records: .jsonl, or text like that of TinyStories-Instruct. Convert it first.")
+    if splitter is not None and kind not in ("text", "unknown"):
+        raise TavuError(f"{name} has rows, of which each is a document: --split is for plain text. Leave it out, or name text files only.")
+    wanted = fields.Wanted(options.text_field, all=options.as_records)
+    max_unpacked_bytes = options.max_unpacked_mb * 10**6
     if kind == "parquet":
         if compression:
             raise TavuError(f"{name} is a compressed parquet file, expected a plain one: parquet compresses itself. Unpack it first.")
-        return formats.parquet_documents(path, name, options.text_field)
-    stream = open_stream(raw, name, compression)
-    offset = start_of_text(stream, name, check=kind == "unknown")
-    if options.as_records:
-        return records.of_rows(formats.json_rows(stream, name)) if kind == "json" else records.of_text(formats.text_documents(stream, name), name)
-    if kind == "json":
-        return formats.json_documents(stream, name, options.text_field)
-    if kind in ("csv", "tsv"):
-        return formats.csv_documents(stream, name, options.text_field, tab=kind == "tsv")
-    return formats.text_documents(stream, name, offset=offset)
+        read = rows.parquet_rows(path, name, wanted, max_unpacked_bytes)
+    else:
+        stream = open_stream(raw, name, compression, max_unpacked_bytes)
+        offset = start_of_text(stream, name, check=kind == "unknown")
+        stream = with_line_feeds(stream)
+        if kind in ("text", "unknown"):
+            texts = formats.text_documents(stream, name, splitter, offset=offset)
+            return records.of_text(texts, name) if options.as_records else texts
+        read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted)
+    return records.of_rows(read) if options.as_records else fields.texts(read, wanted)

@@ -1,9 +1,8 @@
-"""A file -> its bytes as a stream, decompressed, and what can be said about them before they are read.
+"""A file -> its bytes as a stream, decompressed within bounds, lines ending in LF.
 
-What the bytes mean (documents, rows, fields) is left to formats.
+What the first bytes say about the rest is first_bytes' subject; what the bytes mean (documents, rows, fields) that of text and rows.
 """
 
-import codecs
 import gzip
 import io
 import lzma
@@ -17,6 +16,10 @@ from tavu.errors import TavuError
 CHUNK_BYTES = 1 << 20
 SNIFF_BYTES = 1 << 16
 COMPRESSIONS = (".gz", ".xz", ".zst")
+HONEST_RATIO = 100
+"""No text of people is compressed further than this: what is, may be made to fill the disk (a "zip bomb")."""
+_MAX_DICTIONARY_BYTES = 1 << 28
+"""The most memory that an archive may ask for to be unpacked; the best settings of xz and zstd ask for a quarter and a half of it."""
 _ZSTD_FEED_BYTES = 1 << 12
 """Little at a time: zstd can blow up a run of equal bytes tens of thousands of times, and all of it comes out at once."""
 
@@ -33,47 +36,91 @@ def endings(path: Path) -> tuple[str, str]:
     return Path(path.stem).suffix.lower(), ending
 
 
-def open_stream(raw: BinaryIO, name: str, compression: str) -> io.BufferedReader:
-    """The decompressed bytes of an open file. Reading them raises TavuError where the archive is cut off or damaged."""
+def open_stream(raw: BinaryIO, name: str, compression: str, max_unpacked_bytes: int) -> io.BufferedReader:
+    """The decompressed bytes of an open file.
+
+    Reading them raises TavuError where the archive is cut off or damaged, asks for much memory, or unpacks to more than
+    max_unpacked_bytes and more than HONEST_RATIO times what was read of it.
+    """
     if compression == ".gz":
-        archive = _Archive(gzip.GzipFile(fileobj=raw).read1, name, (zlib.error, gzip.BadGzipFile))
+        archive = _Archive(gzip.GzipFile(fileobj=raw).read1, raw, name, max_unpacked_bytes, (zlib.error, gzip.BadGzipFile))
     elif compression == ".xz":
-        archive = _Archive(lzma.LZMAFile(raw).read1, name, (lzma.LZMAError,))
+        archive = _Archive(_XzReader(raw).read1, raw, name, max_unpacked_bytes, (lzma.LZMAError,))
     elif compression == ".zst":
         import zstandard
 
-        archive = _Archive(_ZstdReader(raw).read1, name, (zstandard.ZstdError,))
+        archive = _Archive(_ZstdReader(raw).read1, raw, name, max_unpacked_bytes, (zstandard.ZstdError,))
     else:
         return cast(io.BufferedReader, raw)
     return io.BufferedReader(archive, CHUNK_BYTES)
 
 
-class _Archive(io.RawIOBase):
-    """A decompressor whose faults are sentences."""
+def too_much(name: str, num_bytes: int) -> TavuError:
+    """The sentence for a small file that unpacks to more than num_bytes."""
+    return TavuError(
+        f"{name} is small and unpacks to more than {num_bytes / 1e6:,.0f} MB, over {HONEST_RATIO} times its size, as files do that are made to fill "
+        f"a disk. If you trust it, train with --set data.max_unpacked_mb={4 * num_bytes // 10**6}, or unpack it yourself first."
+    )
 
-    def __init__(self, read1: Callable[[int], bytes], name: str, faults: tuple[type[Exception], ...]) -> None:
+
+class _Archive(io.RawIOBase):
+    """A decompressor whose faults are sentences, and whose output has a bound."""
+
+    def __init__(self, read1: Callable[[int], bytes], raw: BinaryIO, name: str, max_unpacked_bytes: int, faults: tuple[type[Exception], ...]) -> None:
         self._read1 = read1
+        self._raw = raw
         self._name = name
+        self._max_unpacked_bytes = max_unpacked_bytes
         self._faults = faults
+        self._num_bytes = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, target) -> int:  # the buffer type has no name before Python 3.12
+        again = "Copy or download it again, or pass --skip-bad to use what can be read."
         try:
             data = self._read1(len(target))
         except EOFError:
-            raise TavuError(
-                f"{self._name} is cut off: the archive ends before its data does. "
-                "Copy or download it again, or pass --skip-bad to use what can be read."
-            ) from None
+            raise TavuError(f"{self._name} is cut off: the archive ends before its data does. {again}") from None
         except self._faults as fault:
-            raise TavuError(
-                f"{self._name} is damaged, or not what its ending says ({fault}). "
-                "Copy or download it again, or pass --skip-bad to use what can be read."
-            ) from None
+            if "memory" in str(fault).lower():
+                need = f"more than {_MAX_DICTIONARY_BYTES >> 20} MiB of memory to unpack, which no usual setting asks for"
+                raise TavuError(f"{self._name} needs {need}. If you trust it, unpack it yourself first (zstd -d --long=31, xz -d).") from None
+            raise TavuError(f"{self._name} is damaged, or not what its ending says ({fault}). {again}") from None
+        self._num_bytes += len(data)
+        if self._num_bytes > max(self._max_unpacked_bytes, HONEST_RATIO * self._raw.tell()):
+            raise too_much(self._name, self._max_unpacked_bytes)
         target[: len(data)] = data
         return len(data)
+
+
+class _XzReader:
+    """The bytes of a .xz, stream after stream, within a bound on memory that Python's own LZMAFile cannot be given."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._stream = lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY_BYTES)
+
+    def read1(self, size: int) -> bytes:
+        while True:
+            if not self._stream.eof:
+                fed = self._raw.read(SNIFF_BYTES) if self._stream.needs_input else b""
+                if self._stream.needs_input and not fed:
+                    raise EOFError
+                data = self._stream.decompress(fed, size)
+            else:
+                fed = (self._stream.unused_data or self._raw.read(SNIFF_BYTES)).lstrip(b"\0")  # zeros may stand between streams
+                following = lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY_BYTES)
+                try:
+                    data = following.decompress(fed, size) if fed else b""
+                except lzma.LZMAError:  # what follows is not a stream, and of no concern
+                    return b""
+                if not fed:
+                    return b""
+                self._stream = following
+            if data:
+                return data
 
 
 class _ZstdReader:
@@ -82,7 +129,7 @@ class _ZstdReader:
     def __init__(self, raw: BinaryIO) -> None:
         import zstandard
 
-        self._new_frame = zstandard.ZstdDecompressor().decompressobj
+        self._new_frame = zstandard.ZstdDecompressor(max_window_size=_MAX_DICTIONARY_BYTES).decompressobj
         self._frame = self._new_frame()
         self._inside_frame = False
         self._raw = raw
@@ -105,60 +152,20 @@ class _ZstdReader:
         return bytes(data)
 
 
-def start_of_text(stream: io.BufferedReader, name: str, *, check: bool) -> int:
-    """Bytes skipped at the start (a UTF-8 byte order mark: 3, else 0). With `check`, what does not look like text is refused.
-
-    Raises TavuError for an empty file and for UTF-16.
-    """
+def with_line_feeds(stream: io.BufferedReader) -> io.BufferedReader:
+    """The stream, in which lines that end in CR alone, as on the first Macintoshes, end in LF."""
     head = stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]
-    if not head:
-        raise TavuError(f"{name} is empty. Give a file with text, or pass --skip-bad to go on without it.")
-    if _is_utf16(head):
-        raise TavuError(f"{name} is UTF-16, expected UTF-8. Convert it: iconv -f utf-16 -t utf-8 {name} > utf8.txt")
-    if check and not _looks_like_text(head):
-        raise TavuError(
-            f"{name} does not look like UTF-8 text. Give a text file (or .jsonl, .csv, .tsv, .parquet, also .gz, .xz, .zst), "
-            "or pass --bytes to train on raw bytes."
-        )
-    return len(stream.read(len(codecs.BOM_UTF8))) if head.startswith(codecs.BOM_UTF8) else 0
+    return io.BufferedReader(_LineFeeds(stream), CHUNK_BYTES) if b"\r" in head and b"\n" not in head else stream
 
 
-def _looks_like_text(head: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # a character cut off at the end is no fault
-    except UnicodeDecodeError:
-        return False
-    return 0 not in head
+class _LineFeeds(io.RawIOBase):
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
 
-
-def _is_utf16(head: bytes) -> bool:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    def readable(self) -> bool:
         return True
-    # Without a byte order mark: mostly Latin letters leave a NUL in every second place, and none in the others.
-    fewer, more = sorted((head[0::2].count(0), head[1::2].count(0)))
-    return fewer == 0 and 5 * more > len(head) > 3
 
-
-def not_utf8(name: str, data: bytes, fault: UnicodeDecodeError, *, offset: int) -> TavuError:
-    """The sentence for `data`, found at `offset` of the file, that is not UTF-8."""
-    byte = data[fault.start]
-    around = data[max(0, fault.start - SNIFF_BYTES) : fault.start + SNIFF_BYTES]
-    encoding, command = _likely_encoding(around, byte, fault)
-    convert = f"Convert the file ({command}), or pass" if command else "Pass"
-    return TavuError(
-        f"{name}: byte 0x{byte:02x} at offset {offset + fault.start:,} is not UTF-8 ({encoding}). {convert} --bytes to train on raw bytes."
-    )
-
-
-def _likely_encoding(around: bytes, byte: int, fault: UnicodeDecodeError) -> tuple[str, str]:
-    if 0 in around:
-        return "it does not look like text", ""
-    if fault.reason == "unexpected end of data":
-        return "a character is cut off there", ""
-    num_high = sum(value >= 0xC0 for value in around)
-    num_letters = sum(chr(value).isalpha() for value in around if value < 0x80)
-    if num_high > num_letters:
-        return "it looks like an 8-bit encoding such as Windows-1251", "iconv -f cp1251 -t utf-8"
-    if byte < 0xA0:
-        return "it looks like Windows-1252", "iconv -f cp1252 -t utf-8"
-    return "it looks like Latin-1", "iconv -f latin1 -t utf-8"
+    def readinto(self, target) -> int:
+        data = self._stream.read1(len(target)).replace(b"\r", b"\n")
+        target[: len(data)] = data
+        return len(data)

@@ -25,7 +25,7 @@ def write_report(folder: Path) -> None:
     """
     record = read_run(folder)
     write_progress_png(record, record.folder / "progress.png")
-    replace_file(record.folder / "report.html", report_page(record, now=time.time()).encode())
+    replace_file(record.folder / "report.html", report_page(record, now=time.time()).encode(errors="backslashreplace"))
 
 
 def report_page(record: RunRecord, *, now: float) -> str:

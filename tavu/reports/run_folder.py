@@ -248,7 +248,7 @@ def _read_table(path: Path, parse: Any) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        table = parse(path.read_text(encoding="utf-8"))
+        table = parse(path.read_text(encoding="utf-8", errors="surrogateescape"))  # a recipe names files, whose names may be any bytes
     except ValueError as error:
         kind = path.suffix[1:].upper()
         raise TavuError(f"{path} is not {kind} ({error}). Restore the file, or delete it to report without it.") from None

@@ -1,5 +1,6 @@
 """What is done at a milestone: measure validation, write from the prompts, keep the model if it is the best so far."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -98,7 +99,7 @@ class Milestones:
         return {
             "kind": "bytes" if self.recipe.data.as_bytes else "text",
             **self.records,
-            "sources": [Path(source).name for source in self.recipe.data.sources],  # where they lie is nobody else's business
+            "sources": [_readable(Path(source).name) for source in self.recipe.data.sources],  # where they lie is nobody else's business
             "bytes_per_patch": self.bytes_per_patch,
             "train_bytes": self.corpus.train.num_bytes,
             "record_bytes": self.recipe.data.record_bytes,
@@ -130,3 +131,8 @@ def spread(documents: DocumentFile, num_bytes: int) -> Sequence[np.ndarray]:
     """About num_bytes of documents, taken evenly from first to last: all of them where they hold no more."""
     every = max(1, round(documents.num_bytes / num_bytes))
     return [documents.document(i) for i in range(0, documents.num_documents, every)]
+
+
+def _readable(name: str) -> str:
+    """A file's name as text, which it need not be."""
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -145,8 +145,7 @@ BAD_FILES = {
     ),
     "latin.txt": (
         "Hyvää päivää".encode("latin-1") * 9,
-        "latin.txt: byte 0xe4 at offset 3 is not UTF-8 (it looks like Latin-1). Convert the file (iconv -f latin1 -t utf-8), "
-        "or pass --bytes to train on raw bytes.",
+        "latin.txt: byte 0xe4 at offset 3 is not UTF-8 (it looks like Latin-1). Convert it: iconv -f latin1 -t utf-8 ",
     ),
     "cut.txt.gz": (
         gzip.compress(TEXT)[:-9],

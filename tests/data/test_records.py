@@ -131,9 +131,6 @@ def test_sources_of_records(tmp_path):
         plain = sum(not split_document(document)[0] for document in documents)
         assert 10 <= plain <= 32  # one in five, so that a model goes on writing by itself
         assert {split_document(document)[0] for document in documents} == {b"", b"Words: oak\nStory:" + MARK}
-    (tmp_path / "c.csv").write_text("story,words\nOnce,oak\n")
-    with pytest.raises(TavuError, match=r"c\.csv is a table, expected records"):
-        list(read_documents(str(tmp_path / "c.csv"), SourceOptions(as_records=True), SourceReport()))
     with pytest.raises(TavuError, match="Records have fields of their own"):
         SourceOptions(as_records=True, text_field="story")
 

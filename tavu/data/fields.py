@@ -1,0 +1,133 @@
+"""Rows -> documents: the text in the field, or the fields, of each row.
+
+Without a name given, the field is `text`, else `story`. Of several names, divided by commas, the texts are joined by an empty line.
+Where a table has no header its columns are called by their numbers, from 1.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tavu.errors import TavuError
+
+TEXT_FIELDS = ("text", "story")
+_RECORD_FIELDS = (("messages",), ("conversations",), ("prompt", "completion"), ("instruction", "output"), ("instruction", "response"))
+_MAX_NAMES = 12
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which fields of each row are read: those named, else the first of TEXT_FIELDS; or, for records, all."""
+
+    names: str | None = None
+    all: bool = False
+
+    @property
+    def are_numbers(self) -> bool:
+        return self.names is not None and re.fullmatch(r"\d+(,\d+)*", self.names) is not None
+
+    def among(self, present: Iterable[str]) -> list[str] | None:
+        """The fields to join, None where one of them is not there."""
+        present = list(present)
+        if self.names is None:
+            return next(([field] for field in TEXT_FIELDS if field in present), None)
+        names = [self.names] if self.names in present else [name.strip() for name in self.names.split(",")]
+        return names if all(name in present for name in names) else None
+
+
+def texts(rows: Iterator[tuple[str, object]], wanted: Wanted) -> Iterator[bytes | TavuError]:
+    """The document of each row, which is an object, or the text itself; a TavuError in the place of a bad one."""
+    names: list[str] | None = None
+    for where, row in rows:
+        if isinstance(row, TavuError):
+            yield row
+        elif isinstance(row, str):
+            yield text_of(row, where)
+        elif not isinstance(row, Mapping):
+            yield TavuError(f'{where} is not an object, expected one like {{"text": "Once upon a time"}}. Fix the row, or pass --skip-bad.')
+        else:
+            names = names or wanted.among(row)
+            if names is not None and all(name in row for name in names):
+                yield _joined(row, names, where)
+            else:
+                yield _no_field(where, Wanted(wanted.names or (names[0] if names else None)), row)
+
+
+def _joined(row: Mapping[str, object], names: list[str], where: str) -> bytes | TavuError:
+    parts = []
+    for name in names:
+        if len(names) > 1 and row[name] is None:
+            continue
+        part = text_of(row[name], f"{where}, field '{name}'")
+        if isinstance(part, TavuError):
+            return part
+        parts.append(part)
+    return b"\n\n".join(part for part in parts if part)
+
+
+def columns(where: str, names: Sequence[str], wanted: Wanted) -> list[str] | None:
+    """The columns of a table to read, None for all. Raises TavuError where those that are wanted are not there."""
+    found = wanted.among(names)
+    if not wanted.all and found is None:
+        raise _no_field(where, wanted, names)
+    return None if wanted.all else found
+
+
+def header(name: str, row: list[str], wanted: Wanted) -> list[str]:
+    """The names of the columns of a CSV, given its first row: the row itself, or the numbers of its columns where numbers are wanted."""
+    if wanted.among(row) is not None or wanted.all:
+        return row
+    numbers = [str(place) for place in range(1, len(row) + 1)]
+    if wanted.are_numbers and wanted.among(numbers) is not None:
+        return numbers
+    if any(_is_prose(cell) for cell in row):
+        longest = max(range(len(row)), key=lambda place: len(row[place]))
+        raise TavuError(
+            f"{name} has no header: its first row is {', '.join(repr(cell[:40]) for cell in row[:_MAX_NAMES])}. "
+            f"Pass --text-field {longest + 1} for column {longest + 1}, that of {row[longest][:40]!r}."
+        )
+    raise _no_field(f"{name}: the header", wanted, row)
+
+
+def _is_prose(cell: str) -> bool:
+    """Whether a cell holds what no column is called: a number, a sentence, or a long text."""
+    return cell.count(" ") >= 4 or len(cell) > 60 or re.fullmatch(r".*\w[.!?…]|[-+]?[\d.,]+", cell.strip(), re.DOTALL) is not None
+
+
+def text_of(value: object, where: str) -> bytes | TavuError:
+    """The document in a field. Surrogates stand for bytes that were no UTF-8 (csv), or are halves of a pair (JSON)."""
+    try:
+        if isinstance(value, bytes):
+            value.decode()
+            return cleaned(value)
+        if isinstance(value, str):
+            return cleaned(value.encode())
+    except UnicodeDecodeError as fault:
+        return bad_bytes(where, fault.object[fault.start])
+    except UnicodeEncodeError as fault:
+        code = ord(fault.object[fault.start])
+        if 0xDC80 <= code <= 0xDCFF:
+            return bad_bytes(where, code - 0xDC00)
+        return TavuError(f"{where}: \\u{code:04x} is half of a surrogate pair, not a character. Fix the row, or pass --skip-bad to go on without it.")
+    kind = "null" if value is None else "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else repr(value)[:40]
+    return TavuError(f"{where} is {kind}, expected a string. Fix the row, pass --text-field NAME, or --skip-bad to go on without it.")
+
+
+def cleaned(text: bytes) -> bytes:
+    """CRLF becomes LF, and white space around it goes; it may then be empty."""
+    return text.replace(b"\r\n", b"\n").strip()
+
+
+def bad_bytes(where: str, byte: int) -> TavuError:
+    return TavuError(f"{where}: byte 0x{byte:02x} is not UTF-8. Convert the file to UTF-8, or pass --skip-bad to go on without such rows.")
+
+
+def _no_field(where: str, wanted: Wanted, present: Iterable[str]) -> TavuError:
+    present = list(present)
+    names = [f"'{name[:40]}'" for name in present]
+    found = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+    for record in _RECORD_FIELDS:
+        if wanted.names is None and all(name in present for name in record):
+            return TavuError(f"{where} is a record ({found}), which is a request and an answer, not one text. Pass --records to train on such.")
+    expected = f"'{wanted.names}'" if wanted.names else " or ".join(f"'{field}'" for field in TEXT_FIELDS)
+    return TavuError(f"{where} has no field {expected}; it has {found or 'none'}. Pass --text-field NAME, or --skip-bad to go on without it.")

@@ -1,0 +1,153 @@
+"""What the first bytes of a file say about it: that it is empty, in another encoding, or no text at all; each with the way to text.
+
+A file is known by its bytes, not by its name: a PDF called .txt is a PDF.
+"""
+
+import codecs
+import io
+import shlex
+import unicodedata
+from pathlib import Path
+
+from tavu.data.streams import SNIFF_BYTES, endings
+from tavu.errors import TavuError
+
+_AS_TEXT = "Save it as plain text (.txt, UTF-8) first, in the program that made it"
+_UNTAR = "Unpack it first: tar -xf {name}"
+_WRITTEN_AS_TEXT = (b"%PDF-", b"%!PS", b"{\\rtf")
+_KINDS = (  # first bytes, what they begin, what to do
+    (b"%PDF-", "a PDF document", "Take its text out first: pdftotext {name}"),
+    (b"%!PS", "a PostScript document", "Take its text out first: ps2ascii {name} > text.txt"),
+    (b"{\\rtf", "an RTF document", _AS_TEXT),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an older Microsoft Office document", _AS_TEXT),
+    (b"PAR1", "a parquet file", "Let its name say so: mv {name} {bare}.parquet"),
+    (b"\x1f\x8b", "a gzip archive", "Let its name say so: mv {name} {name}.gz"),
+    (b"\xfd7zXZ\0", "an xz archive", "Let its name say so: mv {name} {name}.xz"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Let its name say so: mv {name} {name}.zst"),
+    (b"BZh", "a bzip2 archive", "Unpack it first: bunzip2 -k {name}"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Unpack it first: 7z x {name}"),
+    (b"Rar!\x1a\x07", "a RAR archive", "Unpack it first: unrar x {name}"),
+    (b"SQLite format 3\0", "an SQLite database", 'Take a column out first: sqlite3 {name} -csv -header "select COLUMN from TABLE" > rows.csv'),
+    (b"\x89PNG", "a PNG image", ""),
+    (b"\xff\xd8\xff", "a JPEG image", ""),
+    (b"GIF8", "a GIF image", ""),
+    (b"RIFF", "a RIFF file (sound, video or image)", ""),
+    (b"OggS", "an Ogg file", ""),
+    (b"ID3", "an MP3 recording", ""),
+    (b"fLaC", "a FLAC recording", ""),
+    (b"GGUF", "a GGUF model", ""),
+    (b"\x7fELF", "a program", ""),
+)
+_IN_ZIP = (  # the name of a file in it, what the whole is
+    (b"word/", "a Word document (.docx)"),
+    (b"xl/", "an Excel sheet (.xlsx)"),
+    (b"ppt/", "a PowerPoint presentation (.pptx)"),
+    (b"application/epub+zip", "an e-book (.epub)"),
+    (b"application/vnd.oasis.opendocument", "an OpenDocument file (.odt, .ods)"),
+)
+_PACKED = {".gz": "gzip -dc", ".xz": "xz -dc", ".zst": "zstd -dc"}
+
+
+def start_of_text(stream: io.BufferedReader, name: str, *, check: bool) -> int:
+    """Bytes skipped at the start (a UTF-8 byte order mark: 3, else 0). With `check`, what does not look like text is refused.
+
+    Raises TavuError for an empty file, for UTF-16 and UTF-32, and for what its first bytes say is no text.
+    """
+    head = stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]
+    if not head:
+        raise TavuError(f"{name} is empty. Give a file with text, or pass --skip-bad to go on without it.")
+    if (known := _known_kind(head, name)) is not None:
+        raise known
+    if encoding := wide_encoding(head):
+        raise TavuError(f"{name} is {encoding[:6].upper()}, expected UTF-8. Convert it: {_convert(name, encoding)}")
+    if check and (0 in head or not _is_utf8(head)):
+        raise TavuError(
+            f"{name} does not look like UTF-8 text. Give a text file (or .jsonl, .csv, .tsv, .parquet, also .gz, .xz, .zst), "
+            "or pass --bytes to train on raw bytes."
+        )
+    return len(stream.read(len(codecs.BOM_UTF8))) if head.startswith(codecs.BOM_UTF8) else 0
+
+
+def _known_kind(head: bytes, name: str) -> TavuError | None:
+    kind, advice = _kind_and_advice(head)
+    if not kind:
+        return None
+    if name.lower().endswith(".tgz"):
+        advice = _UNTAR
+    elif endings(Path(name))[1] and advice != _UNTAR:
+        advice = "Unpack it, and see what is in it"
+    advice = f"{advice}; or pass" if advice else "Pass"
+    place = {"name": shlex.quote(name), "bare": shlex.quote(str(Path(name).with_suffix("")))}
+    return TavuError(f"{name} is {kind}, expected text. {advice.format(**place)} --bytes to train on raw bytes.")
+
+
+def _kind_and_advice(head: bytes) -> tuple[str, str]:
+    for begin, kind, advice in _KINDS:
+        # What may begin a text too is taken for one where it goes on as text.
+        if head.startswith(begin) and (begin in _WRITTEN_AS_TEXT or 0 in head or not _is_utf8(head)):
+            return kind, advice
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return next(((kind, _AS_TEXT) for inside, kind in _IN_ZIP if inside in head), ("a ZIP archive", "Unpack it first: unzip {name}"))
+    return ("a tar archive", _UNTAR) if head[257:262] == b"ustar" else ("", "")
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """The encoding of two or four bytes a character that text beginning so is in, None where it is in none: by its mark, else by what it would say.
+
+    >>> wide_encoding("Жила-была птичка.".encode("utf-16-le")), wide_encoding(b"Once upon a time")
+    ('utf-16-le', None)
+    """
+    marks = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+    marked = next((encoding for mark, encoding in marks if head.startswith(mark)), None)
+    # Spaces, line ends and full stops have zeros there, in any script; all of them in every second place.
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if marked or even + odd < (len(head) / 50 if _is_utf8(head) else 1):
+        return marked
+    likely = ("utf-32-le", "utf-32-be", *(["utf-16-le"] if odd >= 4 * even else ["utf-16-be"] if even >= 4 * odd else []))
+    return next((encoding for encoding in likely if _is_text(head, encoding)), None)
+
+
+def _is_text(head: bytes, encoding: str) -> bool:
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)  # a character cut off at the end is no fault
+    except UnicodeDecodeError:
+        return False
+    num_readable = sum(unicodedata.category(character)[0] in "LMNPZ" or character in "\n\r\t" for character in text)
+    return 20 * num_readable > 19 * len(text)
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def not_utf8(name: str, data: bytes, fault: UnicodeDecodeError, *, offset: int) -> TavuError:
+    """The sentence for `data`, found at `offset` of the file, that is not UTF-8."""
+    byte = data[fault.start]
+    around = data[max(0, fault.start - SNIFF_BYTES) : fault.start + SNIFF_BYTES]
+    looks, encoding = _likely_encoding(around, byte, fault)
+    convert = f"Convert it: {_convert(name, encoding)}; or pass" if encoding else "Pass"
+    return TavuError(f"{name}: byte 0x{byte:02x} at offset {offset + fault.start:,} is not UTF-8 ({looks}). {convert} --bytes to train on raw bytes.")
+
+
+def _likely_encoding(around: bytes, byte: int, fault: UnicodeDecodeError) -> tuple[str, str]:
+    """(what it looks like, the name of that encoding, "" where there is none)."""
+    if 0 in around:
+        return "it does not look like text", ""
+    if fault.reason == "unexpected end of data":
+        return "a character is cut off there", ""
+    num_high = sum(value >= 0xC0 for value in around)
+    num_letters = sum(chr(value).isalpha() for value in around if value < 0x80)
+    if num_high > num_letters:
+        return "it looks like an 8-bit encoding such as Windows-1251", "cp1251"
+    return ("it looks like Windows-1252", "cp1252") if byte < 0xA0 else ("it looks like Latin-1", "latin1")
+
+
+def _convert(name: str, encoding: str) -> str:
+    """The command that makes UTF-8 of a file, unpacked first where it is packed."""
+    unpack = _PACKED.get(endings(Path(name))[1])
+    file = shlex.quote(name)
+    return f"{unpack} {file} | iconv -f {encoding} -t utf-8 > utf8.txt" if unpack else f"iconv -f {encoding} -t utf-8 {file} > utf8.txt"

@@ -1,0 +1,150 @@
+"""Folders and globs -> the files they stand for, and what they leave out: nothing of it in silence, except what is hidden.
+
+Links to folders are not followed, so that none is read twice or for ever. The folders in which tavu itself keeps runs and corpora are never
+text to learn from, wherever they lie: a model would learn from its own samples.
+"""
+
+import glob
+import os
+import shlex
+from collections import Counter
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tavu.data.streams import endings
+from tavu.errors import TavuError
+
+_OWN = (({"recipe.toml", "environment.json"}, "run folder"), ({"meta.json", "train.bin", "valid.bin"}, "folder of the cache"))
+"""Files that say of the folder they lie in that it is tavu's own."""
+_PLURALS = {
+    "run folder": "run folders",
+    "folder of the cache": "folders of the cache",
+    "link to a folder": "links to folders",
+    "link to nothing": "links to nothing",
+    "pipe or device": "pipes or devices",
+}
+_MAX_KINDS = 5
+
+
+@dataclass
+class Found:
+    """The files of a folder or glob, and a tally of what was left out."""
+
+    where: str
+    files: tuple[Path, ...] = ()
+    other_endings: Counter[str] = field(default_factory=Counter)
+    other: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, and how to have it nevertheless; none where nothing was."""
+        if not self.other_endings and not self.other:
+            return ()
+        ways = []
+        if self.other_endings:
+            common = self.other_endings.most_common(1)[0][0]
+            pattern = f"**/*{common}" if common.startswith(".") else "*"
+            ways.append(f"name files themselves if they are text, as in {shlex.quote(f'{glob.escape(self.where)}/{pattern}')}")
+        if self.other["link to a folder"]:
+            ways.append("name what a link leads to")
+        return (f"left out of {self.where}: {self.left_out()}" + (f" ({'; '.join(ways)})" if ways else ""),)
+
+    def left_out(self) -> str:
+        counts = [f"{count:,} {ending}" for ending, count in self.other_endings.most_common(_MAX_KINDS)]
+        if rest := self.other_endings.total() - sum(count for _, count in self.other_endings.most_common(_MAX_KINDS)):
+            counts.append(f"{rest:,} other files")
+        return ", ".join(counts + [f"{count:,} {what if count == 1 else _PLURALS[what]}" for what, count in self.other.items()])
+
+
+def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found:
+    """The files below a folder whose endings are known, or all as bytes; sorted, without hidden ones. Raises TavuError where there are none."""
+    found = Found(str(folder))
+    if kind := _own_kind(folder):
+        raise TavuError(f"{folder} is a {kind} of tavu, expected text. Name a text; `tavu train --resume` goes on with a run.")
+    paths = list(_walk(folder, found))
+    wanted = sorted(path for path in paths if path.is_file() and (as_bytes or endings(path)[0] in known))
+    chosen = set(wanted)
+    for path in paths:
+        if path not in chosen:
+            _leave_out(path, found)
+    found.files = tuple(wanted)
+    if wanted:
+        return found
+    if not found.other_endings:
+        aside = f" (left out: {found.left_out()})" if found.other else ""
+        link = " Name what the link leads to." if found.other["link to a folder"] else ""
+        raise TavuError(f"{folder} is a folder without files{aside}.{link or ' Give one with text files in it.'}")
+    raise TavuError(
+        f"{folder} is a folder without text: {found.left_out()}. Expected {', '.join(known)} (also .gz, .xz, .zst). "  # type: ignore[arg-type]
+        f"Name the files themselves if they are text, as in '{folder}/*', or pass --bytes to train on raw bytes."
+    )
+
+
+def files_matching(pattern: Path, known: Container[str], *, as_bytes: bool) -> Found:
+    """The files that a glob matches, of any ending; or those below the folders it matches, if it matches no file. Raises TavuError for none."""
+    found = Found(str(pattern))
+    matches = sorted(set(_matches(pattern)))
+    files = [path for path in matches if path.is_file()]
+    if files:
+        own = {parent: _own_kind(parent) for parent in {path.parent for path in files}}
+        found.files = tuple(path for path in files if not own[path.parent])
+        for kind in {kind for kind in own.values() if kind}:
+            found.other[kind] = sum(other == kind for other in own.values())
+        if not found.files:
+            raise TavuError(f"{pattern} matches only files in {found.left_out()} of tavu's own, expected text. Name each file if you want it.")
+        return found
+    folders = [path for path in matches if path.is_dir() and not _own_kind(path)]
+    if not folders:
+        raise TavuError(f"{pattern} matches no file. Check it with: ls {pattern}")
+    for part in [files_below(folder, known, as_bytes=as_bytes) for folder in folders]:
+        found.files += part.files
+        found.other_endings += part.other_endings
+        found.other += part.other
+    return found
+
+
+def _walk(folder: Path, found: Found) -> Iterator[Path]:
+    """The files below a folder, hidden and own ones left out, links to folders not followed."""
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        below = []
+        for path in (Path(parent, name) for name in folders if not name.startswith(".")):
+            kind = "link to a folder" if path.is_symlink() else _own_kind(path)
+            if kind:
+                found.other[kind] += 1
+            else:
+                below.append(path.name)
+        folders[:] = below
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _leave_out(path: Path, found: Found) -> None:
+    if path.is_file():
+        found.other_endings[path.suffix.lower() or "without an ending"] += 1
+    else:
+        found.other["link to nothing" if path.is_symlink() else "pipe or device"] += 1
+
+
+def _own_kind(folder: Path) -> str:
+    return next((kind for files, kind in _OWN if all((folder / file).is_file() for file in files)), "")
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    """The paths that a glob matches, ** any folders below, of which links are not followed: glob itself follows them round and round."""
+    if "**" not in pattern.parts:
+        yield from map(Path, glob.glob(str(pattern)))
+        return
+    at = pattern.parts.index("**")
+    before = Path(*pattern.parts[:at])
+    after = [part for i, part in enumerate(pattern.parts[at:]) if (part, pattern.parts[at + i - 1]) != ("**", "**")][1:]
+    for start in map(Path, glob.glob(str(before)) if before.parts else ["."]):
+        for parent, folders, names in os.walk(start, onerror=_raise):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            if after:
+                yield from _matches(Path(glob.escape(parent), *after))
+            else:
+                yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _raise(fault: OSError) -> None:
+    raise fault

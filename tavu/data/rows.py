@@ -1,0 +1,184 @@
+"""Files of rows -> their rows: JSON, CSV and parquet. Each row comes as (where it stands, its value), with a TavuError in the place of a bad one.
+
+A reader raises TavuError where nothing after that point can be read. What a row means is left to fields and records.
+"""
+
+import codecs
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tavu.data import fields
+from tavu.data.streams import CHUNK_BYTES
+from tavu.errors import TavuError
+
+MAX_ROW_BYTES = 1 << 26
+MAX_ROW_LINES = 1_000_000
+"""A row of CSV with more is a quotation mark that was never closed."""
+_DELIMITERS = ",;\t|"
+
+Rows = Iterator[tuple[str, object]]
+
+
+def json_rows(stream: io.BufferedReader, name: str) -> Rows:
+    """Rows one a line, or values over any lines: the items of lists, and what stands outside of lists."""
+    begin = stream.peek(CHUNK_BYTES).lstrip()
+    is_over_lines = begin.startswith(b"[") or begin.partition(b"\n")[0].strip() == b"{"
+    return _values(stream, name) if is_over_lines else _line_rows(stream, name)
+
+
+def _line_rows(stream: io.BufferedReader, name: str) -> Rows:
+    for number, line in enumerate(_lines(stream, name), 1):
+        where = f"{name} row {number:,}"
+        if not line.strip():
+            continue
+        try:
+            yield where, json.loads(line.decode())
+        except UnicodeDecodeError as fault:
+            yield where, fields.bad_bytes(where, line[fault.start])
+        except (ValueError, RecursionError) as fault:
+            yield where, TavuError(f"{where} is not JSON ({fault}). Fix the row, or pass --skip-bad to go on without it.")
+
+
+def _values(stream: io.BufferedReader, name: str) -> Rows:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    parser = json.JSONDecoder()
+    between = {False: re.compile(r"\s*"), True: re.compile(r"[\s,]*")}
+    text, at, number, in_list, is_last = "", 0, 1, False, False
+    while True:
+        at = between[in_list].match(text, at).end()  # type: ignore[union-attr]  (matches the empty string too)
+        where = f"{name} row {number:,}"
+        if at < len(text) and text[at] == ("]" if in_list else "["):
+            in_list, at = not in_list, at + 1
+            continue
+        fault = "the list does not end"
+        try:
+            row, end = parser.raw_decode(text, at)
+            if end < len(text) or is_last:  # else a number may go on in the next chunk
+                yield where, row
+                number, at = number + 1, end
+                continue
+        except (ValueError, RecursionError) as error:
+            fault = str(error).split(":")[0]  # without the place, which is one in the chunk
+        if is_last and at == len(text) and not in_list:
+            return
+        if is_last or len(text) - at > MAX_ROW_BYTES:
+            raise TavuError(f"{where} is not JSON ({fault}). Fix the file, or pass --skip-bad to use the rows before.")
+        # As much again as a row holds already: a long row is then parsed again only a few times.
+        chunk = stream.read(max(CHUNK_BYTES, len(text) - at))
+        is_last = not chunk
+        try:
+            text, at = text[at:] + decoder.decode(chunk), 0
+        except UnicodeDecodeError as error:
+            raise fields.bad_bytes(f"{where} or after", error.object[error.start]) from None
+
+
+def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted) -> Rows:
+    """One dict per row after the header; columns are called 1, 2, 3 where such numbers are wanted and there is no header.
+
+    Fields are divided by what the first line has most of: commas, semicolons, tabs or bars; or as its `sep=;` says.
+    """
+    csv.field_size_limit(MAX_ROW_BYTES)  # of the whole process, and 128 KB unless told: less than a long story
+    lines = _lines(stream, name)
+    first = next(lines, b"")
+    if (told := re.fullmatch(rb"\s*sep=(.)\s*", first, re.IGNORECASE)) is not None:
+        delimiter, first = told[1].decode("latin-1"), next(lines, b"")
+    else:
+        outside_quotes = re.sub(rb'"[^"]*"', b"", first).decode("latin-1")
+        delimiter = max(_DELIMITERS, key=outside_quotes.count)
+    row_lines = _RowLines(itertools.chain([first], lines), name)
+    rows = csv.reader(row_lines, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    number = 0
+    while True:
+        where = f"{name} row {number:,}"
+        row_lines.num_lines = 0
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as fault:
+            yield where, TavuError(f"{where} is not CSV ({fault}). Fix the row, or pass --skip-bad to go on without it.")
+            number += 1
+            continue
+        if header is None and row:
+            header = fields.header(name, row, wanted)
+            if header is row:
+                row = []
+            else:
+                number, where = 1, f"{name} row 1"
+        if header and len(row) == len(header):
+            yield where, dict(zip(header, row, strict=True))
+        elif row:
+            yield (
+                where,
+                TavuError(
+                    f"{where} has {len(row)} fields, expected {len(header or ())} as in the first row. "
+                    "Fix the row, or pass --skip-bad to go on without it."
+                ),
+            )
+        number += 1
+
+
+class _RowLines:
+    """The lines of a CSV as text, so many at most for one row. Bytes that are not UTF-8 go through as surrogates: only their own row is bad."""
+
+    def __init__(self, lines: Iterator[bytes], name: str) -> None:
+        self._lines = lines
+        self._name = name
+        self.num_lines = 0
+
+    def __iter__(self) -> "_RowLines":
+        return self
+
+    def __next__(self) -> str:
+        self.num_lines += 1
+        if self.num_lines > MAX_ROW_LINES:
+            raise TavuError(
+                f"{self._name} has a row of more than {MAX_ROW_LINES:,} lines: a quotation mark was never closed. Close it, "
+                "or pass --skip-bad to use the rows before."
+            )
+        return next(self._lines).decode(errors="surrogateescape")
+
+
+def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_bytes: int) -> Rows:
+    """One dict per row, a few rows in memory at a time, of the columns that are wanted."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise TavuError(f'{name}: parquet files are read by pyarrow, which is not installed. Install it: pip install "tavu[hub]"') from None
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            columns = fields.columns(name, file.schema_arrow.names, wanted)
+            for batch in file.iter_batches(batch_size=1024, columns=columns):
+                for values in zip(*map(_plain, batch.columns), strict=True):
+                    number += 1
+                    yield f"{name} row {number:,}", dict(zip(batch.schema.names, values, strict=True))
+    except (pyarrow.ArrowException, OSError) as fault:
+        raise TavuError(
+            f"{name} is damaged, or not a parquet file ({fault}). Copy or download it again, or pass --skip-bad to use what can be read."
+        ) from None
+
+
+def _plain(column) -> list[object]:  # pyarrow has no types
+    """The values as Python has them; text as bytes, since pyarrow itself would raise on the first that is not UTF-8."""
+    import pyarrow
+
+    if pyarrow.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type):
+        column = column.cast(pyarrow.large_binary())
+    return column.to_pylist()
+
+
+def _lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+    while line := stream.readline(MAX_ROW_BYTES):
+        if len(line) == MAX_ROW_BYTES:
+            raise TavuError(f"{name} has a line longer than {MAX_ROW_BYTES:,} bytes, expected one row a line. Is it what its ending says?")
+        yield line
