@@ -94,7 +94,11 @@ class _Connection(H11Protocol):
         transport.set_write_buffer_limits(WRITE_BUFFER)
         self._since = time.monotonic()
         self._watch()
-        self._make_room()
+        others = [other for other in self._crowd() if other is not self]
+        if others and not any(other.is_idle for other in others):
+            self._give_up(_CROWDED)
+        # not at once: what others have sent may lie unread, and they are not idle
+        asyncio.get_running_loop().call_later(0.05, self._make_room)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -119,16 +123,20 @@ class _Connection(H11Protocol):
         log.info("a client read nothing for %g s, and was left", self.bounds.write_seconds)
         self.transport.abort()
 
+    def _crowd(self) -> list["_Connection"]:
+        """The connections of its address where these are too many, else all where they are, else none."""
+        mine = [other for other in self.connections if other.client and self.client and other.client[0] == self.client[0]]
+        everybody = list(self.connections) if len(self.connections) > self.bounds.connections else []
+        return mine if len(mine) > self.bounds.connections_of_one else everybody
+
     def _make_room(self) -> None:
-        """Where there are too many connections, of all or of one address, end the one that has been idle for longest: that may be this one."""
-        of_one = [other for other in self.connections if other.client and self.client and other.client[0] == self.client[0]]
-        if len(of_one) <= self.bounds.connections_of_one and len(self.connections) <= self.bounds.connections:
-            return
-        crowd = of_one if len(of_one) > self.bounds.connections_of_one else self.connections
-        idle = [other for other in crowd if other.is_idle and not other.transport.is_closing()]
+        """End the connection of a crowd that has been idle for longest; where all are busy, this one."""
+        crowd = [other for other in self._crowd() if not other.transport.is_closing()]
+        idle = [other for other in crowd if other.is_idle]
         if idle:
-            longest = min(idle, key=lambda other: other._since)
-            longest._give_up(_CROWDED if longest is self else b"")
+            min(idle, key=lambda other: other._since)._give_up(b"")
+        elif crowd:
+            self.transport.abort()
 
     def _watch(self) -> None:
         """Count the time of a head from its first byte, and of a new connection from its start."""
