@@ -4,20 +4,24 @@
 
 Starts `tavu serve` as a process of its own, and measures from the outside: bytes per second of one stream and of all, the time to a first byte,
 errors, each client's share, and the server's memory (Linux) at the end of each tenth. Every tenth text is also held against the
-same one written alone.
+same one written alone. With --deaf 16, so many clients more ask for all that they may and never read a byte of it.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
+import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -119,6 +123,18 @@ async def measure(http: httpx.AsyncClient, server: subprocess.Popen, clients: in
     }
 
 
+@contextlib.contextmanager
+def deaf_clients(address: str, count: int) -> Iterator[None]:
+    """Connections that ask for the longest streams there are, and never read."""
+    where, asked = urlsplit(address), {"stream": True, "n": 8, "max_tokens": 4096, "logprobs": True, "top_logprobs": 20, "temperature": 1}
+    body = json.dumps(asked | {"messages": [{"role": "user", "content": PROMPTS[0]}]}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(count):
+            open_ones.enter_context(contextlib.closing(socket.create_connection((where.hostname, where.port)))).sendall(head + body)
+        yield
+
+
 async def written(http: httpx.AsyncClient) -> int:
     lines = (await http.get("/metrics")).text.splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("tavu_written_bytes_total"))
@@ -130,6 +146,7 @@ async def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--max-bytes", type=int, default=1000)
+    parser.add_argument("--deaf", type=int, default=0)
     asked = parser.parse_args()
     command = [sys.executable, "-c", "from tavu.cli.main import main; main()", "serve", asked.model, "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
@@ -137,7 +154,11 @@ async def main() -> None:
         address = json.loads(server.stdout.readline())["url"]
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=asked.clients)
         async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as http:
-            result = await measure(http, server, asked.clients, asked.minutes * 60, asked.max_bytes)
+            with deaf_clients(address, asked.deaf):
+                result = await measure(http, server, asked.clients, asked.minutes * 60, asked.max_bytes)
+            begun = time.perf_counter()
+            await http.get("/healthz")
+            result["healthy_after_deaf_left_seconds"] = round(time.perf_counter() - begun, 4)
         server.terminate()
         result["exit_status"] = server.wait(60)
     print(json.dumps(result))

@@ -38,7 +38,7 @@ _WRONG: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": protocol.ErrorAnswer, "description": "What is wrong with the request"},
     503: {"model": protocol.ErrorAnswer, "description": "The server is stopping"},
 }
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 log = logging.getLogger("tavu.serving")
 

@@ -22,6 +22,17 @@ Stops = Annotated[
 ]
 
 
+def _whole(value: Any) -> Any:
+    """5 for 5.0, also in lists.
+
+    >>> _whole([5.0, [5.5, "5.0"]])
+    [5, [5.5, '5.0']]
+    """
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class _Asked(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -32,7 +43,7 @@ class _Asked(BaseModel):
         if not isinstance(values, dict):
             return values
         kept = {name: value for name, value in values.items() if name in cls.model_fields or not asks_for_nothing(name, value)}
-        return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in kept.items()}
+        return {name: _whole(value) for name, value in kept.items()}
 
 
 class StoryRequest(_Asked):
