@@ -18,12 +18,13 @@ from tavu.errors import TavuError
 from tavu.serving.growing import Growing, Order, Piece
 from tavu.serving.limits import Limits
 from tavu.serving.metrics import Metrics
-from tavu.serving.scoring import logits_of
 
 STEPS = 8
 """Bytes that each text grows by in a step: fewer and the overhead shows, more and newcomers wait."""
 READ_BYTES = 2048
 """Of prompts, between two steps: a long one holds the others up no longer than that, or than itself."""
+SCORED_BYTES = 256
+"""Of one prompt that is told again with log-probabilities, between two steps: they take longer than reading."""
 PATIENCE = 3.0
 """Seconds that a client may be behind before its texts end to make room for those of others."""
 LATE = 5.0
@@ -157,17 +158,18 @@ class Batcher:
 
     def _begun(self, texts: list[Growing]) -> list[Growing]:
         """Those of the texts whose prompts are read, after some more prompts are."""
-        num_read, news = 0, []
+        echoing = [text for text in texts if text.is_echoing]
+        if echoing:
+            shortest = min(echoing, key=lambda text: text.num_echoed)
+            self._deliver([(shortest, shortest.echo(self._engine, SCORED_BYTES))])
+        num_read = 0
         for text in texts:
             order, prompt = text.order, text.prompt
-            if text.row is not None or num_read >= READ_BYTES or not self._has_room(order):
+            if text.row is not None or text.is_echoing or num_read >= READ_BYTES or not self._has_room(order):
                 continue
-            if order.echo:
-                wanted = order.num_top is not None
-                news.append((text, text.echo(logits_of(self._engine, prompt) if wanted else None)))
-                num_read += len(prompt) * wanted
             if not order.writes:
-                news.append((text, text.cut("length")))
+                if not order.echo:
+                    self._end([text], "length")
                 continue
             if prompt not in order.read:
                 order.read[prompt] = self._engine.read(prompt, order.config.insist)
@@ -177,7 +179,6 @@ class Batcher:
             text.row = order.read[prompt] if is_last else order.read[prompt].copy()
             if is_last:
                 order.read.clear()
-        self._deliver(news)
         return [text for text in texts if text.row is not None]
 
     def _has_room(self, order: Order) -> bool:

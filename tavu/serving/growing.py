@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tavu.config import SamplingConfig
-from tavu.engine.native import NativeRow, NativeSampling
+from tavu.engine.native import NativeEngine, NativeRow, NativeSampling
 from tavu.generation.writing import GrowingText, num_pending
-from tavu.vocabulary import END, NUM_IDS
+from tavu.serving.scoring import Scoring
+from tavu.vocabulary import END
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,10 @@ def surprises(ids: np.ndarray, logits: np.ndarray, num_top: int) -> Surprises:
     return Surprises(ids.astype(np.int16), own, best.astype(np.int16), np.take_along_axis(logs, best, axis=1))
 
 
-def surprises_of_prompt(prompt: bytes, logits: np.ndarray, num_top: int, *, tells_start: bool) -> Surprises:
-    """Of a prompt's bytes, from the logits in the place of each, (S, V); where its start is told, END stands before them, which nothing predicts."""
-    told = surprises(np.frombuffer(prompt, dtype=np.uint8), logits, num_top)
-    if not tells_start:
-        return told
-    start = Surprises(
-        np.array([END], dtype=np.int16),
-        np.array([np.nan], dtype=np.float32),
-        np.zeros((1, min(num_top, NUM_IDS)), dtype=np.int16),
-        np.full((1, min(num_top, NUM_IDS)), np.nan, dtype=np.float32),
-    )
-    return joined([start, told])
+def document_start(num_top: int) -> Surprises:
+    """END, where a document starts, which nothing predicts."""
+    ids, values = np.zeros((1, num_top), dtype=np.int16), np.full((1, num_top), np.nan, dtype=np.float32)
+    return Surprises(np.array([END], dtype=np.int16), np.array([np.nan], dtype=np.float32), ids, values)
 
 
 @dataclass(frozen=True)
@@ -134,18 +127,34 @@ class Growing:
         self._dice = np.random.default_rng(order.config.seed + index % order.count)
         self._taking = GrowingText(order.config)
         self._held, self._surprises = b"", list[Surprises]()
+        self.is_echoing, self.num_echoed = order.echo, 0
+        """Whether the prompt is still to be told again, and how many of its bytes are."""
+        self._scoring: Scoring | None = None
         self.begins = True
 
     def uniforms(self, steps: int) -> np.ndarray:
         return self._dice.random(steps)
 
-    def echo(self, logits: np.ndarray | None) -> Piece:
-        """The prompt, told again, with its surprises from the logits in the place of each byte, (S, V), where they are wanted."""
-        if logits is not None and self.order.num_top is not None:
-            self._surprises = [surprises_of_prompt(self.prompt, logits, self.order.num_top, tells_start=self.tells_start)]
-        num_held = num_pending(self.prompt) if self.order.writes else 0
-        self._held = self.prompt[len(self.prompt) - num_held :]
-        return Piece(self.index, self.prompt[: len(self.prompt) - num_held], self._tell(len(self.prompt) - num_held + self.tells_start))
+    def echo(self, engine: NativeEngine, most: int) -> Piece:
+        """The next of the prompt, told again; where surprises are wanted, so many bytes at most."""
+        start, num_top = self.num_echoed, self.order.num_top
+        past = len(self.prompt) if num_top is None else min(start + most, len(self.prompt))
+        if num_top is not None:
+            self._scoring = self._scoring or Scoring(engine, self.prompt)
+            if self.tells_start and start == 0:
+                self._surprises.append(document_start(num_top))
+            part = np.frombuffer(self.prompt[start:past], dtype=np.uint8)
+            self._surprises.append(surprises(part, self._scoring.next_logits(most), num_top))
+        is_last = past == len(self.prompt)
+        content = self._held + self.prompt[start:past]
+        num_held = 0 if is_last and not self.order.writes else num_pending(self.prompt[:past])
+        self._held = content[len(content) - num_held :]
+        content = content[: len(content) - num_held]
+        told = self._tell(len(content) + (self.tells_start and start == 0))
+        self.num_echoed, self.is_echoing = past, not is_last
+        if is_last:
+            self._scoring = None
+        return Piece(self.index, content, told, "length" if is_last and not self.order.writes else None)
 
     def take(self, ids: np.ndarray, logits: np.ndarray | None) -> Piece:
         """What is sure now that these ids are drawn, (S,), from logits, (S, V)."""
@@ -164,8 +173,8 @@ class Growing:
         return Piece(self.index, content, told, stopped)
 
     def cut(self, why: str) -> Piece:
-        """The end of a text that was not let end by itself."""
-        return Piece(self.index, b"", None, why)
+        """The end of a text that was not let end by itself; one whose prompt is told only in part has failed."""
+        return Piece(self.index, b"", None, "failed" if self.is_echoing and why == "time" else why)
 
     def _tell(self, num: int | None) -> Surprises | None:
         """The first `num` of the surprises that are not yet told, or all of them."""

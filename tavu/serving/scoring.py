@@ -1,27 +1,32 @@
-"""What a model predicts in the place of each byte of a document, from the native engine.
+"""What a model predicts in the place of each byte of a prompt, a part at a time, from the native engine.
 
-Shapes: S bytes, V ids.
+Shapes: S bytes of a part, V ids.
 """
 
 import numpy as np
 
 from tavu.config import SamplingConfig
-from tavu.engine.native import NativeEngine, NativeSampling
+from tavu.engine.native import NativeEngine, NativeRow, NativeSampling
 from tavu.vocabulary import NUM_IDS
 
-AT_ONCE = 256
-"""Bytes between two looks of the engine's caller, which bounds the tables below."""
 
+class Scoring:
+    """A prompt as it is scored from its first byte on."""
 
-def logits_of(engine: NativeEngine, document: bytes) -> np.ndarray:
-    """The logits in the place of each byte, (S, V) float32, given the bytes before it and the document's start."""
-    row, parts = engine.read(b""), [np.zeros((0, NUM_IDS), dtype=np.float32)]
-    for start in range(0, len(document), AT_ONCE):
-        part = np.frombuffer(document[start : start + AT_ONCE], dtype=np.uint8)
-        _, logits = engine.step([row], [_only(part)], np.zeros((1, len(part))), want_logits=True)
+    def __init__(self, engine: NativeEngine, prompt: bytes):
+        self._engine, self._prompt = engine, np.frombuffer(prompt, dtype=np.uint8)
+        self._row: NativeRow = engine.read(b"")
+        self._num_scored = 0
+
+    def next_logits(self, most: int) -> np.ndarray:
+        """The logits in the places of the next bytes, up to so many, (S, V), each given the bytes before it and the document's start."""
+        part = self._prompt[self._num_scored : self._num_scored + most]
+        self._num_scored += len(part)
+        if not len(part):
+            return np.zeros((0, NUM_IDS), dtype=np.float32)
+        _, logits = self._engine.step([self._row], [_only(part)], np.zeros((1, len(part))), want_logits=True)
         assert logits is not None
-        parts.append(logits[0])
-    return np.concatenate(parts)
+        return logits[0]
 
 
 def _only(part: np.ndarray) -> NativeSampling:

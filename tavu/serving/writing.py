@@ -12,7 +12,7 @@ from tavu.serving.batching import Batcher, Full, Stopping
 from tavu.serving.errors import Refusal
 from tavu.serving.growing import Order, Piece
 
-_FAILED = "The server could not write this to its end: it is stopping, or its engine failed. Ask again."
+_FAILED = "The server could not do this to its end: it is stopping, its engine failed, or it took too long. Ask again."
 
 
 async def answer(batcher: Batcher, order: Order, form: Form, request: Request, *, stream: bool, with_usage: bool) -> Response:

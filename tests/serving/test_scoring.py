@@ -1,13 +1,16 @@
 """Prompts told again with what they cost, by which evaluation harnesses score texts: the figures are the model's own."""
 
 import json
+import threading
+import time
 
 import numpy as np
 import pytest
 
 from tavu.language_model import load
+from tavu.serving.limits import Limits
 from tests.conftest import TEXT
-from tests.serving.conftest import COMPLETIONS, ask, completion
+from tests.serving.conftest import COMPLETIONS, ask, completion, serving
 
 torch = pytest.importorskip("torch")
 DOCUMENT = TEXT[:40] + "yö".encode()
@@ -67,6 +70,28 @@ def test_a_prompt_is_told_again_without_figures_too(server):
     alone = completion(server, prompt="Once", seed=3, n=2)
     assert [choice["text"] for choice in told["choices"]] == ["Once" + choice["text"] for choice in alone["choices"]]
     assert told["usage"] == alone["usage"] and told["choices"][0]["logprobs"] is None
+
+
+def test_a_prompt_of_nothing_costs_nothing(server):
+    assert scored(server, "", max_tokens=0)[1] == {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+    assert scored(server, [256], max_tokens=0)[1] == {"tokens": ["<end>"], "token_logprobs": [None], "top_logprobs": [None], "text_offset": [0]}
+
+
+def test_scoring_lets_others_write_and_is_never_half_done(model_file):
+    document = TEXT.decode() * 40
+    with serving(model_file, limits=Limits(seconds=0.0)) as address:
+        assert ask(address, COMPLETIONS, {"prompt": document, "echo": True, "logprobs": 1, "max_tokens": 0})[0] == 503, "half a score is none"
+    with serving(model_file) as address:
+        answers = []
+        long = threading.Thread(target=lambda: answers.append(scored(address, [document] * 4, max_tokens=0)))
+        begun = time.monotonic()
+        long.start()
+        time.sleep(0.1)
+        _, told = scored(address, "Once", max_tokens=1)
+        waited = time.monotonic() - begun
+        long.join(60)
+        assert len(told["tokens"]) == 5 and waited < (time.monotonic() - begun) / 2
+        assert len(answers[0][1]["tokens"]) == len(document.encode())
 
 
 def test_a_long_document_is_scored_to_its_end(server):
