@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import time
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -65,14 +66,29 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: Guard, limits: Limits):
         super().__init__(config)
         self._app, self._seconds = app, limits.shutdown_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._hurries = False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(0.6 * self._seconds, self._app.end_all)
-        loop.call_later(0.9 * self._seconds, self._leave_those_that_do_not_read)
+        self._loop = asyncio.get_running_loop()
+        self._end(0.6 * self._seconds, 0.9 * self._seconds)
         await super().shutdown(sockets)
 
-    def _leave_those_that_do_not_read(self) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at the first signal, hurry at the second, and at the third leave all as it is."""
+        if self._loop is not None and not self._hurries:
+            self._hurries = True
+            self._loop.call_soon_threadsafe(self._end, 0.0, 3.0)
+        else:
+            super().handle_exit(sig, frame)
+
+    def _end(self, texts_after: float, answers_after: float) -> None:
+        """End the texts after so many seconds, and after so many the connections of those that have not read them."""
+        assert self._loop is not None
+        self._loop.call_later(texts_after, self._app.end_all)
+        self._loop.call_later(answers_after, self._leave)
+
+    def _leave(self) -> None:
         for connection in self.server_state.connections:
             connection.transport.abort()
 

@@ -110,6 +110,26 @@ def test_it_stops_in_good_order_under_load(started):
     assert "Traceback" not in server.stderr.read().decode()
 
 
+def test_told_twice_to_stop_it_hurries_and_still_answers(started):
+    server, address = started()
+    answers, asked = [], {"prompt": "Once", "max_tokens": 4096, "temperature": 0, "n": 8}
+    clients = [threading.Thread(target=lambda: answers.append(ask(address, "/v1/completions", asked))) for _ in range(12)]
+    for client in clients:
+        client.start()
+    deadline = time.monotonic() + 10
+    while "tavu_texts_writing 32" not in ask(address, "/metrics")[2] and time.monotonic() < deadline:
+        time.sleep(0.005)
+    server.send_signal(signal.SIGINT)
+    time.sleep(0.2)  # until it has heard
+    server.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    for client in clients:
+        client.join(30)
+    server.wait(30)
+    assert time.monotonic() - begun < 10 and sorted({status for status, _, _ in answers}) in ([200], [200, 503]) and len(answers) == 12
+    assert "Traceback" not in server.stderr.read().decode()
+
+
 NETWORKLESS = """
 import json, subprocess, sys
 sys.path.insert(0, {here!r})
