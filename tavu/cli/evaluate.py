@@ -177,11 +177,14 @@ def training_text(folder: Path, max_bytes: int) -> Iterator[bytes]:
 
 def _told(evaluation: "Evaluation") -> str:
     """The evaluation as a table of plain lines."""
+    from tavu.data.split import FEW_VALID_BYTES
+
     result = evaluation.result
     error = f", standard error {result.standard_error:.4f}" if result.num_documents > 1 else ""
     documents = f"{result.num_documents:,} documents" if result.num_documents > 1 else "one document"
     lines = [
         f"{result.bits_per_byte:.4f} bits per byte{error}, over {result.num_bytes:,} bytes in {documents}. Lower is better.",
+        *(["(So little text is too rough a measure to tell one model from another: give more.)"] if result.num_bytes < FEW_VALID_BYTES else []),
         "",
         "For comparison:",
         "  8.0000  a blind guess",

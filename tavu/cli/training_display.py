@@ -18,6 +18,7 @@ from tavu.config import Recipe
 from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
 from tavu.data.records import request_of
+from tavu.data.split import FEW_VALID_BYTES
 from tavu.evaluation.bits_per_byte import BitsPerByte
 from tavu.reports.wording import showable
 from tavu.training import events
@@ -198,7 +199,7 @@ def _summary(finished: events.Finished, options: Sequence[str], folder: Path) ->
     seen = f"{finished.bytes_seen / 1e6:,.1f} MB seen at {finished.bytes_per_second:,.0f} bytes/s"
     lines = [
         f"{ends[finished.stopped]}. {seen}, peak memory {finished.peak_memory_mb:,.0f} MB.",
-        f"Validation: {_bits(finished.validation, 4)} bits per byte over {finished.validation.num_bytes:,} bytes.",
+        f"Validation: {_bits(finished.validation, 4)} bits per byte over {_counted(finished.validation)}.",
         f"Model:   {finished.model}",
         f"Report:  {folder / 'report.html'}",
         f"Picture: {folder / 'progress.png'}",
@@ -224,6 +225,10 @@ def _asked_for(prompt: str) -> list[str]:
 def _bits(validation: BitsPerByte, digits: int) -> str:
     error = f" ± {validation.standard_error:.{digits}f}" if validation.num_documents > 1 else ""
     return f"{validation.bits_per_byte:.{digits}f}{error}"
+
+
+def _counted(validation: BitsPerByte) -> str:
+    return f"{validation.num_bytes:,} bytes" + (", too few to trust" if validation.num_bytes < FEW_VALID_BYTES else "")
 
 
 def _quoted(word: str) -> str:

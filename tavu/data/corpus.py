@@ -25,7 +25,8 @@ from tavu.data.documents import SEP, DocumentFile, write_documents
 from tavu.data.formats import MAX_DOCUMENT_BYTES
 from tavu.data.hub import HUB_FILES
 from tavu.data.records import split_document
-from tavu.data.sources import TALES_SEED, Located, SourceOptions, SourceReport, locate, read_documents
+from tavu.data.sources import TALES_SEED, Located, SourceOptions, SourceReport, is_text, locate, read_documents
+from tavu.data.splitting import looks_like_many
 from tavu.data.streams import endings
 from tavu.errors import TavuError
 from tavu.vocabulary import END
@@ -128,11 +129,13 @@ def build_corpus(
             if _states(files) != states:
                 raise TavuError(f"{_listed(sources)} changed while being read. Run the command again.")
             choice = _choose(spool, valid_percent, _listed(sources))
+            hints = _hints(spool, choice, places, options)
             with spool.path.open("rb") as source:
                 write_documents(folder / "train", source, *choice.train)
                 write_documents(folder / "valid", source, *choice.valid)
             spool.path.unlink()
-            notes = (*set_apart, *choice.notes, *(f"skipped: {reason}" for reason in report.reasons))
+            skipped = [f"skipped: {reason}" for reason in report.reasons]
+            notes = (*set_apart, *choice.notes, *hints, *skipped)
             _write_meta(folder, choice, report.skipped, notes)
             _put_in_place(folder, final)
     except OSError as fault:
@@ -263,6 +266,26 @@ def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
     which = "the only document" if len(lengths) == 1 else f"the longest of {len(lengths):,} documents"
     note = f"valid is the end of {which}, {length - valid_start:,} bytes: too few documents to set whole ones apart"
     return _Choice((starts, lengths), (np.array([start + valid_start]), np.array([length - valid_start])), duplicates, 0, (note,))
+
+
+def _hints(spool: _Spool, choice: _Choice, places: Sequence[Located], options: SourceOptions) -> list[str]:
+    """What may not be as its user wants it: many texts in one document, or hardly any to validate on."""
+    hints = []
+    lengths = np.diff(spool.offsets.astype(np.int64)) - 1
+    longest = int(np.argmax(lengths))
+    if options.can_split and 2 * lengths[longest] > lengths.sum() and all(is_text(file) for place in places for file in place.files):
+        with spool.path.open("rb") as source:
+            source.seek(int(spool.offsets[longest]) + 1)
+            shape = looks_like_many(source.read(int(lengths[longest])))
+        if shape:
+            way = "If each is a text of its own, pass --split lines (or blank, or a regular expression)"
+            hints.append(f"one document of {lengths[longest]:,} bytes holds {shape}. {way}")
+    num_valid = int(choice.valid[1].sum())
+    if num_valid < split.FEW_VALID_BYTES:
+        hints.append(
+            f"valid is only {num_valid:,} bytes, too few to trust what they measure. Give more text, or a longer one to validate on: --valid FILE"
+        )
+    return hints
 
 
 _FILES = ("train.bin", "train.npy", "valid.bin", "valid.npy")

@@ -82,10 +82,8 @@ def header(name: str, row: list[str], wanted: Wanted) -> list[str]:
         return numbers
     if any(_is_prose(cell) for cell in row):
         longest = max(range(len(row)), key=lambda place: len(row[place]))
-        raise TavuError(
-            f"{name} has no header: its first row is {', '.join(repr(cell[:40]) for cell in row[:_MAX_NAMES])}. "
-            f"Pass --text-field {longest + 1} for column {longest + 1}, that of {row[longest][:40]!r}."
-        )
+        cells = ", ".join(repr(cell[:40]) for cell in row[:_MAX_NAMES])
+        raise TavuError(f"{name} has no header: its first row is {cells}. Pass --text-field {longest + 1} to read column {longest + 1}.")
     raise _no_field(f"{name}: the header", wanted, row)
 
 
@@ -128,6 +126,6 @@ def _no_field(where: str, wanted: Wanted, present: Iterable[str]) -> TavuError:
     found = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
     for record in _RECORD_FIELDS:
         if wanted.names is None and all(name in present for name in record):
-            return TavuError(f"{where} is a record ({found}), which is a request and an answer, not one text. Pass --records to train on such.")
+            return TavuError(f"{where} is a record ({found}), not a plain text. `tavu train` and `tavu evaluate` read records with --records.")
     expected = f"'{wanted.names}'" if wanted.names else " or ".join(f"'{field}'" for field in TEXT_FIELDS)
     return TavuError(f"{where} has no field {expected}; it has {found or 'none'}. Pass --text-field NAME, or --skip-bad to go on without it.")

@@ -137,7 +137,8 @@ def _likely_encoding(around: bytes, byte: int, fault: UnicodeDecodeError) -> tup
     """(what it looks like, the name of that encoding, "" where there is none)."""
     if 0 in around:
         return "it does not look like text", ""
-    if fault.reason == "unexpected end of data":
+    # The first byte of a character at the very end may also be a whole letter of another encoding.
+    if fault.reason == "unexpected end of data" and (fault.end - fault.start > 1 or not fault.object[: fault.start].isascii()):
         return "a character is cut off there", ""
     num_high = sum(value >= 0xC0 for value in around)
     num_letters = sum(chr(value).isalpha() for value in around if value < 0x80)

@@ -5,6 +5,7 @@ text to learn from, wherever they lie: a model would learn from its own samples.
 """
 
 import glob
+import itertools
 import os
 import shlex
 from collections import Counter
@@ -34,7 +35,8 @@ class Found:
     where: str
     files: tuple[Path, ...] = ()
     other_endings: Counter[str] = field(default_factory=Counter)
-    other: Counter[str] = field(default_factory=Counter)
+    other: dict[Path, str] = field(default_factory=dict)
+    """What else was left out, and of which kind it is, a key of _PLURALS."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ class Found:
             common = self.other_endings.most_common(1)[0][0]
             pattern = f"**/*{common}" if common.startswith(".") else "*"
             ways.append(f"name files themselves if they are text, as in {shlex.quote(f'{glob.escape(self.where)}/{pattern}')}")
-        if self.other["link to a folder"]:
+        if "link to a folder" in self.other.values():
             ways.append("name what a link leads to")
         return (f"left out of {self.where}: {self.left_out()}" + (f" ({'; '.join(ways)})" if ways else ""),)
 
@@ -54,7 +56,7 @@ class Found:
         counts = [f"{count:,} {ending}" for ending, count in self.other_endings.most_common(_MAX_KINDS)]
         if rest := self.other_endings.total() - sum(count for _, count in self.other_endings.most_common(_MAX_KINDS)):
             counts.append(f"{rest:,} other files")
-        return ", ".join(counts + [f"{count:,} {what if count == 1 else _PLURALS[what]}" for what, count in self.other.items()])
+        return ", ".join(counts + [f"{n:,} {what if n == 1 else _PLURALS[what]}" for what, n in Counter(self.other.values()).items()])
 
 
 def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found:
@@ -62,7 +64,7 @@ def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found
     found = Found(str(folder))
     if kind := _own_kind(folder):
         raise TavuError(f"{folder} is a {kind} of tavu, expected text. Name a text; `tavu train --resume` goes on with a run.")
-    paths = list(_walk(folder, found))
+    paths = [path for _, files in _walk(folder, found) for path in files]
     wanted = sorted(path for path in paths if path.is_file() and (as_bytes or endings(path)[0] in known))
     chosen = set(wanted)
     for path in paths:
@@ -73,7 +75,7 @@ def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found
         return found
     if not found.other_endings:
         aside = f" (left out: {found.left_out()})" if found.other else ""
-        link = " Name what the link leads to." if found.other["link to a folder"] else ""
+        link = " Name what the link leads to." if "link to a folder" in found.other.values() else ""
         raise TavuError(f"{folder} is a folder without files{aside}.{link or ' Give one with text files in it.'}")
     raise TavuError(
         f"{folder} is a folder without text: {found.left_out()}. Expected {', '.join(known)} (also .gz, .xz, .zst). "  # type: ignore[arg-type]
@@ -84,13 +86,12 @@ def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found
 def files_matching(pattern: Path, known: Container[str], *, as_bytes: bool) -> Found:
     """The files that a glob matches, of any ending; or those below the folders it matches, if it matches no file. Raises TavuError for none."""
     found = Found(str(pattern))
-    matches = sorted(set(_matches(pattern)))
+    matches = sorted(set(_matches(pattern, found)))
     files = [path for path in matches if path.is_file()]
     if files:
-        own = {parent: _own_kind(parent) for parent in {path.parent for path in files}}
-        found.files = tuple(path for path in files if not own[path.parent])
-        for kind in {kind for kind in own.values() if kind}:
-            found.other[kind] = sum(other == kind for other in own.values())
+        own = {parent: kind for parent in {path.parent for path in files} if (kind := _own_kind(parent))}
+        found.other |= own
+        found.files = tuple(path for path in files if path.parent not in own)
         if not found.files:
             raise TavuError(f"{pattern} matches only files in {found.left_out()} of tavu's own, expected text. Name each file if you want it.")
         return found
@@ -100,50 +101,45 @@ def files_matching(pattern: Path, known: Container[str], *, as_bytes: bool) -> F
     for part in [files_below(folder, known, as_bytes=as_bytes) for folder in folders]:
         found.files += part.files
         found.other_endings += part.other_endings
-        found.other += part.other
+        found.other |= part.other
     return found
 
 
-def _walk(folder: Path, found: Found) -> Iterator[Path]:
-    """The files below a folder, hidden and own ones left out, links to folders not followed."""
+def _walk(folder: Path, found: Found) -> Iterator[tuple[Path, list[Path]]]:
+    """Each folder below a folder with its files, hidden and own ones left out, links to folders not followed."""
     for parent, folders, names in os.walk(folder, onerror=_raise):
         below = []
         for path in (Path(parent, name) for name in folders if not name.startswith(".")):
             kind = "link to a folder" if path.is_symlink() else _own_kind(path)
             if kind:
-                found.other[kind] += 1
+                found.other[path] = kind
             else:
                 below.append(path.name)
         folders[:] = below
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
+        yield Path(parent), [Path(parent, name) for name in names if not name.startswith(".")]
 
 
 def _leave_out(path: Path, found: Found) -> None:
     if path.is_file():
         found.other_endings[path.suffix.lower() or "without an ending"] += 1
     else:
-        found.other["link to nothing" if path.is_symlink() else "pipe or device"] += 1
+        found.other[path] = "link to nothing" if path.is_symlink() else "pipe or device"
 
 
 def _own_kind(folder: Path) -> str:
     return next((kind for files, kind in _OWN if all((folder / file).is_file() for file in files)), "")
 
 
-def _matches(pattern: Path) -> Iterator[Path]:
+def _matches(pattern: Path, found: Found) -> Iterator[Path]:
     """The paths that a glob matches, ** any folders below, of which links are not followed: glob itself follows them round and round."""
     if "**" not in pattern.parts:
         yield from map(Path, glob.glob(str(pattern)))
         return
     at = pattern.parts.index("**")
-    before = Path(*pattern.parts[:at])
-    after = [part for i, part in enumerate(pattern.parts[at:]) if (part, pattern.parts[at + i - 1]) != ("**", "**")][1:]
-    for start in map(Path, glob.glob(str(before)) if before.parts else ["."]):
-        for parent, folders, names in os.walk(start, onerror=_raise):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            if after:
-                yield from _matches(Path(glob.escape(parent), *after))
-            else:
-                yield from (Path(parent, name) for name in names if not name.startswith("."))
+    after = list(itertools.dropwhile(lambda part: part == "**", pattern.parts[at:]))
+    for start in glob.glob(str(Path(*pattern.parts[:at]))) if at else ["."]:
+        for folder, files in _walk(Path(start), found):
+            yield from _matches(Path(glob.escape(str(folder)), *after), found) if after else files
 
 
 def _raise(fault: OSError) -> None:

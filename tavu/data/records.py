@@ -29,6 +29,7 @@ _FIELD_OF_LABEL = {label.lower(): field for field, label in LABELS.items()} | {"
 _WORD_FIELDS = ("words", "verb", "noun", "adjective")
 _STORY_FIELDS = ("story", "text")
 _LABEL = re.compile(r"^(random sentence|sentence|features|words|summary|story):[ \t]*", re.IGNORECASE | re.MULTILINE)
+_MADE_OF_STORIES = "(`tavu instruct-data` makes records of plain stories)"
 PLAIN_ONE_IN = 5
 Kind = Literal["stories", "chat", "prompts"]
 """What a model was fine-tuned on: stories with requests, answers in a conversation, or completions of other prompts."""
@@ -123,7 +124,7 @@ def parse_record(text: str) -> Record:
         if found[1].lower() == "story":  # what looks like a field in a story is a part of it
             break
     if not begins or text[: begins[0].start()].strip():
-        expected = f"a field, as in {LABELS['words']}: oak, quit (`tavu instruct-data` makes records of plain stories)"
+        expected = f"a field, as in {LABELS['words']}: oak, quit {_MADE_OF_STORIES}"
         raise TavuError(f"it begins with {text.strip()[:40]!r}, expected {expected}")
     if begins[-1][1].lower() != "story":
         raise TavuError(f"it has no field {STORY}:")
@@ -172,7 +173,7 @@ def records_of_row(row: Any) -> Iterator[Record]:
         request = Request(tuple(dict.fromkeys(words)), tuple(_list(row, "features")), _optional(row, "summary"), _optional(row, "sentence"))
         if not request.fields:
             wanted = ", ".join((*_WORD_FIELDS, "features", "summary", "sentence"))
-            raise TavuError(f"it has a story and nothing that was asked for, expected one of {wanted}")
+            raise TavuError(f"it has a story and nothing that was asked for, expected one of {wanted} {_MADE_OF_STORIES}")
         yield Record(request.prompt(shuffled_fields(request, story)), story, request)
 
 

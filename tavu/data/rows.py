@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tavu.data import fields
-from tavu.data.streams import CHUNK_BYTES
+from tavu.data.streams import CHUNK_BYTES, HONEST_RATIO, too_much
 from tavu.errors import TavuError
 
 MAX_ROW_BYTES = 1 << 26
@@ -156,29 +156,41 @@ def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_byte
     try:
         with parquet.ParquetFile(path) as file:
             columns = fields.columns(name, file.schema_arrow.names, wanted)
+            kinds = [(column.name, column.type) for column in file.schema_arrow if columns is None or column.name in columns]
+            num_bytes = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+        if num_bytes > max(max_unpacked_bytes, HONEST_RATIO * path.stat().st_size):
+            raise too_much(name, max_unpacked_bytes)
+        # Texts as they are stored, each once: a text of megabytes can stand in a thousand rows.
+        texts = [column for column, kind in kinds if kind in (pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary())]
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=1024, columns=columns):
                 for values in zip(*map(_plain, batch.columns), strict=True):
                     number += 1
                     yield f"{name} row {number:,}", dict(zip(batch.schema.names, values, strict=True))
-    except (pyarrow.ArrowException, OSError) as fault:
+    except TavuError:
+        raise
+    except Exception as fault:  # whatever pyarrow raises of a damaged file: there is no list of it
         raise TavuError(
-            f"{name} is damaged, or not a parquet file ({fault}). Copy or download it again, or pass --skip-bad to use what can be read."
+            f"{name} is damaged, or not a parquet file ({str(fault)[:200]}). Copy or download it again, or pass --skip-bad to use what can be read."
         ) from None
 
 
 def _plain(column) -> list[object]:  # pyarrow has no types
-    """The values as Python has them; text as bytes, since pyarrow itself would raise on the first that is not UTF-8."""
+    """The values as Python has them. Text that is not UTF-8 gets surrogates, so that only its own row is bad: pyarrow itself would raise."""
     import pyarrow
 
     if pyarrow.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        values = _plain(column.dictionary)
+        return [None if index is None else values[index] for index in column.indices.to_pylist()]
     if pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type):
         column = column.cast(pyarrow.large_binary())
-    return column.to_pylist()
+    return [value.decode(errors="surrogateescape") if isinstance(value, bytes) else value for value in column.to_pylist()]
 
 
 def _lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
     while line := stream.readline(MAX_ROW_BYTES):
         if len(line) == MAX_ROW_BYTES:
-            raise TavuError(f"{name} has a line longer than {MAX_ROW_BYTES:,} bytes, expected one row a line. Is it what its ending says?")
+            raise TavuError(
+                f"{name} has a line longer than {MAX_ROW_BYTES:,} bytes, expected one row a line. If it is plain text, let its name end in .txt."
+            )
         yield line

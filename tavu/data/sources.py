@@ -8,6 +8,7 @@ import difflib
 import glob
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ NUM_TALES, MAX_TALES = 40_000, 100_000_000
 TALES_SEED = 0
 _NUM_REASONS = 5
 _READ_BYTES = 1 << 16
+_SKIP_ADVICE = re.compile(r",? or (?:pass )?--skip-bad[^.]*")
+"""What the sentence of a bad document says to who has not yet done so."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class SourceOptions:
     """Text is also divided at each line (lines), at blank lines (blank), or at the matches of this regular expression (splitting.py)."""
     max_unpacked_mb: int = 250
     """A file that unpacks to more than this, and to more than HONEST_RATIO times its size, is refused."""
+
+    @property
+    def can_split(self) -> bool:
+        """Whether a text might also be divided, and is not."""
+        return self.split is None and not self.as_bytes and not self.as_records
 
     def __post_init__(self) -> None:
         if self.record_bytes is not None and not self.as_bytes:
@@ -112,7 +120,7 @@ def read_documents(source: str, options: SourceOptions, report: SourceReport) ->
     Raises TavuError for a bad document, unless they are skipped, and when there is no document at all.
     """
     num_before = report.documents
-    first_fault: TavuError | None = None
+    first_reason = ""
     located = locate(source, options)
     report.notes += located.notes
     splitter = Splitter(options.split) if options.split is not None else None
@@ -120,14 +128,15 @@ def read_documents(source: str, options: SourceOptions, report: SourceReport) ->
         if isinstance(document, TavuError):
             if not options.skip_bad:
                 raise document from None
-            first_fault = first_fault or document
-            report.skip(str(document))
+            reason = _SKIP_ADVICE.sub("", str(document))
+            first_reason = first_reason or reason
+            report.skip(reason)
         elif document:
             report.documents += 1
             report.bytes += len(document)
             yield document
-    if report.documents == num_before and first_fault:
-        raise TavuError(f"{source} holds no documents but bad ones, and all were skipped. The first: {first_fault}")
+    if report.documents == num_before and first_reason:
+        raise TavuError(f"{source} holds no documents but bad ones, and all were skipped. The first: {first_reason}")
     if report.documents == num_before:
         raise TavuError(f"{source} holds no documents, nothing but white space and separators. Give a source with text.")
     if splitter is not None and located.files and not splitter.num_matches:
@@ -140,6 +149,8 @@ def locate(source: str, options: SourceOptions) -> Located:
     if name == "tales" or source in hub.HUB_FILES:
         if options.as_bytes:
             raise TavuError(f"{source} is text, and --bytes is for files of raw bytes. Leave --bytes out.")
+        if options.split is not None and name == "tales":
+            raise TavuError(f"{source} are documents already, which --split {options.split!r} is not for. Leave it out.")
         if name != "tales":
             return Located(files=(hub.download(source),))
         return Located(num_tales=_num_tales(source, part))
@@ -158,6 +169,11 @@ def locate(source: str, options: SourceOptions) -> Located:
     except OSError as fault:
         raise TavuError(f"{source} cannot be read: {fault.strerror or fault}. Change its permissions, or give another source.") from None
     return Located(files=found.files, notes=found.notes)
+
+
+def is_text(file: Path) -> bool:
+    """Whether a file of this name is plain text, neither rows nor a table."""
+    return KINDS.get(endings(file)[0], "text") == "text"
 
 
 def expand_user(path: str) -> Path:
@@ -230,7 +246,7 @@ def _read_file(raw: BinaryIO, path: Path, options: SourceOptions, splitter: Spli
         return formats.raw_documents(raw, name, options.record_bytes)
     ending, compression = endings(path)
     kind = KINDS.get(ending, "unknown")
-    if splitter is not None and kind not in ("text", "unknown"):
+    if splitter is not None and not is_text(path):
         raise TavuError(f"{name} has rows, of which each is a document: --split is for plain text. Leave it out, or name text files only.")
     wanted = fields.Wanted(options.text_field, all=options.as_records)
     max_unpacked_bytes = options.max_unpacked_mb * 10**6
@@ -242,7 +258,7 @@ def _read_file(raw: BinaryIO, path: Path, options: SourceOptions, splitter: Spli
         stream = open_stream(raw, name, compression, max_unpacked_bytes)
         offset = start_of_text(stream, name, check=kind == "unknown")
         stream = with_line_feeds(stream)
-        if kind in ("text", "unknown"):
+        if is_text(path):
             texts = formats.text_documents(stream, name, splitter, offset=offset)
             return records.of_text(texts, name) if options.as_records else texts
         read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted)

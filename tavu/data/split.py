@@ -11,6 +11,8 @@ from tavu.data.formats import character_start
 
 MAX_VALID_BYTES = 2_000_000
 """What the hash sets apart as valid, at most: more costs time at every evaluation and tells little more."""
+FEW_VALID_BYTES = 10_000
+"""Bits per byte of less text than this are off by several hundredths, by chance alone: too rough to tell one model from another."""
 _MAX_SHARE = 4
 """Valid may take so many times the share that was asked for, and no more: else a long document is cut instead."""
 _WORTH_CUTTING_BYTES = 1000
