@@ -5,6 +5,7 @@ A file is known by its bytes, not by its name: a PDF called .txt is a PDF.
 
 import codecs
 import io
+import re
 import shlex
 import unicodedata
 from pathlib import Path
@@ -99,21 +100,23 @@ def wide_encoding(head: bytes) -> str | None:
     """
     marks = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
     marked = next((encoding for mark, encoding in marks if head.startswith(mark)), None)
-    # Spaces, line ends and full stops have zeros there, in any script; all of them in every second place.
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if marked or even + odd < (len(head) / 50 if _is_utf8(head) else 1):
+    # Spaces, digits and line ends of any script have zeros there, and a text of ASCII and zeros may still be what it seems.
+    if marked or head.count(0) < (max(2, len(head) / 33) if _is_utf8(head) else 1):
         return marked
-    likely = ("utf-32-le", "utf-32-be", *(["utf-16-le"] if odd >= 4 * even else ["utf-16-be"] if even >= 4 * odd else []))
-    return next((encoding for encoding in likely if _is_text(head, encoding)), None)
+    common = {encoding: _share_of_common(head, encoding) for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")}
+    likeliest = max(common, key=common.__getitem__)
+    return likeliest if common[likeliest] > 0.01 else None
 
 
-def _is_text(head: bytes, encoding: str) -> bool:
+def _share_of_common(head: bytes, encoding: str) -> float:
+    """The share of ASCII and of the punctuation of East Asia, which no text is without; 0 where this is no text in that encoding."""
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head)  # a character cut off at the end is no fault
     except UnicodeDecodeError:
-        return False
-    num_readable = sum(unicodedata.category(character)[0] in "LMNPZ" or character in "\n\r\t" for character in text)
-    return 20 * num_readable > 19 * len(text)
+        return 0.0
+    num_readable = sum(unicodedata.category(character)[0] in "LMNPSZ" or character in "\n\r\t" for character in text)
+    num_common = sum(character <= "\x7f" or "\u3000" <= character <= "\u303f" or "\uff00" <= character <= "\uff60" for character in text)
+    return num_common / len(text) if 20 * num_readable > 19 * len(text) else 0.0
 
 
 def _is_utf8(head: bytes) -> bool:
@@ -150,5 +153,5 @@ def _likely_encoding(around: bytes, byte: int, fault: UnicodeDecodeError) -> tup
 def _convert(name: str, encoding: str) -> str:
     """The command that makes UTF-8 of a file, unpacked first where it is packed."""
     unpack = _PACKED.get(endings(Path(name))[1])
-    file = shlex.quote(name)
+    file, encoding = shlex.quote(name), re.sub("-(?=[lb]e$)", "", encoding)  # iconv says utf-16le
     return f"{unpack} {file} | iconv -f {encoding} -t utf-8 > utf8.txt" if unpack else f"iconv -f {encoding} -t utf-8 {file} > utf8.txt"

@@ -64,13 +64,13 @@ def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found
     found = Found(str(folder))
     if kind := _own_kind(folder):
         raise TavuError(f"{folder} is a {kind} of tavu, expected text. Name a text; `tavu train --resume` goes on with a run.")
-    paths = [path for _, files in _walk(folder, found) for path in files]
-    wanted = sorted(path for path in paths if path.is_file() and (as_bytes or endings(path)[0] in known))
+    paths = sorted(path for _, files in _walk(folder, found) for path in files)
+    wanted = tuple(path for path in paths if path.is_file() and (as_bytes or endings(path)[0] in known))
     chosen = set(wanted)
     for path in paths:
         if path not in chosen:
             _leave_out(path, found)
-    found.files = tuple(wanted)
+    found.files = wanted
     if wanted:
         return found
     if not found.other_endings:
