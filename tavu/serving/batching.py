@@ -131,19 +131,37 @@ class Batcher:
         return self._stopping or bool(self._texts if self._ending else self._growing())
 
     def _growing(self) -> list[Growing]:
-        """The texts that have places: of every request the first, then of every request the second, and so on. Called with the lock held."""
-        ranks, ranked = Counter[int](), []
-        for place, text in enumerate(self._texts):
+        """The texts that have places: of every request the first, then of every request the second, and so on. Called with the lock held.
+
+        What has begun keeps its memory while others have its place, so there is room for as many again, but of a request that has none only.
+        """
+        ranks, ranked = Counter[Order](), []
+        for text in self._texts:
             if not self._is_behind(text.order):
-                ranked.append((ranks[id(text.order)], place))
-                ranks[id(text.order)] += 1
-        return [self._texts[place] for _, place in sorted(ranked)[: self._limits.streams]]
+                ranked.append((ranks[text.order], text))
+                ranks[text.order] += 1
+        begun = Counter(text.order for text in self._texts if text.row is not None)
+        growing: list[Growing] = []
+        for _, text in sorted(ranked, key=lambda one: one[0]):
+            if text.row is None and not text.is_echoing:
+                if begun.total() >= self._limits.streams * (1 if begun[text.order] else 2):
+                    continue
+                begun[text.order] += 1
+            growing.append(text)
+            if len(growing) == self._limits.streams:
+                break
+        return growing
 
     def _end_some(self) -> None:
-        """End the texts whose time is over. Called with the lock held."""
-        begun = {id(text.order) for text in self._texts if text.row is not None}
-        self._end([text for text in self._texts if self._stopping or (self._ending and id(text.order) not in begun)], "failed")
+        """End the texts whose time is over, and where others wait for room those whose client has not read for longest. Called with the lock held."""
+        begun = {text.order for text in self._texts if text.row is not None}
+        self._end([text for text in self._texts if self._stopping or (self._ending and text.order not in begun)], "failed")
         self._end([text for text in self._texts if self._ending or text.order.is_late], "time")
+        some_wait = any(text.row is None and not self._is_behind(text.order) for text in self._texts)
+        if some_wait and self.num_writing >= self._limits.streams:
+            longest = max(begun, key=lambda order: order.behind_for)
+            if longest.behind_for > PATIENCE:
+                self._end([text for text in self._texts if text.order is longest], "time")
 
     def _attempt(self, texts: list[Growing]) -> None:
         """Let texts begin and grow; if the engine cannot, they fail, and the server goes on."""
@@ -165,7 +183,7 @@ class Batcher:
         num_read = 0
         for text in texts:
             order, prompt = text.order, text.prompt
-            if text.row is not None or text.is_echoing or num_read >= READ_BYTES or not self._has_room(order):
+            if text.row is not None or text.is_echoing or num_read >= READ_BYTES:
                 continue
             if not order.writes:
                 if not order.echo:
@@ -180,21 +198,6 @@ class Batcher:
             if is_last:
                 order.read.clear()
         return [text for text in texts if text.row is not None]
-
-    def _has_room(self, order: Order) -> bool:
-        """Whether a text of an order may begin. What others have begun rests in memory while it writes, so there is more room for an order's first.
-
-        Where there is none because clients do not read, the texts of the one that has been behind for longest must end.
-        """
-        begun = [text for text in self._texts if text.row is not None]
-        places = self._limits.streams if any(text.order is order for text in begun) else 2 * self._limits.streams
-        if len(begun) < places:
-            return True
-        late = [text.order for text in begun if text.order.behind_for > PATIENCE]
-        if late:
-            longest = max(late, key=lambda order: order.behind_for)
-            self._end([text for text in self._texts if text.order is longest], "time")
-        return bool(late)
 
     def _step(self, texts: list[Growing]) -> None:
         """Let every text grow by STEPS bytes."""
