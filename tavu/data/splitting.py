@@ -17,8 +17,10 @@ _PATTERNS = {"lines": r"\n", "blank": r"\n[ \t]*(?:\n[ \t]*)+"}
 _MATCH_SECONDS = 10
 """Of the processor, for one piece of text of at most 16 MB: a sound expression takes less than one."""
 _MIN_LINES = 20
+_MIN_WRAPPED = 40
+"""Letters of a line: no program breaks prose into shorter ones."""
 _SHOWN_BYTES = 1 << 16
-_MESSAGE = re.compile(r"\W{0,3}\d{1,4}[-./:]\d{1,2}\b|<?[\w][\w .'’-]{0,30}>?:\s")
+_MESSAGE = re.compile(r"\W{0,3}\d{1,4}[-./:]\d{1,2}\b|<?\w[\w .'’-]{0,30}>?:\s")
 """How a line of a chat log begins: with a date, a time or a name."""
 
 
@@ -87,7 +89,8 @@ def looks_like_many(document: bytes) -> str:
         return "lines that begin with a time or a name, as in a chat"
     num_blank, num_going_on = len(lines) - len(filled), sum(line[0].islower() for line in filled)
     mean_length = sum(map(len, filled)) / len(filled)
-    is_wrapped = sum(len(line) > 0.75 * max(map(len, filled)) for line in filled) > 0.5 * len(filled)
+    longest = max(map(len, filled))
+    is_wrapped = longest >= _MIN_WRAPPED and sum(4 * len(line) > 3 * longest for line in filled) > 0.5 * len(filled)
     if num_blank < 0.02 * len(lines) and num_going_on < 0.1 * len(filled) and mean_length < 120 and not is_wrapped:
         return "short lines with none left blank, as in a list"
     return ""
