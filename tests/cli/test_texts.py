@@ -1,0 +1,124 @@
+"""Texts as people have them, from the command to the run: odd names, own runs below them, lists, chats, too little to validate on."""
+
+import json
+
+import pytest
+
+from tavu.config import DataConfig
+from tavu.data.tales import tell
+from tavu.runs import old_recipe
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Where the texts and runs/ come to lie."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def tales(num, joint="\n<|endoftext|>\n"):
+    return joint.join(tell(5, n).text for n in range(num))
+
+
+def test_a_file_whose_name_is_not_utf8_is_trained_on_and_the_run_goes_on(tavu, small, here):
+    name = b"caf\xe9.txt".decode(errors="surrogateescape")
+    (here / name).write_text(tales(40), encoding="utf-8")
+    assert tavu("train", name, "--steps", 2, *small)[0] == 0
+    assert tavu("train", "--resume", "runs/caf", "--steps", 3)[0] == 0
+    for arguments in (("info", "runs/caf"), ("report", "runs/caf"), ("evaluate", "runs/caf", name)):
+        assert tavu(*arguments)[0] == 0
+
+
+def test_a_bad_file_whose_name_is_not_utf8_is_skipped_and_told(tavu, small, here):
+    (here / "f").mkdir()
+    (here / "f" / "good.txt").write_text(tales(40), encoding="utf-8")
+    (here / "f" / b"caf\xe9.txt".decode(errors="surrogateescape")).write_bytes(b"bad \xff")
+    for _ in range(2):  # built, and found again
+        status, _, err = tavu("train", "f", "--skip-bad", "--steps", 1, *small)
+        assert status == 0 and "caf" in err and "is not UTF-8" in err
+
+
+def test_a_run_below_its_source_is_no_part_of_it(tavu, small, here):
+    (here / "chapter.txt").write_text(tales(40), encoding="utf-8")
+    status, _, first = tavu("train", ".", "--steps", 1, *small)
+    assert status == 0
+    for arguments in (("--resume", "runs/run", "--steps", 2), (".", "--steps", 1, *small), (".", "--skip-bad", "--steps", 1, *small)):
+        status, _, err = tavu("train", *arguments)
+        assert status == 0 and err.splitlines()[0] == first.splitlines()[0], err
+        assert "run folder" in err.splitlines()[1]
+
+
+def test_a_name_that_begins_with_a_tilde(tavu, small, here):
+    (here / "~$notes.txt").write_text(tales(40), encoding="utf-8")
+    assert tavu("train", "~$notes.txt", "--steps", 1, *small)[0] == 0
+
+
+def test_without_a_home_it_says_where_to_keep_corpora(refused, tavu, small, here, monkeypatch):
+    (here / "a.txt").write_text(tales(40), encoding="utf-8")
+    for cache in ("~nosuch", "~nosuch/cache"):
+        monkeypatch.setenv("TAVU_CACHE", cache)
+        assert refused("train", "a.txt", "--steps", 1, *small) == (
+            f"There is no home folder to keep corpora in: {cache} leads nowhere. Set TAVU_CACHE to a folder."
+        )
+    monkeypatch.setenv("TAVU_CACHE", str(here / "cache"))
+    assert tavu("train", "a.txt", "--steps", 1, *small)[0] == 0
+
+
+def test_escape_sequences_of_a_text_do_not_reach_the_terminal(tavu, small, here):
+    texts = (f"\x1b[2J\x1b[31mERROR\x1b[0m {n % 7} happened in the house by the sea, {n} times." for n in range(200))
+    (here / "t.txt").write_text("\n<|endoftext|>\n".join(texts))
+    (here / "a\x1b[31m.rst").write_text("left out")
+    for source in ("t.txt", "."):
+        status, out, err = tavu("train", source, "--steps", 1, *small, "--set", "sample.prompts=[]")  # then what most texts open with
+        assert status == 0 and "\x1b" not in out + err and "␛[31mERROR" in out and "␛[31mERROR" in err
+
+
+def test_how_a_text_is_split_belongs_to_the_run(tavu, refused, answer, small, here):
+    (here / "lines.txt").write_text(tales(40, joint=" ").replace(". ", ".\n"), encoding="utf-8")
+    status, _, err = tavu("train", "lines.txt", "--steps", 1, "--split", "lines", *small)
+    assert status == 0 and "in one document" not in err.splitlines()[0]
+    assert old_recipe(here / "runs/lines").data.split == "lines"
+    assert tavu("train", "--resume", "runs/lines", "--steps", 2)[2].splitlines()[0] == err.splitlines()[0]
+    whole, split = (answer("evaluate", "runs/lines", "lines.txt", *options) for options in ((), ("--split", "lines")))
+    assert (whole["num_documents"], split["num_documents"]) == (
+        1,
+        len((here / "lines.txt").read_text().split("\n")) - (here / "lines.txt").read_text().count("\n\n"),
+    )
+    assert refused("train", "lines.txt", "--split", "(", *small).startswith("--split '(' is no regular expression: ")
+    assert not (here / "runs/lines-2").exists()
+
+
+def test_recipes_of_before_divide_nothing():
+    assert DataConfig(sources=("a.txt",)).split is None
+
+
+def test_too_little_to_validate_on_is_said_where_the_figure_is(tavu, small, here):
+    (here / "a.txt").write_text(tales(12), encoding="utf-8")
+    _, out, err = tavu("train", "a.txt", "--steps", 1, *small)
+    assert "too few to trust what they measure. Give more text, or a longer one to validate on: --valid FILE" in err
+    assert "bytes, too few to trust." in out
+    (here / "c.txt").write_text(tales(5), encoding="utf-8")
+    assert "So little text is too rough a measure" in tavu("evaluate", "runs/a", "c.txt")[1]
+    (here / "b.txt").write_text("\n<|endoftext|>\n".join(tell(6, n).text for n in range(20)), encoding="utf-8")
+    _, out, err = tavu("train", "a.txt", "--valid", "b.txt", "--steps", 1, *small)
+    assert "bits per byte" in out and "too few" not in out + err
+
+
+def test_a_chat_is_trained_on_as_the_sentence_about_it_says(refused, tavu, small, here):
+    rows = [
+        {"conversations": [{"from": "human", "value": f"What is {n}?"}, {"from": "gpt", "value": f"A number, {tell(5, n).text}"}]} for n in range(40)
+    ]
+    (here / "chat.json").write_text(json.dumps(rows))
+    said = refused("train", "chat.json", "--steps", 1, *small)
+    assert said.endswith("`tavu train` and `tavu evaluate` read records with --records.")
+    assert tavu("train", "chat.json", "--records", "--steps", 1, *small)[0] == 0
+    assert tavu("evaluate", "runs/chat", "chat.json", "--records")[0] == 0
+
+
+def test_stories_without_requests_become_records_as_the_sentence_about_them_says(refused, tavu, small, here, run_folder):
+    (here / "stories.jsonl").write_text("\n".join(json.dumps({"text": tell(5, n).text}) for n in range(40)))
+    said = refused("finetune", run_folder, "stories.jsonl", "--steps", 1)
+    assert "`tavu instruct-data` makes records of plain stories" in said and "--skip-bad" not in said
+    assert tavu("instruct-data", "stories.jsonl", "--out", "instruct.jsonl")[0] == 0
+    assert tavu("train", "instruct.jsonl", "--records", "--steps", 1, *small)[0] == 0
+    assert "instruct.jsonl is part of ., which it would be made of" in refused("instruct-data", ".", "--out", "instruct.jsonl")
