@@ -5,12 +5,12 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from tavu.serving.growing import Piece, Surprises, joined
+from tavu.serving.growing import Piece, Surprises
 from tavu.vocabulary import END
 
 _FINISH = {"end": "stop", "stop": "stop", "length": "length", "time": "length", None: None}
@@ -29,20 +29,17 @@ class Form:
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, texts: Sequence[Sequence[Piece]], prompt_bytes: int, echoed: int) -> Iterator[bytes]:
-        """The answer of texts whose pieces have all come, a part at a time: with log-probabilities it can be tens of megabytes."""
+    def whole(self, texts: Sequence[Piece], prompt_bytes: int, echoed: int) -> Iterator[bytes]:
+        """The answer of whole texts, a part at a time: with log-probabilities it can be tens of megabytes."""
         head = self._head("chat.completion" if self.is_chat else "text_completion")
-        written = sum(len(piece.content) for pieces in texts for piece in pieces) - echoed
         yield _json(head)[:-1] + b',"choices":['
-        for index, pieces in enumerate(texts):
-            content = b"".join(piece.content for piece in pieces)
-            choice = _json(self._choice(Piece(index, content, None, pieces[-1].stopped), 0, "message"))
-            told = joined([piece.surprises for piece in pieces if piece.surprises is not None])
-            yield b"," * bool(index) + (choice if told is None else choice.removesuffix(b"null}"))
-            if told is not None:
-                yield from _logprobs_in_parts(told, self.is_chat)
+        for text in texts:
+            choice = _json(self._choice(replace(text, surprises=None), 0, "message"))
+            yield b"," * bool(text.index) + (choice if text.surprises is None else choice.removesuffix(b"null}"))
+            if text.surprises is not None:
+                yield from _logprobs_in_parts(text.surprises, self.is_chat)
                 yield b"}"
-        yield b'],"usage":' + _json(usage(prompt_bytes, written)) + b"}"
+        yield b'],"usage":' + _json(usage(prompt_bytes, sum(len(text.content) for text in texts) - echoed)) + b"}"
 
     def chunk(self, piece: Piece, offset: int, *, with_usage: bool) -> dict[str, Any]:
         """A piece as it is streamed; offset counts the characters of the text that have come before."""

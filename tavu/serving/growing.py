@@ -186,6 +186,12 @@ class Growing:
         return whole[:num]
 
 
+def merged(pieces: Sequence[Piece]) -> Piece:
+    """Pieces of one text, one after another, as one."""
+    told = joined([piece.surprises for piece in pieces if piece.surprises is not None])
+    return Piece(pieces[-1].index, b"".join(piece.content for piece in pieces), told, pieces[-1].stopped)
+
+
 def joined(some: Sequence[Surprises]) -> Surprises | None:
     """Surprises one after another; None where there are none."""
     if len(some) < 2:

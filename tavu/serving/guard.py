@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from tavu.serving.callers import Callers
 from tavu.serving.errors import Refusal
@@ -88,6 +88,8 @@ class Guard:
             self._callers.check(headers)
             if method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers:
                 return await Response(status_code=204, headers=self._callers.preflight(headers))(scope, receive, send_guarded)
+            if self._root_path and scope["path"] == self._root_path:
+                return await RedirectResponse(f"{self._root_path}/")(scope, receive, send_guarded)  # from where the page's own paths lead on
             self._check_key(headers, path)
             receive_all = await self._whole_body(scope, receive)
             await self._app(self._asked(scope, path), receive_all, send_guarded)

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from tavu.serving.answers import DONE, Form, event
 from tavu.serving.batching import Batcher, Full, Stopping
 from tavu.serving.errors import Refusal
-from tavu.serving.growing import Order, Piece
+from tavu.serving.growing import Order, Piece, merged
 
 _FAILED = "The server could not do this to its end: it is stopping, its engine failed, or it took too long. Ask again."
 
@@ -37,7 +37,7 @@ async def answer(batcher: Batcher, order: Order, form: Form, request: Request, *
         leaving.cancel()
         collecting.cancel()
         batcher.cancel(order)
-    if any(pieces[-1].stopped == "failed" for pieces in texts):
+    if any(text.stopped == "failed" for text in texts):
         raise Refusal(503, _FAILED, "interrupted")
     whole = form.whole(texts, order.prompt_bytes, order.echoed_bytes)
     if order.num_top is None:
@@ -50,11 +50,15 @@ async def _leaving(request: Request) -> None:
         pass
 
 
-async def _collect(batcher: Batcher, order: Order) -> list[list[Piece]]:
+async def _collect(batcher: Batcher, order: Order) -> list[Piece]:
+    """All texts of an order, each as one piece; what has come is put together now and then, which takes a fraction of the memory."""
     texts: list[list[Piece]] = [[] for _ in range(order.num_texts)]
     async for piece in _until_all_ended(batcher, order):
-        texts[piece.index].append(piece)
-    return texts
+        pieces = texts[piece.index]
+        pieces.append(piece)
+        if len(pieces) == 64:
+            pieces[:] = [merged(pieces)]
+    return [merged(pieces) for pieces in texts]
 
 
 async def _events(batcher: Batcher, order: Order, form: Form, with_usage: bool) -> AsyncIterator[bytes]:

@@ -84,6 +84,8 @@ def test_behind_a_proxy_with_a_prefix_its_own_paths_hold(model_file, strips):
         assert status == 200 and "How it learned" in page and "sandbox" in headers["content-security-policy"]
         assert ask(address, f"{before}/v1/completions", {"prompt": "Once", "max_tokens": 5})[0] == 200
         assert ask(address, "/tavuish/healthz")[0] == 404
+        status, _, page = ask(address, "/tavu")
+        assert status == 200 and page == ask(address, f"{before}/")[2]
 
 
 def test_a_prefix_opens_nothing_that_takes_a_key(model_file):
