@@ -49,7 +49,11 @@ class Callers:
         """Raises Refusal for a stranger."""
         host = headers.get(b"host", "")
         name = hostname(host)
-        if name is None or not (self.any_host or name in self.hosts or is_loopback(name)):
+        if name is None and not (self.any_host and not host):
+            raise Refusal(
+                403, "The request's Host is not the name of a host. Ask by the address that the server printed when it started.", "wrong_host"
+            )
+        if name is not None and not (self.any_host or name in self.hosts or is_loopback(name)):
             advice = "Ask it by that name, or start it with --allow-host and the name"
             raise Refusal(403, f"This server answers to localhost only. {advice}.", "wrong_host")
         origin = headers.get(b"origin")

@@ -24,8 +24,8 @@ class Scoring:
         self._num_scored += len(part)
         if not len(part):
             return np.zeros((0, NUM_IDS), dtype=np.float32)
-        _, logits = self._engine.step([self._row], [_only(part)], np.zeros((1, len(part))), want_logits=True)
-        assert logits is not None
+        ids, logits = self._engine.step([self._row], [_only(part)], np.zeros((1, len(part))), want_logits=True)
+        assert logits is not None and np.array_equal(ids[0], part)
         return logits[0]
 
 

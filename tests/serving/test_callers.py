@@ -123,11 +123,17 @@ def test_nothing_that_a_client_makes_up_is_logged(server, caplog):
     assert "mysecret" not in ask(server, "/metrics")[2].lower()
 
 
-def test_a_head_without_a_host_is_no_way_in(server):
-    where = urlsplit(server)
-    with socket.create_connection((where.hostname, where.port), timeout=5) as client:
-        client.sendall(b"GET /v1/models HTTP/1.0\r\n\r\n")
-        assert client.recv(4096).split(b" ")[1] in (b"400", b"403")
+def test_a_head_without_a_host_is_no_way_in_but_by_a_key(server, model_file):
+    def asked(address, *lines):
+        where = urlsplit(address)
+        with socket.create_connection((where.hostname, where.port), timeout=5) as client:
+            client.sendall("\r\n".join(["GET /v1/models HTTP/1.0", *lines, "", ""]).encode())
+            return client.recv(4096).split(b" ")[1]
+
+    assert asked(server) == b"403"
+    with serving(model_file, keys=keys_of("right"), callers=Callers(any_host=True)) as address:
+        key = "Authorization: Bearer right"
+        assert [asked(address, key), asked(address), asked(address, key, "Host: a@b")] == [b"200", b"401", b"403"]
 
 
 def test_names_of_hosts():

@@ -94,6 +94,11 @@ def test_scoring_lets_others_write_and_is_never_half_done(model_file):
         assert len(answers[0][1]["tokens"]) == len(document.encode())
 
 
+def test_every_byte_can_be_scored(server):
+    _, told = scored(server, [*range(256)], max_tokens=0)
+    assert np.isfinite(told["token_logprobs"]).all()
+
+
 def test_a_long_document_is_scored_to_its_end(server):
     document = TEXT * 5  # many times the context
     _, told = scored(server, document.decode(), max_tokens=0)

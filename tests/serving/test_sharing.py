@@ -149,7 +149,7 @@ def test_told_to_stop_it_ends_every_text_in_time(model_file, caplog):
             ends.append((status, told["choices"][0]["finish_reason"] if status == 200 else told["error"]["code"]))
 
     with (
-        serving(model_file, limits=Limits(shutdown_seconds=1, streams=8)) as address,
+        serving(model_file, limits=Limits(shutdown_seconds=2, streams=8)) as address,
         asking(address, COMPLETIONS, ENDLESS | {"n": 4, "stream": True}),
     ):
         clients = [threading.Thread(target=client, args=(address, i % 2 == 0)) for i in range(24)]
