@@ -47,16 +47,18 @@ def texts(rows: Iterator[tuple[str, object]], wanted: Wanted) -> Iterator[bytes 
             yield TavuError(f'{where} is not an object, expected one like {{"text": "Once upon a time"}}. Fix the row, or pass --skip-bad.')
         else:
             names = names or wanted.among(row)
-            if names is not None and all(name in row for name in names):
-                yield _joined(row, names, where)
-            else:
+            if names is None or any(name not in row for name in names):
                 yield _no_field(where, Wanted(wanted.names or (names[0] if names else None)), row)
+            elif len(names) == 1:
+                yield text_of(row[names[0]], f"{where}, field '{names[0]}'")
+            else:
+                yield _joined(row, names, where)
 
 
 def _joined(row: Mapping[str, object], names: list[str], where: str) -> bytes | TavuError:
     parts = []
     for name in names:
-        if len(names) > 1 and row[name] is None:
+        if row[name] is None:
             continue
         part = text_of(row[name], f"{where}, field '{name}'")
         if isinstance(part, TavuError):

@@ -77,10 +77,10 @@ def _values(stream: io.BufferedReader, name: str) -> Rows:
             raise fields.bad_bytes(f"{where} or after", error.object[error.start]) from None
 
 
-def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted) -> Rows:
+def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted, *, tab: bool = False) -> Rows:
     """One dict per row after the header; columns are called 1, 2, 3 where such numbers are wanted and there is no header.
 
-    Fields are divided by what the first line has most of: commas, semicolons, tabs or bars; or as its `sep=;` says.
+    Fields are divided by what the first line has most of: commas, semicolons, tabs or bars; with `tab` by tabs if it has any; or as its `sep=;` says.
     """
     csv.field_size_limit(MAX_ROW_BYTES)  # of the whole process, and 128 KB unless told: less than a long story
     lines = _lines(stream, name)
@@ -89,14 +89,25 @@ def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted) -> Row
         delimiter, first = told[1].decode("latin-1"), next(lines, b"")
     else:
         outside_quotes = re.sub(rb'"[^"]*"', b"", first).decode("latin-1")
-        delimiter = max(_DELIMITERS, key=outside_quotes.count)
-    row_lines = _RowLines(itertools.chain([first], lines), name)
-    rows = csv.reader(row_lines, delimiter=delimiter, strict=True)
+        delimiter = "\t" if tab and "\t" in outside_quotes else max(_DELIMITERS, key=outside_quotes.count)
+    last_line = MAX_ROW_LINES
+
+    def decoded() -> Iterator[str]:
+        """The lines as text, up to the last that the row may have. What is not UTF-8 becomes surrogates, so that only its own row is bad."""
+        for number, line in enumerate(itertools.chain([first], lines), 1):
+            if number > last_line:
+                raise TavuError(
+                    f"{name} has a row of more than {MAX_ROW_LINES:,} lines: a quotation mark was never closed. Close it, "
+                    "or pass --skip-bad to use the rows before."
+                )
+            yield line.decode(errors="surrogateescape")
+
+    rows = csv.reader(decoded(), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     number = 0
     while True:
         where = f"{name} row {number:,}"
-        row_lines.num_lines = 0
+        last_line = rows.line_num + MAX_ROW_LINES
         try:
             row = next(rows)
         except StopIteration:
@@ -124,29 +135,8 @@ def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted) -> Row
         number += 1
 
 
-class _RowLines:
-    """The lines of a CSV as text, so many at most for one row. Bytes that are not UTF-8 go through as surrogates: only their own row is bad."""
-
-    def __init__(self, lines: Iterator[bytes], name: str) -> None:
-        self._lines = lines
-        self._name = name
-        self.num_lines = 0
-
-    def __iter__(self) -> "_RowLines":
-        return self
-
-    def __next__(self) -> str:
-        self.num_lines += 1
-        if self.num_lines > MAX_ROW_LINES:
-            raise TavuError(
-                f"{self._name} has a row of more than {MAX_ROW_LINES:,} lines: a quotation mark was never closed. Close it, "
-                "or pass --skip-bad to use the rows before."
-            )
-        return next(self._lines).decode(errors="surrogateescape")
-
-
 def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_bytes: int) -> Rows:
-    """One dict per row, a few rows in memory at a time, of the columns that are wanted."""
+    """One dict per row, a few rows in memory at a time, of the columns that are wanted; where all are, text comes as text, else as bytes."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -164,9 +154,10 @@ def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_byte
         texts = [column for column, kind in kinds if kind in (pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary())]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=1024, columns=columns):
-                for values in zip(*map(_plain, batch.columns), strict=True):
+                names = batch.schema.names
+                for values in zip(*(_plain(column, decode=wanted.all) for column in batch.columns), strict=True):
                     number += 1
-                    yield f"{name} row {number:,}", dict(zip(batch.schema.names, values, strict=True))
+                    yield f"{name} row {number:,}", dict(zip(names, values, strict=True))
     except TavuError:
         raise
     except Exception as fault:  # whatever pyarrow raises of a damaged file: there is no list of it
@@ -175,16 +166,17 @@ def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_byte
         ) from None
 
 
-def _plain(column) -> list[object]:  # pyarrow has no types
-    """The values as Python has them. Text that is not UTF-8 gets surrogates, so that only its own row is bad: pyarrow itself would raise."""
+def _plain(column, *, decode: bool) -> list[object]:  # pyarrow has no types
+    """The values as Python has them, text as bytes or decoded with surrogates for what is not UTF-8: pyarrow itself would raise."""
     import pyarrow
 
     if pyarrow.types.is_dictionary(column.type):
-        values = _plain(column.dictionary)
+        values = _plain(column.dictionary, decode=decode)
         return [None if index is None else values[index] for index in column.indices.to_pylist()]
     if pyarrow.types.is_string(column.type) or pyarrow.types.is_large_string(column.type):
         column = column.cast(pyarrow.large_binary())
-    return [value.decode(errors="surrogateescape") if isinstance(value, bytes) else value for value in column.to_pylist()]
+    values = column.to_pylist()
+    return [value.decode(errors="surrogateescape") if isinstance(value, bytes) else value for value in values] if decode else values
 
 
 def _lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ KINDS = {
     ".jsonl": "json",
     ".json": "json",
     ".csv": "csv",
-    ".tsv": "csv",
+    ".tsv": "tsv",
     ".parquet": "parquet",
 }
 NUM_TALES, MAX_TALES = 40_000, 100_000_000
@@ -219,25 +219,18 @@ def _read_files(files: tuple[Path, ...], options: SourceOptions, splitter: Split
         read_before = report.file_bytes_read
         try:
             with path.open("rb", _READ_BYTES) as raw:
-                for document in _within_bounds(_read_file(raw, path, options, splitter), path, options):
+                bytes_left = max(options.max_unpacked_mb * 10**6, HONEST_RATIO * path.stat().st_size)
+                for document in _read_file(raw, path, options, splitter):
                     report.file_bytes_read = read_before + raw.tell()
                     yield document
+                    bytes_left -= len(document) if isinstance(document, bytes) else 0
+                    if bytes_left < 0:
+                        raise too_much(str(path), options.max_unpacked_mb * 10**6)
             report.file_bytes_read = read_before + path.stat().st_size
         except TavuError as fault:
             yield fault
         except OSError as fault:
             yield TavuError(f"{path} cannot be read: {fault.strerror or fault}. Change its permissions, or pass --skip-bad to go on without it.")
-
-
-def _within_bounds(documents: formats.Reading, path: Path, options: SourceOptions) -> formats.Reading:
-    """The documents of a file, until they are far more than it can honestly hold."""
-    most = max(options.max_unpacked_mb * 10**6, HONEST_RATIO * path.stat().st_size)
-    num_bytes = 0
-    for document in documents:
-        num_bytes += len(document) if isinstance(document, bytes) else 0
-        if num_bytes > most:
-            raise too_much(str(path), options.max_unpacked_mb * 10**6)
-        yield document
 
 
 def _read_file(raw: BinaryIO, path: Path, options: SourceOptions, splitter: Splitter | None) -> formats.Reading:
@@ -261,5 +254,5 @@ def _read_file(raw: BinaryIO, path: Path, options: SourceOptions, splitter: Spli
         if is_text(path):
             texts = formats.text_documents(stream, name, splitter, offset=offset)
             return records.of_text(texts, name) if options.as_records else texts
-        read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted)
+        read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted, tab=kind == "tsv")
     return records.of_rows(read) if options.as_records else fields.texts(read, wanted)

@@ -73,6 +73,10 @@ def test_csv_of_any_dialect(tmp_path: Path, dialect: str, ending: str) -> None:
     assert read(write(tmp_path / f"a{ending}", CSV[dialect])) == ["Once, twice."]
 
 
+def test_a_tsv_has_tabs_whatever_else_is_in_its_header(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.tsv", "a, b, or c\ttext\n1\tOnce.\n")) == ["Once."]
+
+
 def test_lines_that_end_in_cr_alone(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.jsonl", b'{"text":"a"}\r{"text":"b"}\r')) == ["a", "b"]
     assert read(write(tmp_path / "a.txt", b"a\rb\r"), split="lines") == ["a", "b"]
