@@ -138,14 +138,14 @@ def build_corpus(
             notes = (*set_apart, *choice.notes, *hints, *skipped)
             _write_meta(folder, choice, report.skipped, notes)
             _put_in_place(folder, final)
+        meta = _read_meta(final)
     except OSError as fault:
         raise TavuError(
             f"The corpus could not be written to {cache_dir}: {fault.strerror or fault}. While it is built it takes about twice the size "
             "of its text: make room there, or name another folder by setting TAVU_CACHE."
         ) from None
-    built = _found(final)
-    assert built is not None, f"{final} was built and cannot be read"
-    return _with_notes(built, left_out)
+    assert meta is not None, f"{final} was built and cannot be read"
+    return _with_notes(_opened(final, meta), left_out)
 
 
 def _with_notes(corpus: Corpus, notes: tuple[str, ...]) -> Corpus:
@@ -309,13 +309,24 @@ def _json_digest(value: object) -> str:
 def _found(folder: Path) -> Corpus | None:
     """The corpus in a folder, None when there is none, or a byte of it is not what was written. Reads about 1 GB/s, as finding its name did."""
     try:
-        meta = json.loads((folder / "meta.json").read_bytes())
-        if not isinstance(meta, dict) or meta.pop("digest", None) != _json_digest(meta):
+        meta = _read_meta(folder)
+        if meta is None or any(_file_digest(folder / name) != digest for name, digest in meta["files"].items()):
             return None
-        if any(_file_digest(folder / name) != digest for name, digest in meta["files"].items()):
-            return None
-    except (OSError, ValueError, RecursionError):
+    except OSError:
         return None
+    return _opened(folder, meta)
+
+
+def _read_meta(folder: Path) -> dict | None:
+    """What _write_meta wrote, None where it is something else. Raises OSError where there is nothing."""
+    try:
+        meta = json.loads((folder / "meta.json").read_bytes())
+    except (ValueError, RecursionError):
+        return None
+    return meta if isinstance(meta, dict) and meta.pop("digest", None) == _json_digest(meta) else None
+
+
+def _opened(folder: Path, meta: dict) -> Corpus:
     report = CorpusReport(**{**meta["report"], "notes": tuple(meta["report"]["notes"])})
     train, valid = DocumentFile(folder / "train"), DocumentFile(folder / "valid")
     return Corpus(folder, train, valid, report, _json_digest(meta["files"]), frozenset(meta["used_ids"]))
