@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 from tavu.config import DataConfig, Recipe
-from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
+from tavu.data.corpus import Corpus, build_corpus
+from tavu.data.kept import default_cache_dir
 from tavu.data.records import MARK, split_document
 from tavu.data.sources import SourceOptions, expand_user
 from tavu.errors import TavuError

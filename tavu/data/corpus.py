@@ -1,7 +1,7 @@
 """Documents -> corpus: train and valid on disk, built once and found again by content.
 
 Building takes two passes: all documents go to one spool file, of which 16 bytes each stay in memory; then, with all of them known,
-each is dropped or copied to train or valid. How they lie on disk is documents' subject, which is valid split's.
+each is dropped or copied to train or valid. How they lie on disk is documents' subject, which is valid split's, how they are found again kept's.
 
 Without valid sources a hash of each document decides which it is, so that none moves when others are added.
 """
@@ -9,60 +9,30 @@ Without valid sources a hash of each document decides which it is, so that none 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from tavu.data import split
-from tavu.data.documents import SEP, DocumentFile, write_documents
+from tavu.data.documents import SEP, write_documents
 from tavu.data.formats import MAX_DOCUMENT_BYTES
 from tavu.data.hub import HUB_FILES
+from tavu.data.kept import Corpus, CorpusReport, file_digest, found, opened, put_in_place, read_meta, temporary_folder, write_meta
 from tavu.data.records import split_document
 from tavu.data.sources import TALES_SEED, Located, SourceOptions, SourceReport, is_text, locate, read_documents
 from tavu.data.splitting import looks_like_many
 from tavu.data.streams import endings
 from tavu.errors import TavuError
-from tavu.vocabulary import END
 
 FORMAT = 3
 """Counts up when the same sources would be read or stored differently, so that older corpora are built anew."""
 _PROGRESS_BYTES = 1 << 20
-_LEFTOVER_SECONDS = 3600.0
 
 Progress = Callable[[int, int | None], None]
 """Called with (bytes done, bytes in all); the second is None when it is not known."""
-
-
-@dataclass(frozen=True)
-class CorpusReport:
-    """What a corpus holds, train and valid together, and what was dropped on the way there."""
-
-    documents: int
-    bytes: int
-    duplicates: int
-    in_valid: int
-    """Train documents dropped because the sources of valid hold them too."""
-    skipped: int
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Corpus:
-    folder: Path
-    train: DocumentFile
-    valid: DocumentFile
-    report: CorpusReport
-    digest: str
-    """Identity by content: equal for corpora whose train and valid are equal, wherever the text came from."""
-    used_ids: frozenset[int]
-    """The ids that occur in train, END among them."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +45,6 @@ class _Spool:
     kin: np.ndarray
     """Digests of what is written to records: what is asked for one and the same story is no reason to have it in train and in valid."""
     num_train: int
-
-
-def default_cache_dir() -> Path:
-    """Where tavu keeps what it can make again: $TAVU_CACHE, else $XDG_CACHE_HOME/tavu, else ~/.cache/tavu. Corpora go to its `corpora`.
-
-    Raises TavuError where there is no such place, as for a user without a home.
-    """
-    chosen = os.environ.get("TAVU_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tavu")
-    try:
-        return Path(chosen).expanduser()
-    except RuntimeError:
-        raise TavuError(f"There is no home folder to keep corpora in: {chosen} leads nowhere. Set TAVU_CACHE to a folder.") from None
 
 
 def build_corpus(
@@ -117,14 +75,14 @@ def build_corpus(
     files = [file for place in places for file in place.files]
     states = _states(files)
     final = cache_dir / _content_key(train_places, valid_places, options, valid_percent)
-    if corpus := _found(final):
+    if corpus := found(final):
         return _with_notes(corpus, left_out)
     report = SourceReport()
     num_bytes = None if any(place.num_tales for place in places) else sum(size for size, _ in states)
     try:
         if os.path.lexists(final):
             left_out += (f"the copy of this text kept in {cache_dir} was damaged, so it was built anew",)
-        with _temporary_folder(cache_dir, final.name) as folder:
+        with temporary_folder(cache_dir, final.name) as folder:
             spool = _write_spool(folder / "spool", sources, valid_sources, options, report, progress, num_bytes)
             if _states(files) != states:
                 raise TavuError(f"{_listed(sources)} changed while being read. Run the command again.")
@@ -136,16 +94,17 @@ def build_corpus(
             spool.path.unlink()
             skipped = [f"skipped: {reason}" for reason in report.reasons]
             notes = (*set_apart, *choice.notes, *hints, *skipped)
-            _write_meta(folder, choice, report.skipped, notes)
-            _put_in_place(folder, final)
-        meta = _read_meta(final)
+            lengths = np.concatenate([choice.train[1], choice.valid[1]])
+            write_meta(folder, CorpusReport(len(lengths), int(lengths.sum()), choice.duplicates, choice.in_valid, report.skipped, notes))
+            put_in_place(folder, final)
+        meta = read_meta(final)
     except OSError as fault:
         raise TavuError(
             f"The corpus could not be written to {cache_dir}: {fault.strerror or fault}. While it is built it takes about twice the size "
             "of its text: make room there, or name another folder by setting TAVU_CACHE."
         ) from None
     assert meta is not None, f"{final} was built and cannot be read"
-    return _with_notes(_opened(final, meta), left_out)
+    return _with_notes(opened(final, meta), left_out)
 
 
 def _with_notes(corpus: Corpus, notes: tuple[str, ...]) -> Corpus:
@@ -179,20 +138,15 @@ def _content(place: Located) -> list[object]:
         from tavu.data import tales
 
         code = sorted(Path(str(tales.__file__)).parent.glob("*.py"))  # its own version: nobody can forget to count it up
-        return ["tales", place.num_tales, TALES_SEED, *(_file_digest(file) for file in code)]
+        return ["tales", place.num_tales, TALES_SEED, *(file_digest(file) for file in code)]
     return [(endings(file), _digest_if_readable(file)) for file in place.files]
 
 
 def _digest_if_readable(file: Path) -> str:
     try:
-        return _file_digest(file)
+        return file_digest(file)
     except OSError as fault:
         return f"unreadable: {fault.strerror}"  # the reading of it says so, or skips it
-
-
-def _file_digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _write_spool(
@@ -286,72 +240,3 @@ def _hints(spool: _Spool, choice: _Choice, places: Sequence[Located], options: S
             f"valid is only {num_valid:,} bytes, too few to trust what they measure. Give more text, or a longer one to validate on: --valid FILE"
         )
     return hints
-
-
-_FILES = ("train.bin", "train.npy", "valid.bin", "valid.npy")
-
-
-def _write_meta(folder: Path, choice: _Choice, skipped: int, notes: tuple[str, ...]) -> None:
-    lengths = np.concatenate([choice.train[1], choice.valid[1]])
-    report = CorpusReport(len(lengths), int(lengths.sum()), choice.duplicates, choice.in_valid, skipped, notes)
-    used_ids = sorted(DocumentFile(folder / "train").used_bytes() | {END})
-    meta = {"files": {name: _file_digest(folder / name) for name in _FILES}, "used_ids": used_ids, "report": asdict(report)}
-    with (folder / "meta.json").open("w", encoding="utf-8") as file:
-        json.dump(meta | {"digest": _json_digest(meta)}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _json_digest(value: object) -> str:
-    return hashlib.blake2b(json.dumps(value).encode(), digest_size=16).hexdigest()
-
-
-def _found(folder: Path) -> Corpus | None:
-    """The corpus in a folder, None when there is none, or a byte of it is not what was written. Reads about 1 GB/s, as finding its name did."""
-    try:
-        meta = _read_meta(folder)
-        if meta is None or any(_file_digest(folder / name) != digest for name, digest in meta["files"].items()):
-            return None
-    except OSError:
-        return None
-    return _opened(folder, meta)
-
-
-def _read_meta(folder: Path) -> dict | None:
-    """What _write_meta wrote, None where it is something else. Raises OSError where there is nothing."""
-    try:
-        meta = json.loads((folder / "meta.json").read_bytes())
-    except (ValueError, RecursionError):
-        return None
-    return meta if isinstance(meta, dict) and meta.pop("digest", None) == _json_digest(meta) else None
-
-
-def _opened(folder: Path, meta: dict) -> Corpus:
-    report = CorpusReport(**{**meta["report"], "notes": tuple(meta["report"]["notes"])})
-    train, valid = DocumentFile(folder / "train"), DocumentFile(folder / "valid")
-    return Corpus(folder, train, valid, report, _json_digest(meta["files"]), frozenset(meta["used_ids"]))
-
-
-@contextmanager
-def _temporary_folder(cache_dir: Path, name: str) -> Iterator[Path]:
-    """A folder that is gone afterwards, unless it was renamed. Those that kills have left behind go too, after a while."""
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    for leftover in cache_dir.glob("*.tmp"):
-        with suppress(OSError):  # another process may be removing it too
-            if time.time() - max(path.stat().st_mtime for path in (leftover, *leftover.iterdir())) > _LEFTOVER_SECONDS:
-                shutil.rmtree(leftover)
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".tmp", dir=cache_dir))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put_in_place(folder: Path, final: Path) -> None:
-    if os.path.lexists(final) and not _found(final):
-        shutil.rmtree(final) if final.is_dir() and not final.is_symlink() else final.unlink()
-    try:
-        folder.rename(final)
-    except OSError:
-        if not _found(final):  # else another process was building the same, and was faster
-            raise

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from tavu.data import corpus as corpus_module
 from tavu.data import split
-from tavu.data.corpus import Corpus, build_corpus, default_cache_dir
+from tavu.data.corpus import Corpus, build_corpus
 from tavu.data.documents import DocumentFile
+from tavu.data.kept import default_cache_dir, temporary_folder
 from tavu.data.records import split_document
 from tavu.data.sources import SourceOptions
 from tavu.errors import TavuError
@@ -331,11 +332,13 @@ def test_a_kill_while_building_leaves_nothing_that_is_taken_for_a_corpus(tmp_pat
     leftover = next((tmp_path / "cache").iterdir())
     corpus = build(tmp_path, path)
     assert sorted(texts(corpus.train) + texts(corpus.valid)) == sorted(told)
-    assert leftover.exists()  # for all we know, somebody is at work there
-    for file in (*leftover.iterdir(), leftover):
-        os.utime(file, (time.time() - 7200, time.time() - 7200))
-    build(tmp_path, write(tmp_path / "b.txt", told[:50]))
-    assert not leftover.exists()
+    assert leftover.exists()  # so new that somebody may be about to lock it
+    with temporary_folder(tmp_path / "cache", "slow") as slow:
+        for folder in (leftover, slow):
+            for file in (*folder.iterdir(), folder):
+                os.utime(file, (time.time() - 60, time.time() - 60))
+        build(tmp_path, write(tmp_path / "b.txt", told[:50]))
+        assert not leftover.exists() and slow.exists()  # somebody is at work there
 
 
 def test_a_mistake_or_an_interrupt_leaves_no_litter(tmp_path: Path) -> None:
