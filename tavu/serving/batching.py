@@ -13,7 +13,7 @@ from collections import Counter
 
 import numpy as np
 
-from tavu.engine.native import NativeEngine
+from tavu.engine.native import NativeEngine, NativeRow
 from tavu.errors import TavuError
 from tavu.serving.growing import Growing, Order, Piece
 from tavu.serving.limits import Limits
@@ -180,23 +180,21 @@ class Batcher:
         if echoing:
             shortest = min(echoing, key=lambda text: text.num_echoed)
             self._deliver([(shortest, shortest.echo(self._engine, SCORED_BYTES))])
-        num_read = 0
+        num_read, read = 0, dict[tuple[bytes, float], NativeRow]()
         for text in texts:
-            order, prompt = text.order, text.prompt
+            order, prompt = text.order, (text.prompt, text.order.config.insist)
             if text.row is not None or text.is_echoing or num_read >= READ_BYTES:
                 continue
             if not order.writes:
                 if not order.echo:
                     self._end([text], "length")
                 continue
-            if prompt not in order.read:
-                order.read[prompt] = self._engine.read(prompt, order.config.insist)
-                num_read += len(prompt) + 1
-                self._metrics.count("read_bytes_total", len(prompt))
-            is_last = text.index == order.num_texts - 1
-            text.row = order.read[prompt] if is_last else order.read[prompt].copy()
-            if is_last:
-                order.read.clear()
+            if prompt in read:
+                text.row = read[prompt].copy()
+            else:
+                text.row = read[prompt] = self._engine.read(*prompt)
+                num_read += len(text.prompt) + 1
+                self._metrics.count("read_bytes_total", len(text.prompt))
         return [text for text in texts if text.row is not None]
 
     def _step(self, texts: list[Growing]) -> None:

@@ -84,8 +84,6 @@ class Order:
     """False where only the prompts are wanted, with their surprises."""
     pieces: asyncio.Queue[Piece] = field(default_factory=asyncio.Queue)
     begun: float = field(default_factory=time.monotonic)
-    read: dict[bytes, NativeRow] = field(default_factory=dict)
-    """Prompts of which texts are still to begin, read once for all."""
     num_given: int = 0
     """Bytes that were written for the client."""
     num_taken: int = 0
