@@ -25,8 +25,10 @@ def instruct_data(
     Example: tavu instruct-data stories.txt --out instruct.jsonl
     """
     import json
+    import shlex
     from collections import Counter
     from collections.abc import Iterator
+    from itertools import chain
 
     from tavu.cli.json_line import print_json_line
     from tavu.data.derive import count_words, derive
@@ -61,8 +63,13 @@ def instruct_data(
                     yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
     counts = count_words(stories(SourceReport()))
+    made = rows()
+    first = next(made, None)
+    if first is None:
+        lacking = "no word that a few stories share, no sentence of fit length, nobody who speaks"
+        raise TavuError(f"{' '.join(source)} holds nothing that could be asked for: {lacking}. Give more stories, or longer ones.")
     make_folder(out.parent)
-    replace_file_by(out, rows())
+    replace_file_by(out, chain([first], made))
     if as_json:
         print_json_line({"out": str(out), "records": num_records, "stories": counts.num_stories, "skipped": report.skipped, **told})
         return
@@ -72,4 +79,4 @@ def instruct_data(
         print(f"{num_empty:,} stories had nothing that could be asked for.")
     for line in report.lines():
         print(line)
-    print(f"Next: tavu finetune MODEL {out}, or, from scratch, tavu train {out} --records")
+    print(f"Next: tavu finetune MODEL {shlex.quote(str(out))}, or, from scratch, tavu train {shlex.quote(str(out))} --records")

@@ -12,6 +12,8 @@ import numpy as np
 from tavu.data.documents import DocumentFile
 from tavu.errors import TavuError
 
+_SHORTEST = 8
+"""A context that any model can have; a shorter one is no advice."""
 _NUM_ROUNDS = 4
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 """The multipliers of splitmix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", figure 16)."""
@@ -24,9 +26,9 @@ class Batches:
         # The last END is the first again, so the ring is one shorter than the file.
         self._ring = documents.num_ids - 1
         if self._ring < seq_len:
+            shorter = f", or a shorter context: --set model.max_seq_len={_power_of_two_up_to(self._ring)}" if self._ring >= _SHORTEST else "."
             raise TavuError(
-                f"The corpus holds {documents.num_bytes:,} bytes to train on, expected at least one row of {seq_len:,}. "
-                f"Give more text, or a shorter context: --set model.max_seq_len={_power_of_two_up_to(self._ring)}"
+                f"The corpus holds {documents.num_bytes:,} bytes to train on, expected at least one row of {seq_len:,}. Give more text{shorter}"
             )
         self._documents = documents
         self._seq_len = seq_len

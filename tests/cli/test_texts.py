@@ -115,6 +115,13 @@ def test_a_chat_is_trained_on_as_the_sentence_about_it_says(refused, tavu, small
     assert tavu("evaluate", "runs/chat", "chat.json", "--records")[0] == 0
 
 
+def test_stories_that_hold_nothing_to_ask_for_leave_the_file_as_it_was(refused, here):
+    (here / "a.txt").write_text("Just plain.")
+    (here / "instruct.jsonl").write_text("kept")
+    assert "a.txt holds nothing that could be asked for" in refused("instruct-data", "a.txt", "--out", "instruct.jsonl")
+    assert (here / "instruct.jsonl").read_text() == "kept"
+
+
 def test_stories_without_requests_become_records_as_the_sentence_about_them_says(refused, tavu, small, here, run_folder):
     (here / "stories.jsonl").write_text("\n".join(json.dumps({"text": tell(5, n).text}) for n in range(40)))
     said = refused("finetune", run_folder, "stories.jsonl", "--steps", 1)
