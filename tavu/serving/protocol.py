@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from tavu.config import INSIST, MAX_INSIST
 from tavu.data.records import Request
 from tavu.serving.limits import MAX_BYTES, MAX_CHOICES, MAX_STOPS, MAX_TEXTS
-from tavu.serving.prompts import Content, Prompt, Prompts
+from tavu.serving.prompts import Content, Prompts
 from tavu.serving.unserved import asks_for_nothing
 from tavu.vocabulary import END
 
@@ -83,7 +83,7 @@ class _Sampled(_Asked):
 class CompletionRequest(_Sampled):
     """Text that goes on from a prompt."""
 
-    prompt: Prompts = Field([Prompt(b"")], description="Text, or ids of bytes, 0 to 255; or a list of either, each to be gone on from.")
+    prompt: Prompts = Field(None, validate_default=True, description="Text, or ids of bytes, 0 to 255; or a list of either, each to be gone on from.")
     request: StoryRequest | None = Field(None, description="tavu's own: the prompt is then the beginning of a story that has all this.")
     logprobs: int | None = Field(None, ge=0, le=5, description="Tell each byte's log-probability, and so many likelier ones.")
     echo: bool | None = Field(
