@@ -4,6 +4,7 @@ import html
 import math
 from typing import Any, TypeGuard
 
+from tavu.data.split import FEW_VALID_BYTES
 from tavu.reports.run_folder import RunRecord
 from tavu.reports.wording import bpb, duration, scaled, showable
 
@@ -59,7 +60,8 @@ def _corpus(machine: dict[str, Any], part: str) -> str | None:
     size, documents = machine.get(f"{part}_bytes"), machine.get(f"{part}_documents")
     if not _is_number(size):
         return None
-    return scaled(size, "B") + (f" in {documents:,} documents" if _is_number(documents) else "")
+    few = ", too few to trust" if part == "valid" and size < FEW_VALID_BYTES else ""
+    return scaled(size, "B") + (f" in {documents:,} documents" if _is_number(documents) else "") + few
 
 
 def _run_facts(record: RunRecord) -> list[tuple[str, Any]]:

@@ -96,7 +96,7 @@ def test_too_little_to_validate_on_is_said_where_the_figure_is(tavu, small, here
     (here / "a.txt").write_text(tales(12), encoding="utf-8")
     _, out, err = tavu("train", "a.txt", "--steps", 1, *small)
     assert "too few to trust what they measure. Give more text, or a longer one to validate on: --valid FILE" in err
-    assert "bytes, too few to trust." in out
+    assert "bytes, too few to trust." in out and "documents, too few to trust" in (here / "runs/a/report.html").read_text()
     (here / "c.txt").write_text(tales(5), encoding="utf-8")
     assert "So little text is too rough a measure" in tavu("evaluate", "runs/a", "c.txt")[1]
     (here / "b.txt").write_text("\n<|endoftext|>\n".join(tell(6, n).text for n in range(20)), encoding="utf-8")
