@@ -13,12 +13,12 @@ from tavu.errors import TavuError
 
 if TYPE_CHECKING:
     from tavu.language_model import LanguageModel, load
-    from tavu.runs import train
+    from tavu.runs import train, train_events
 
 __version__ = "0.1.0"
-__all__ = ["LanguageModel", "TavuError", "load", "train"]
+__all__ = ["LanguageModel", "TavuError", "load", "train", "train_events"]
 
-_HOMES = {"LanguageModel": "tavu.language_model", "load": "tavu.language_model", "train": "tavu.runs"}
+_HOMES = {"LanguageModel": "tavu.language_model", "load": "tavu.language_model", "train": "tavu.runs", "train_events": "tavu.runs"}
 
 
 def __getattr__(name: str) -> Any:

@@ -195,7 +195,8 @@ class TrainConfig:
     begin_from: str | None = None
     """The model file whose weights training begins with, as fine-tuning does; none: fresh ones."""
     counted_bytes: int = 16_000_000
-    """About how much of the training text is counted to begin the tables of a word model with (training/counting.py); 0: they begin at random."""
+    """About how much of the training text is counted to begin the tables of a word model with (training/counting.py), less for short budgets; 0: they
+    begin at random."""
     # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
     muon_learning_rate: float = 0.02
     adamw_learning_rate: float = 3e-3
@@ -214,13 +215,13 @@ class TrainConfig:
     milestones: int = 14
     """How often, over the whole budget, validation is measured and samples are written."""
     valid_bytes: int = 50_000
-    """About how much of the validation text each milestone measures; the end measures all of it, up to 1 MB."""
+    """About how much of the validation text each milestone measures; the end measures all of it, up to 1 MB. Short budgets measure less."""
     patience: float = 0.3
     """Fraction of the budget without a better validation after which training stops early; 1 never stops."""
     save_every_seconds: float = 60.0
     save_every_steps: int = 0
     """Also save after every so many steps; 0: by time only."""
-    # the machine; "auto" and 0 are measured (training/machine.py)
+    # the machine; "auto" and 0 leave it to training/machine.py
     device: str = "auto"
     precision: str = "auto"
     compile: str = "auto"
@@ -254,7 +255,7 @@ class TrainConfig:
         ):
             value = getattr(self, name)
             check(value in choices, f"train.{name}", value, f"one of {', '.join(choices)}.")
-        check(self.micro_batch_rows >= 0, "train.micro_batch_rows", self.micro_batch_rows, "0 (measured) or more.")
+        check(self.micro_batch_rows >= 0, "train.micro_batch_rows", self.micro_batch_rows, "0 (as many as the device takes at once) or more.")
         check(self.save_every_steps >= 0, "train.save_every_steps", self.save_every_steps, "0 (by time only) or more.")
 
 

@@ -1,31 +1,36 @@
 """A training run and its folder: from what a user asks for to a recipe, a corpus, events, and the files they leave."""
 
+import glob
+import itertools
 import json
+import os
 import shlex
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from tavu.config import DataConfig, Recipe
 from tavu.data.corpus import Corpus, build_corpus
+from tavu.data.hub import HUB_FILES
 from tavu.data.kept import default_cache_dir
 from tavu.data.records import MARK, split_document
 from tavu.data.sources import SourceOptions, expand_user
 from tavu.errors import TavuError
-from tavu.files import make_folder, replace_file
-from tavu.model.cost import cost
-from tavu.model_file import load_model
+from tavu.files import make_folder, replace_file, unwritable
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
-from tavu.reports.report import write_report
-from tavu.stored_model import find_model
-from tavu.training.events import Event, Finished, Milestone, Started
-from tavu.training.loop import train as train_events
-from tavu.training.machine import describe
+from tavu.stored_model import open_model
+from tavu.training.events import Event, Finished, Milestone, Started, Stopping
+from tavu.training.run_lock import LOCK_NAME, locked
+from tavu.training_display import Display
 
 RECIPE_NAME, ENVIRONMENT_NAME = "recipe.toml", "environment.json"
+RUNS = Path("runs")
+"""Where runs go that are not told where."""
 DEFAULT_PRESET, DEFAULT_BYTES_PRESET = "words", "megabyte"
 FINETUNE: Tables = {
     "batch_bytes": 4096,
@@ -54,15 +59,48 @@ def train(
     out: str | Path | None = None,
     seed: int | None = None,
     settings: Sequence[str] = (),
+    quiet: bool = False,
 ) -> Finished:
     """Train a model on sources (see data/sources.py), as `tavu train` does, and return where it is and what it costs.
 
-    `settings` are section.key=value, as for --set. Raises TavuError for what is wrong with any of it.
+    `settings` are section.key=value, as for --set. How it goes is shown on stderr, in a notebook below its cell, unless `quiet`.
+    Raises TavuError for what is wrong with any of it. Ctrl-C keeps the model, then raises KeyboardInterrupt; SIGTERM, SystemExit.
     """
     recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
-    *_, last = run(recipe, new_folder(out, recipe), command="tavu.train(...)")
-    assert isinstance(last, Finished)
-    return last
+    folder, stopped_by = new_folder(out, sources[0]), None
+    with nullcontext() if quiet else Display(recipe, folder) as display:
+        for event in run(recipe, folder, command="tavu.train(...)", read_progress=display.reading if display else None):
+            if display:
+                display.tell(event)
+            if isinstance(event, Stopping):
+                stopped_by = event.signal
+    assert isinstance(event, Finished)
+    if stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if stopped_by is not None:
+        raise SystemExit(128 + stopped_by)
+    return event
+
+
+def train_events(
+    sources: Sequence[str],
+    *,
+    valid: Sequence[str] = (),
+    preset: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+) -> Iterator[Corpus | Event]:
+    """What `train` does, as an iterator of what happens (training/events.py), for a loop of one's own; it trains as far as one iterates.
+
+    >>> for event in train_events(["stories.txt"], minutes=10):      # doctest: +SKIP
+    ...     if isinstance(event, Milestone):
+    ...         print(event.step, event.validation.bits_per_byte)
+    """
+    recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
+    return run(recipe, new_folder(out, sources[0]), command="tavu.train_events(...)")
 
 
 def new_recipe(
@@ -97,48 +135,74 @@ def finetune_recipe(
     settings: Sequence[str] = (),
 ) -> Recipe:
     """The recipe of a run that goes on from a model with records (data/records.py). Raises TavuError for what is wrong with any of it."""
-    file = find_model(model)
-    network, facts = load_model(file)
-    if facts.get("kind") == "bytes":
+    stored = open_model(model)
+    file = stored.file
+    if stored.facts.get("kind") == "bytes":
         raise TavuError(f"{file} is a model of raw bytes, and records are text. Fine-tune a model that was trained on text.")
     data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_records": True, "skip_bad": True}
-    tables: Tables = {"model": to_tables(network.config), "data": data, "train": FINETUNE | {"begin_from": str(file.resolve())}}
+    tables: Tables = {"model": to_tables(stored.config), "data": data, "train": FINETUNE | {"begin_from": str(file.resolve())}}
     return to_recipe(override(_asked_for(tables, minutes, steps, seed), settings))
 
 
-def old_recipe(folder: Path, *, minutes: float | None = None, steps: int | None = None, settings: Sequence[str] = ()) -> Recipe:
-    """The recipe of the run in a folder, with a new budget or settings where given.
+def old_recipe(
+    folder: Path,
+    *,
+    sources: Sequence[str] = (),
+    valid: Sequence[str] = (),
+    minutes: float | None = None,
+    steps: int | None = None,
+    settings: Sequence[str] = (),
+) -> Recipe:
+    """The recipe of the run in a folder, with a new budget or settings where given, and sources where its text lies elsewhere now.
 
-    Raises TavuError when there is none, or its model, data or batches would change.
+    Raises TavuError when there is none, or its model, batches or the reading of its data would change. That the text is the same is seen when it is
+    read (training/loop.py).
     """
     path = folder / RECIPE_NAME
     if not path.is_file():
         raise TavuError(f"{folder} is not a run folder: it has no {RECIPE_NAME}. Name one that `tavu train` made, as runs/stories.")
     tables = parse_toml(path.read_text(encoding="utf-8", errors="surrogateescape"), str(path))
-    recipe = to_recipe(override(_asked_for(tables, minutes, steps, None), settings))
     before = to_recipe(tables)
-    one, other = ((r.model, r.data, r.train.batch_bytes, r.train.seed) for r in (recipe, before))
-    if one != other:
-        fixed = "the model, data, batch_bytes and seed that it began with"
+    places = {key: [_absolute(s) for s in named] for key, named in (("sources", sources), ("valid", valid)) if named}
+    recipe = to_recipe(override(_asked_for(_merge(tables, "data", places), minutes, steps, None), settings))
+    data = replace(recipe.data, sources=before.data.sources, valid=before.data.valid)
+    one, other = ((r.model, r.train.batch_bytes, r.train.seed) for r in (recipe, before))
+    if one != other or data != before.data:
+        fixed = "the model, the reading of its text, batch_bytes and seed that it began with"
         raise TavuError(f"A run goes on with {fixed}; only other settings can change. Start a new run for these.")
     return recipe
 
 
-def new_folder(out: str | Path | None, recipe: Recipe) -> Path:
-    """The folder of a new run: `out`, or runs/<name of the first source>, with a number where that is taken.
+def new_folder(out: str | Path | None, source: str) -> Path:
+    """The folder of a new run: `out`, or runs/<name of its first source>, with a number where that is taken; the latter is claimed by making it.
 
     Raises TavuError when `out` holds a run, or is a file.
     """
     if out is not None:
         if str(out).encode(errors="replace").decode() != str(out):
             raise TavuError(f"--out {str(out)!r} is not UTF-8, expected a name that every program can read. Choose another.")
-        if (Path(out) / RECIPE_NAME).exists():
-            raise TavuError(f"{out} already holds a run. Go on with it by --resume {out}, or choose another --out.")
+        _refuse_a_run(Path(out))
         if Path(out).is_file():
             raise TavuError(f"{out} is a file, expected a folder for the run. Choose another --out.")
         return Path(out)
-    name = Path(recipe.data.sources[0].partition(":")[0].rstrip("/*")).name.split(".")[0].encode(errors="ignore").decode() or "run"
-    return next(folder for n in range(1, 10**6) if not (folder := Path("runs") / (name if n == 1 else f"{name}-{n}")).exists())
+    name = Path(source.partition(":")[0].rstrip("/*")).name.split(".")[0].encode(errors="ignore").decode() or "run"
+    make_folder(RUNS)
+    for n in itertools.count(1):
+        folder = RUNS / (name if n == 1 else f"{name}-{n}")
+        try:
+            folder.mkdir()
+            (folder / LOCK_NAME).touch()
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise TavuError(unwritable(folder, error)) from None
+    raise AssertionError
+
+
+def _refuse_a_run(folder: Path) -> None:
+    if (folder / RECIPE_NAME).exists():
+        raise TavuError(f"{folder} already holds a run. Go on with it by --resume {folder}, or choose another --out.")
 
 
 def run(
@@ -146,28 +210,53 @@ def run(
 ) -> Iterator[Corpus | Event]:
     """Everything that a training does, told as it happens: first the corpus, then the events of training.
 
-    The folder gets recipe.toml and environment.json once training has started, and at every milestone a new report.html and progress.png.
-    Where it never starts, no new folder is left.
+    The folder gets recipe.toml and environment.json once training has started, and at every milestone a new report.html and progress.png. No other
+    process can train in it meanwhile. Where training never starts, no new folder is left.
     """
+    is_new = not folder.exists() or [path.name for path in folder.iterdir()] == [LOCK_NAME]
+    was_empty = is_new or not any(folder.iterdir())
+    make_folder(folder)
+    with locked(folder):
+        try:
+            if not resume:
+                _refuse_a_run(folder)
+            yield from _run(recipe, folder, resume, command, read_progress)
+        finally:
+            if was_empty and not (folder / RECIPE_NAME).exists():
+                _take_away(folder, itself=is_new)
+
+
+def _take_away(folder: Path, *, itself: bool) -> None:
+    """Remove what a training that never started has left in a folder that was empty, and the folder where it was new."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if itself:
+        folder.rmdir()
+    if itself and folder.parent == RUNS and not any(RUNS.iterdir()):
+        RUNS.rmdir()
+
+
+def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str], read_progress: ReadProgress | None) -> Iterator[Corpus | Event]:
     data, cache = recipe.data, default_cache_dir() / "corpora"
     corpus = build_corpus(data.sources, valid_sources=data.valid, options=source_options(data), cache_dir=cache, progress=read_progress)
     yield corpus
+
+    from tavu.reports.report import write_report  # what takes seconds to load comes once the text is found to be in order
+    from tavu.training.loop import train as train_model
+
     recipe = _with_prompts(recipe, corpus)
-    is_new = not folder.exists()
-    make_folder(folder)
-    try:
-        for event in train_events(recipe, corpus, folder, resume=resume):
-            if isinstance(event, Started):
-                environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
-                replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
-                # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
-                replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
-            if isinstance(event, (Milestone, Finished)):
-                write_report(folder)
-            yield event
-    finally:
-        if is_new and not (folder / RECIPE_NAME).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+    for event in train_model(recipe, corpus, folder, resume=resume):
+        if isinstance(event, Started):
+            environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
+            replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
+            # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
+            replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
+        if isinstance(event, (Milestone, Finished)):
+            write_report(folder)
+        yield event
 
 
 def source_options(data: DataConfig) -> SourceOptions:
@@ -177,6 +266,9 @@ def source_options(data: DataConfig) -> SourceOptions:
 
 
 def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:
+    from tavu.model.cost import cost
+    from tavu.training.machine import describe
+
     whole = cost(started.model)
     return {
         "command": command,
@@ -202,9 +294,12 @@ def _merge(tables: Tables, section: str, values: Tables) -> Tables:
 
 
 def _absolute(source: str) -> str:
-    """A file's whole path, so that a resume finds it from anywhere; other sources as they are."""
+    """The whole path of a file, folder or glob, so that a resume finds it from anywhere; a known name as it is."""
     path = expand_user(source)
-    return str(path.resolve()) if path.exists() and (path.is_absolute() or "/" in source or path.is_file()) else source
+    is_known = (source.partition(":")[0] == "tales" or source in HUB_FILES) and not path.is_file()  # a folder of that name is ./tales
+    if is_known or not path.exists():
+        return os.path.abspath(path) if glob.has_magic(source) else source
+    return str(path.resolve())
 
 
 def _with_prompts(recipe: Recipe, corpus: Corpus) -> Recipe:

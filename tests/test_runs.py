@@ -72,12 +72,8 @@ def test_a_run_that_never_starts_leaves_its_folder_as_it_was(tmp_path):
 )
 def test_a_folder_is_named_after_the_first_source(tmp_path, monkeypatch, source, name):
     monkeypatch.chdir(tmp_path)
-    recipe = new_recipe([source, "other.txt"], steps=1)
-    assert new_folder(None, recipe) == Path("runs") / name
-    for taken in (name, f"{name}-2"):
-        (tmp_path / "runs" / taken).mkdir(parents=True)
-    assert new_folder(None, recipe) == Path("runs") / f"{name}-3"
-    assert new_folder("elsewhere", recipe) == Path("elsewhere")
+    assert [new_folder(None, source) for _ in range(3)] == [Path("runs") / taken for taken in (name, f"{name}-2", f"{name}-3")]
+    assert new_folder("elsewhere", source) == Path("elsewhere")
 
 
 def test_sources_are_found_again_from_anywhere(tmp_path, monkeypatch):
@@ -94,7 +90,7 @@ def test_an_old_recipe_with_a_new_budget(run_folder):
     assert (old_recipe(run_folder, minutes=3).train.minutes, old_recipe(run_folder, minutes=3).train.steps) == (3, None)
     assert old_recipe(run_folder, steps=30, settings=["train.muon_learning_rate=0.01"]).train.muon_learning_rate == 0.01
     for setting in ("model.max_patch_size=9", "train.seed=3", "train.batch_bytes=512", "data.text_field=x"):
-        with pytest.raises(tavu.TavuError, match="A run goes on with the model, data, batch_bytes and seed that it began with"):
+        with pytest.raises(tavu.TavuError, match="A run goes on with the model, the reading of its text, batch_bytes and seed that it began with"):
             old_recipe(run_folder, settings=[setting])
 
 

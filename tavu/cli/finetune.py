@@ -1,6 +1,5 @@
 """tavu finetune: teach a model to write to order."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,10 +27,7 @@ def finetune(
     Example: tavu finetune runs/stories instruct.jsonl --minutes 15
     """
     from tavu import runs
-    from tavu.cli.json_line import print_json_line
-    from tavu.cli.training_display import show
+    from tavu.cli.training import train_and_tell
 
     recipe = runs.finetune_recipe(model, data, valid=valid or (), minutes=minutes, steps=steps, seed=seed, settings=setting or ())
-    finished = show(recipe, runs.new_folder(out, recipe), resume=False, command=["tavu", *sys.argv[1:]])
-    if as_json:
-        print_json_line(finished)
+    train_and_tell(recipe, runs.new_folder(out, data[0]), resume=False, as_json=as_json)

@@ -1,7 +1,6 @@
 """tavu train: from one's own text to one's own model, watched as it learns."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,9 @@ def train(
     hours: Annotated[float | None, typer.Option(help="Train for so many hours.")] = None,
     steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder.  [default: runs/<name of SOURCE>]")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder; with a larger budget after its end.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder; with a larger budget after its end. SOURCE: its text has moved.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, steps and machine give the same model.  [default: 0]")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.")
@@ -47,8 +48,7 @@ def train(
     Example: tavu train stories.txt --minutes 30
     """
     from tavu import runs
-    from tavu.cli.json_line import print_json_line
-    from tavu.cli.training_display import show
+    from tavu.cli.training import train_and_tell
     from tavu.errors import TavuError
 
     if minutes is not None and hours is not None:
@@ -58,9 +58,11 @@ def train(
     for key, value in (("text_field", text_field), ("split", split), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
         settings += [f"data.{key}={json.dumps(value, ensure_ascii=False)}"] if value is not None else []
     if resume is not None:
-        if source or valid or preset or out or as_bytes or as_records or seed is not None:
-            raise TavuError("--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it.")
-        recipe, folder = runs.old_recipe(resume, settings=settings, **budget), resume
+        if preset or out or as_bytes or as_records or seed is not None:
+            raise TavuError(
+                "--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it, and where its text lies now."
+            )
+        recipe, folder = runs.old_recipe(resume, sources=source or (), valid=valid or (), settings=settings, **budget), resume
     elif not source:
         raise TavuError("There is nothing to train on. Name some text, as `tavu train stories.txt`, or try the built-in `tavu train tales`.")
     else:
@@ -68,7 +70,5 @@ def train(
             raise TavuError("--bytes and --records exclude each other: records are text. Give one.")
         kind = {"as_bytes": as_bytes, "as_records": as_records}
         recipe = runs.new_recipe(source, valid=valid or (), preset=preset, seed=seed, settings=settings, **kind, **budget)
-        folder = runs.new_folder(out, recipe)
-    finished = show(recipe, folder, resume=resume is not None, command=["tavu", *sys.argv[1:]])
-    if as_json:
-        print_json_line(finished)
+        folder = runs.new_folder(out, source[0])
+    train_and_tell(recipe, folder, resume=resume is not None, as_json=as_json)

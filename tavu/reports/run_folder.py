@@ -121,7 +121,7 @@ class RunRecord:
 def read_run(folder: Path) -> RunRecord:
     """The run in `folder`, finished or not.
 
-    Raises TavuError when it is not a run folder, has measured nothing yet, or holds a broken file.
+    Damaged lines are left out, and a note says so. Raises TavuError when it is not a run folder, has measured nothing yet, or holds a broken file.
     """
     folder = Path(folder)
     metrics = folder / "metrics.jsonl"
@@ -130,9 +130,14 @@ def read_run(folder: Path) -> RunRecord:
         raise TavuError(f"{folder} {state}, expected a run folder. Name the folder that `tavu train` wrote.")
     if not metrics.is_file():
         raise TavuError(f"{folder} holds no metrics.jsonl, expected a run folder. Name the folder that `tavu train` wrote.")
-    train, valid, notes, outcome = _read_metrics(metrics)
+    damaged: list[str] = []
+    train, valid, notes, outcome = _read_metrics(metrics, damaged)
+    samples = _read_samples(folder / "samples.jsonl", damaged)
     if not train and not valid and not outcome:
         raise TavuError(f"{metrics} holds no measurement yet. Let the training run a little longer, then try again.")
+    if damaged:
+        lines = "a damaged line was" if len(damaged) == 1 else f"{len(damaged)} damaged lines were"
+        notes.append(Note(0, 0.0, f"{lines} left out: {', '.join(damaged[:3])}."))
     return RunRecord(
         folder=folder,
         recipe=_read_table(folder / "recipe.toml", tomllib.loads),
@@ -140,36 +145,39 @@ def read_run(folder: Path) -> RunRecord:
         train=tuple(train),
         valid=tuple(valid),
         notes=tuple(notes),
-        samples=tuple(_read_samples(folder / "samples.jsonl")),
+        samples=tuple(samples),
         outcome=outcome,
         last_written=metrics.stat().st_mtime,
     )
 
 
-def _read_metrics(path: Path) -> tuple[list[TrainPoint], list[ValidPoint], list[Note], Outcome | None]:
+_KINDS = {"train": TrainPoint, "valid": ValidPoint, "note": Note, "done": Outcome}
+
+
+def _read_metrics(path: Path, damaged: list[str]) -> tuple[list[TrainPoint], list[ValidPoint], list[Note], Outcome | None]:
     train: list[TrainPoint] = []
     valid: list[ValidPoint] = []
     notes: list[Note] = []
     outcome = None
-    for where, row in _rows(path):
-        match row.get("event"):
-            case "train":
-                point = _value(TrainPoint, row, where)
+    for row in _rows(path, damaged):
+        kind = row.get("event")
+        if isinstance(kind, str) and kind not in _KINDS:
+            continue  # of a later version
+        match _value(_KINDS[kind], row) if isinstance(kind, str) else None:
+            case TrainPoint() as point:
                 _rewind(train, point.step)
                 train.append(point)
                 outcome = None  # more training after a "done": the run was resumed
-            case "valid":
-                measured = _value(ValidPoint, row, where)
+            case ValidPoint() as measured:
                 _rewind(valid, measured.step)
                 valid.append(measured)
                 outcome = None
-            case "note":
-                notes.append(_value(Note, row, where))
-            case "done":
-                outcome = _value(Outcome, row, where)
-            case event:
-                if not isinstance(event, str):
-                    raise TavuError(f"{where}: event is {json.dumps(event)}, expected train, valid, note or done. {_MEND}")
+            case Note() as note:
+                notes.append(note)
+            case Outcome() as end:
+                outcome = end
+            case None:
+                damaged.append(f"{path.name}, a line that tells of {json.dumps(kind)[:20]}")
     return train, valid, notes, outcome
 
 
@@ -179,10 +187,13 @@ def _rewind(points: list[Any], step: int) -> None:
         points.pop()
 
 
-def _read_samples(path: Path) -> list[Sample]:
+def _read_samples(path: Path, damaged: list[str]) -> list[Sample]:
     samples: list[Sample] = []
-    for where, row in _rows(path) if path.is_file() else ():
-        new = _value(Sample, row, where)
+    for row in _rows(path, damaged) if path.is_file() else ():
+        new = _value(Sample, row)
+        if new is None:
+            damaged.append(f"{path.name}, a sample")
+            continue
         while samples and samples[-1].step > new.step:
             samples.pop()
         samples = [old for old in samples if (old.step, old.prompt) != (new.step, new.prompt)]
@@ -190,41 +201,34 @@ def _read_samples(path: Path) -> list[Sample]:
     return samples
 
 
-_MEND = "Delete that line, or restore the file."
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each object of a `.jsonl` with the words that name its place; a last line that was cut is left out."""
+def _rows(path: Path, damaged: list[str]) -> Iterator[dict[str, Any]]:
+    """Each object of a `.jsonl`; a last line that was cut is left out, and where other lines are damaged that is added to `damaged`."""
     *lines, tail = path.read_bytes().split(b"\n")  # not splitlines: a text may hold U+2028 and its like
     for number, line in enumerate([*lines, tail], start=1):
-        where = f"{path}, line {number}"
         if not line.strip():
             continue
         try:
-            row = json.loads(line.decode("utf-8"))
-        except ValueError:
-            if number > len(lines):
-                return
-            raise TavuError(f"{where} is not JSON, expected one object a line. {_MEND}") from None
-        if not isinstance(row, dict):
-            raise TavuError(f"{where} is {type(row).__name__}, expected an object. {_MEND}")
-        yield where, row
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            yield row
+        elif number <= len(lines):
+            damaged.append(f"{path.name}, line {number}")
 
 
 T = TypeVar("T")
 
 
-def _value(kind: type[T], row: dict[str, Any], where: str) -> T:
-    """The row as a `kind`: each field there and of its type; null is not-a-number where a float is expected."""
+def _value(kind: type[T], row: dict[str, Any]) -> T | None:
+    """The row as a `kind`, None where a field is missing or of another type; null is not-a-number where a float is expected."""
     values = {}
     for name, wanted in _fields_of(kind):
-        if name not in row:
-            raise TavuError(f"{where} has no {name}, expected one. {_MEND}")
-        value = row[name]
-        if wanted is float and value is None:
+        value = row.get(name)
+        if wanted is float and value is None and name in row:
             value = math.nan
         if not _fits(value, wanted):
-            raise TavuError(f"{where}: {name} is {json.dumps(value)}, expected {_NOUNS[wanted]}. {_MEND}")
+            return None
         values[name] = wanted(value)
     return kind(**values)
 
@@ -232,9 +236,6 @@ def _value(kind: type[T], row: dict[str, Any], where: str) -> T:
 @cache
 def _fields_of(kind: Any) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, field.type) for field in fields(kind))
-
-
-_NOUNS = {int: "a whole number", float: "a number", str: "a text"}
 
 
 def _fits(value: Any, kind: Any) -> bool:

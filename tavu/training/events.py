@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tavu.evaluation.bits_per_byte import BitsPerByte
 from tavu.generation.writing import Written
-from tavu.model_file import Model
-from tavu.training.machine import Plan
+
+if TYPE_CHECKING:  # what shows events need not wait for torch
+    from tavu.evaluation.bits_per_byte import BitsPerByte
+    from tavu.model_file import Model
+    from tavu.training.machine import Plan
 
 Stopped = Literal["budget", "early", "interrupted"]
 """Why training ended: its budget was used, validation had stopped improving, or a signal came."""
@@ -17,9 +19,11 @@ Stopped = Literal["budget", "early", "interrupted"]
 class Started:
     """Training begins, or goes on, on this plan."""
 
-    plan: Plan
-    model: Model
+    plan: "Plan"
+    model: "Model"
     step: int
+    preparation: float
+    """Seconds that it took until here, the reading of the text not among them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Progress:
     bytes_seen: int
     train_bpb: float
     bytes_per_second: float
+    seconds_left: float
+    """Until the end, the last measurement included; not a number in the first moment of a budget in steps."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Milestone:
     seconds: float
     fraction: float
     bytes_seen: int
-    validation: BitsPerByte
+    validation: "BitsPerByte"
     is_best: bool
     samples: tuple[tuple[str, Written], ...]
     dropout: float
@@ -65,16 +71,27 @@ class Finished:
     seconds: float
     bytes_seen: int
     bytes_per_second: float
-    validation: BitsPerByte
+    validation: "BitsPerByte"
     peak_memory_mb: float
     stopped: Stopped
     best_seconds: float
     """When the model in the file was the current one; it is the best, not always the last."""
+    whole_seconds: float
+    """From the text as read to here: preparation, training with its milestones, the last measurement."""
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """A signal came: the model is measured and saved, then training ends."""
+    """A signal came (its number): the model is measured and saved, then training ends."""
+
+    signal: int
 
 
-Event = Started | Progress | Milestone | Overfitting | Stopping | Finished
+@dataclass(frozen=True)
+class Note:
+    """Something that went otherwise than planned, in a sentence."""
+
+    text: str
+
+
+Event = Started | Progress | Milestone | Overfitting | Stopping | Note | Finished

@@ -5,9 +5,11 @@ Shapes: B rows of a batch, T ids of a row.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,21 +25,25 @@ from tavu.model.repeats import documents
 from tavu.model.transformer import set_dropout
 from tavu.model.words import WordModel
 from tavu.model_file import Model, build_model, load_model
+from tavu.recipe import to_model_config, to_tables
+from tavu.stored_model import MODEL_NAME
 from tavu.training.counting import begin_from_counts
-from tavu.training.events import Event, Overfitting, Progress, Started, Stopped, Stopping
-from tavu.training.machine import Plan, keep_freed_memory, make_plan, timed
+from tavu.training.events import Event, Note, Overfitting, Progress, Started, Stopped, Stopping
+from tavu.training.machine import Plan, keep_freed_memory, make_plan, resumed_plan, timed
 from tavu.training.milestones import Milestones
 from tavu.training.optimizer import Optimizer
 from tavu.training.run_log import RunLog, is_finished
-from tavu.training.schedule import Stopwatch, budget_fraction, dropout_share, learning_rate_scale, milestones_reached
+from tavu.training.schedule import Stopwatch, budget_fraction, dropout_share, learning_rate_scale, milestones_reached, within_budget
 from tavu.training.signals import StopRequest
 from tavu.training.state import Counters, load_counters, load_state, save_state
 from tavu.vocabulary import MARK_ID
 
 MEASURING_SHARE = 0.15
-"""Of a budget in time, about the most that milestones may take; where it is short, some of them come later or fall together."""
+"""Of a budget in time, about the most that milestones may take."""
 HAS_RISEN = 1.01
 """Validation over the best so far, where it is no chance."""
+COUNTED_BYTES_PER_MINUTE = 4_000_000
+"""Of a short budget at most so much text is counted, or little time would be left to train."""
 LOG_SECONDS = 2.0
 """Between two lines of progress."""
 
@@ -78,6 +84,19 @@ class Training:
     optimizer: Optimizer
     log: RunLog
     milestones: Milestones
+    notes: list[str]
+    """What went otherwise than planned, to be told once."""
+
+    @property
+    def fraction(self) -> float:
+        """How much of the budget is used, 0 to 1."""
+        return budget_fraction(self.recipe.train, self.counters.step, self.counters.seconds, self.counters.aside)
+
+    def can_afford(self, measuring: float) -> bool:
+        """Whether there is time for a milestone after those that took so many seconds: a short budget has some of them later, or together."""
+        if self.recipe.train.minutes is None:
+            return True
+        return measuring + self.counters.ending <= MEASURING_SHARE * max(self.counters.seconds, 60 * self.recipe.train.minutes / 4)
 
     def leave_out(self, share: float) -> None:
         """Go on with at least so much dropout."""
@@ -93,38 +112,81 @@ class Training:
 def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of: Loss) -> Training:
     """A training at its start, or where its last save left it; from here on there is something to resume. Errors as train."""
     keep_freed_memory()
-    config = recipe.train
+    config, watch = recipe.train, Stopwatch()
     rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
     batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
-    counters = load_counters(folder) if resume else Counters()
-    if budget_fraction(config, counters.step, counters.seconds) >= 1 and is_finished(folder):
+    counters = _where_it_stands(recipe, corpus, folder) if resume else Counters(corpus=corpus.digest, recipe=_fixed(recipe))
+    has_ended = resume and is_finished(folder)
+    if budget_fraction(config, counters.step, counters.seconds, counters.aside) >= 1 and has_ended:
         used = f"{counters.step:,} steps" if config.steps is not None else f"{counters.seconds / 60:.3g} minutes"
         raise TavuError(f"{folder} has trained {used}, its budget is {_budget(recipe)}. To train on, give a larger one, as --minutes or --steps.")
-    if not resume:
+    if has_ended or counters.stopped != "early":
+        counters.stopped = None  # else a kill came before the last measurement
+    notes = []
+    if counters.best_bpb is not None and not _holds_a_model(folder):
+        counters.best_bpb = None
+        notes.append(f"{folder / MODEL_NAME} is missing or damaged: the best model so far is lost, and the next milestone writes it anew.")
+
+    def new_plan() -> Plan:
         same_shapes = not isinstance(recipe.model, WordPatchConfig)  # words fall otherwise in each batch
-        counters.plan = asdict(make_plan(config, rows, lambda plan: _bytes_per_second(recipe, batches, loss_of, plan), same_shapes=same_shapes))
-    plan = Plan(**counters.plan)
+        speed = partial(_bytes_per_second, recipe, batches, loss_of)
+        return make_plan(config, rows, recipe.model.max_seq_len, speed, same_shapes=same_shapes)
+
+    plan = resumed_plan(Plan(**counters.plan), config, folder, new_plan) if resume else new_plan()
+    counters.plan = asdict(plan)
     torch.manual_seed(config.seed)
     model = build_model(recipe.model)
     if config.begin_from is not None and not resume:
         model.load_state_dict(load_model(config.begin_from)[0].state_dict())
     elif isinstance(model, WordModel) and config.counted_bytes and not resume:
-        watch = Stopwatch()
-        begin_from_counts(model, corpus.train, config.counted_bytes)
-        counters.seconds = watch.lap()  # it is a part of learning, and of the budget
+        begin_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE))
     model = model.to(plan.device)
     optimizer = Optimizer(model, config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)
+    counters.preparation += watch.lap()
+    counters.ending = counters.ending or max(2.0, counters.preparation)  # until a milestone tells better: a slow machine is slow at both
     make_folder(folder / "state")
     log = RunLog(folder, from_step=counters.step)
     if not resume:
         save_state(folder, model, optimizer, counters)  # a full disk shows at once
-    training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan))
+    training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan), notes)
     training.leave_out(counters.dropout)
     if counters.overfits:
         training.guard()
     return training
+
+
+def _where_it_stands(recipe: Recipe, corpus: Corpus, folder: Path) -> Counters:
+    """The counters of the training in a folder. Raises TavuError when there is none, or it began with another recipe or on other text."""
+    counters = load_counters(folder)
+    if counters.recipe and not _is_fixed_to(recipe, counters.recipe):
+        raise TavuError(f"{folder / 'recipe.toml'} is not the recipe that the training beside it began with. Restore it, or start a new run.")
+    if counters.corpus not in ("", corpus.digest):
+        moved = f"or, where it has moved, name its new place: tavu train NEW_PLACE --resume {folder}"
+        raise TavuError(
+            f"{folder} began on other text than {', '.join(recipe.data.sources)} holds now. Put that text back, {moved}. New text takes a new run."
+        )
+    counters.corpus, counters.recipe = corpus.digest, _fixed(recipe)
+    return counters
+
+
+def _fixed(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe may not change while it trains, besides its text."""
+    return {"model": to_tables(recipe.model), "batch_bytes": recipe.train.batch_bytes, "seed": recipe.train.seed}
+
+
+def _is_fixed_to(recipe: Recipe, fixed: dict[str, Any]) -> bool:
+    one = recipe.model, recipe.train.batch_bytes, recipe.train.seed
+    return one == (to_model_config(fixed["model"]), fixed["batch_bytes"], fixed["seed"])
+
+
+def _holds_a_model(folder: Path) -> bool:
+    try:
+        load_model(folder / MODEL_NAME)
+    except TavuError:
+        return False
+    return True
 
 
 def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss | None = None) -> Iterator[Event]:
@@ -136,30 +198,29 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     loss_of = loss_of or (completion_loss if recipe.data.as_records else next_id_loss)
     training = begin(recipe, corpus, folder, resume=resume, loss_of=loss_of)
     config, counters, plan, model = recipe.train, training.counters, training.plan, training.model
-    forward = _compiled(model) if plan.compile else model
-    yield Started(plan, model, counters.step)
-
+    forward = _forward(training, loss_of)
     watch = Stopwatch(counters.seconds)
-    reached = milestones_reached(budget_fraction(config, counters.step, counters.seconds), config)
-    last_save = last_log = counters.seconds
-    measuring = 0.0  # seconds that the milestones took
+    reached = milestones_reached(training.fraction, config)
+    last_save, last_log, measuring = counters.seconds, counters.seconds, 0.0  # the last: seconds that the milestones took
     costs: list[float] = []  # bits per id of each step since the last line of progress
-    stopped: Stopped | None = None
+    stopped = cast(Stopped | None, counters.stopped)
     with StopRequest() as stop:
-        for step in itertools.count(counters.step):
+        yield Started(plan, model, counters.step, counters.preparation)
+        yield from _notes(training)
+        for step in itertools.count(counters.step) if stopped is None else ():
             counters.step, counters.seconds = step, watch.lap()
-            fraction = budget_fraction(config, step, counters.seconds)
-            stopped = "budget" if fraction >= 1 else "interrupted" if stop.requested else None
+            fraction = training.fraction
+            stopped = "budget" if fraction >= 1 and step else "interrupted" if stop.signal else None
             if stopped == "interrupted":
-                yield Stopping()
-            affordable = config.steps is not None or measuring <= MEASURING_SHARE * counters.seconds
-            if stopped or (affordable and milestones_reached(fraction, config) > reached):
+                yield Stopping(stop.signal)
+            if stopped or (milestones_reached(fraction, config) > reached and training.can_afford(measuring)):
                 reached = milestones_reached(fraction, config)
                 yield from _measured(training, fraction)
-                stopped = stopped or ("early" if _has_stalled(recipe, counters) else None)
+                stopped = stopped or ("early" if _has_stalled(training) else None)
                 took = watch.lap() - counters.seconds
                 measuring += took
                 last_log += took  # the speed told is that of training alone
+                counters.ending = max(counters.ending, took + training.milestones.seconds_of_the_end)
             if stopped:
                 break
             if counters.seconds - last_save >= config.save_every_seconds or (
@@ -179,14 +240,28 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             costs.append(cost / math.log(2))
             seconds = watch.lap()
             if seconds - last_log >= LOG_SECONDS:
-                bytes_seen, speed = (step + 1) * ids.numel(), len(costs) * ids.numel() / (seconds - last_log)
-                progress = Progress(step + 1, seconds, fraction, bytes_seen, sum(costs) / len(costs), speed)
+                progress = _progress(training, costs, ids.numel(), seconds, seconds - last_log)
                 training.log.progress(progress, learning_rate=scale)
                 yield progress
                 last_log, costs = seconds, []
     assert stopped is not None
+    counters.stopped = stopped
     save_state(folder, model, training.optimizer, counters)
-    yield training.milestones.finish(counters, stopped)
+    yield training.milestones.finish(counters, stopped, lambda: counters.preparation + watch.lap())
+
+
+def _progress(training: Training, costs: Sequence[float], ids_per_step: int, seconds: float, since_last: float) -> Progress:
+    counters = training.counters
+    step = counters.step + 1
+    done = budget_fraction(training.recipe.train, step, seconds, counters.aside)
+    left = seconds * (1 / done - 1) + counters.ending
+    return Progress(step, seconds, done, step * ids_per_step, sum(costs) / len(costs), len(costs) * ids_per_step / since_last, left)
+
+
+def _notes(training: Training) -> Iterator[Event]:
+    for text in training.notes:
+        training.log.note(training.counters.step, training.counters.seconds, text)
+        yield Note(text)
 
 
 def _measured(training: Training, fraction: float) -> Iterator[Event]:
@@ -216,6 +291,22 @@ def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, pl
     return total
 
 
+def _forward(training: Training, loss_of: Loss) -> Callable[[Tensor, torch.dtype], Tensor]:
+    """The model, compiled where the plan says so and that works here: a run may go on where there is no compiler."""
+    model, plan = training.model, training.plan
+    if not plan.compile:
+        return model
+    compiled = _compiled(model)
+    try:
+        accumulate(compiled, torch.from_numpy(training.batches.batch(training.counters.step)).to(plan.device), plan, loss_of)
+    except Exception as fault:  # whatever a compiler fails with
+        reason = (str(fault).strip() or type(fault).__name__).splitlines()[0][:200]
+        training.notes.append(f"Training goes on without torch.compile, which failed here: {reason}")
+        compiled = model
+    model.zero_grad()
+    return compiled
+
+
 def _compiled(model: Model) -> Callable[[Tensor, torch.dtype], Tensor]:
     """The model compiled; with word patches the number of patches differs from batch to batch."""
     return torch.compile(model, dynamic=isinstance(model.config, WordPatchConfig))
@@ -236,10 +327,11 @@ def _bytes_per_second(recipe: Recipe, batches: Batches, loss_of: Loss, plan: Pla
     return timed(steps())
 
 
-def _has_stalled(recipe: Recipe, counters: Counters) -> bool:
+def _has_stalled(training: Training) -> bool:
     """Whether the last `patience` of the budget went by without a better validation, now that there is a new one."""
-    now = budget_fraction(recipe.train, counters.step, counters.seconds)
-    return now - budget_fraction(recipe.train, counters.best_step, counters.best_seconds) > recipe.train.patience
+    config, counters = training.recipe.train, training.counters
+    best = budget_fraction(config, counters.best_step, counters.best_seconds, counters.aside)
+    return training.fraction - best > config.patience
 
 
 def _budget(recipe: Recipe) -> str:

@@ -1,4 +1,4 @@
-"""What this machine is and does best: device, precision, rows at a time and compilation, by measurement."""
+"""What this machine is and does best: device, precision, rows at a time and compilation."""
 
 import ctypes
 import itertools
@@ -8,7 +8,8 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,19 +19,22 @@ from tavu.errors import TavuError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+IDS_AT_ONCE = {"cpu": 16_384, "gpu": 131_072}
+"""More are no faster, and take more memory."""
+FASTER = 1.5
 COMPILE_FROM_SECONDS = 1200
 """Budgets shorter than this do not win back the minute or so that compiling takes."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How training uses this machine. A resume keeps the plan of its start, or it would not go on bit by bit."""
+    """How training uses this machine. A resume keeps the plan of its start, or it would not go on bit by bit, unless the config decides otherwise."""
 
     device: str
     precision: str
     micro_batch_rows: int
     compile: bool
-    probe: list[dict[str, Any]] = field(default_factory=list)
+    probe: list[dict[str, Any]] = field(default_factory=list, compare=False)
     """What was measured: [{"setting": ..., "bytes_per_second": ...}, ...]."""
 
     @property
@@ -46,10 +50,34 @@ def best_device() -> str:
 
 def pick_device(wanted: str, name: str = "train.device") -> str:
     """The device that was asked for, or the best one. Raises TavuError when it is not there."""
-    available = ["cpu", *(["cuda"] if torch.cuda.is_available() else []), *(["mps"] if torch.backends.mps.is_available() else [])]
+    available = available_devices()
     if wanted not in ("auto", *available):
         raise TavuError(f"{name} is {wanted!r}, which this machine (or this build of torch) lacks. Expected auto, or one of {', '.join(available)}.")
     return best_device() if wanted == "auto" else wanted
+
+
+def resumed_plan(plan: Plan, config: TrainConfig, folder: Path, new_plan: Callable[[], Plan]) -> Plan:
+    """The plan that a run in a folder goes on with: the one it began with, but for what the config decides otherwise; on another device a new one.
+
+    Raises TavuError when its device is not there and the config names no other.
+    """
+    if config.device not in ("auto", plan.device):
+        return new_plan()
+    if plan.device not in available_devices():
+        way_out = f"go on here from its last save: tavu train --resume {folder} --set train.device=cpu"
+        raise TavuError(
+            f"{folder} was training on {plan.device}, which this machine (or this build of torch) lacks. Resume it where that is, or {way_out}"
+        )
+    return replace(
+        plan,
+        precision=plan.precision if config.precision == "auto" else config.precision,
+        micro_batch_rows=config.micro_batch_rows or plan.micro_batch_rows,
+        compile=plan.compile if config.compile == "auto" else config.compile == "on",
+    )
+
+
+def available_devices() -> list[str]:
+    return ["cpu", *(["cuda"] if torch.cuda.is_available() else []), *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
 def keep_freed_memory() -> None:
@@ -65,49 +93,43 @@ def keep_freed_memory() -> None:
         change(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
-def make_plan(config: TrainConfig, rows: int, bytes_per_second: Callable[[Plan], float], *, same_shapes: bool = True) -> Plan:
-    """The fastest plan that the config leaves open. `bytes_per_second` measures one; what is decided by the config is not measured.
+def make_plan(config: TrainConfig, rows: int, seq_len: int, bytes_per_second: Callable[[Plan], float], *, same_shapes: bool = True) -> Plan:
+    """What the config leaves open, decided so that the same machine decides the same however busy it is, or no seed would give the same model twice.
 
-    First the precision, then the rows at a time, then whether to compile: each with the best of what was settled before. A model whose shapes are
-    not the same for every batch is not compiled unless the config says so: that takes minutes, again and again.
+    Rows at a time follow from how many ids the device takes at once. Whether to compile is measured, by `bytes_per_second`, where a long budget in
+    time pays for it. A model whose shapes are not the same for every batch is not compiled unless the config says so: that takes minutes, again and
+    again.
     """
     device = pick_device(config.device)
-    precisions = [config.precision] if config.precision != "auto" else usable_precisions(device)
-    plans = [Plan(device, precision, config.micro_batch_rows or rows, False) for precision in precisions]
-    probe: list[dict[str, Any]] = []
-
-    def fastest(plans: list[Plan]) -> Plan:
-        if len(plans) == 1:
-            return plans[0]
-        for plan in plans:
-            if not any(entry["setting"] == _name(plan) for entry in probe):
-                probe.append({"setting": _name(plan), "bytes_per_second": round(_speed(plan, bytes_per_second))})
-        speeds = {entry["setting"]: entry["bytes_per_second"] for entry in probe}
-        return max(plans, key=lambda plan: speeds[_name(plan)])
-
-    best = fastest(plans)
-    if not config.micro_batch_rows:
-        choices = [rows] + [fewer for fewer in (rows // 2, rows // 4) if fewer and rows % fewer == 0]
-        best = fastest([Plan(device, best.precision, choice, False) for choice in choices])
-    compiled = Plan(device, best.precision, best.micro_batch_rows, True)
-    if config.compile == "on":
-        best = compiled
-    elif config.compile == "auto" and same_shapes and _worth_compiling(config, device):
-        best = fastest([best, compiled])
-    return Plan(best.device, best.precision, best.micro_batch_rows, best.compile, probe)
+    precision = config.precision if config.precision != "auto" else best_precision(device)
+    plan = Plan(device, precision, config.micro_batch_rows or rows_at_once(rows, seq_len, device), config.compile == "on")
+    if config.compile != "auto" or not same_shapes or not _worth_compiling(config, device):
+        return plan
+    speeds = {choice: _speed(choice, bytes_per_second) for choice in (plan, replace(plan, compile=True))}
+    probe = [{"setting": _name(choice), "bytes_per_second": round(speed)} for choice, speed in speeds.items()]
+    return replace(max(speeds, key=speeds.__getitem__), probe=probe)
 
 
-def usable_precisions(device: str) -> list[str]:
-    """Without bf16 where its matrix products are slower: on processors that lack them a whole step of it would take half a minute."""
-    seconds = {name: _product_seconds(device, dtype) for name, dtype in PRECISIONS.items()}
-    return ["fp32", "bf16"] if seconds["bf16"] < seconds["fp32"] else ["fp32"]
+def rows_at_once(rows: int, seq_len: int, device: str) -> int:
+    """The most rows that divide a batch and hold no more than IDS_AT_ONCE.
+
+    >>> rows_at_once(8, 1024, "cpu"), rows_at_once(32, 1024, "cpu"), rows_at_once(1, 65536, "cpu")
+    (8, 16, 1)
+    """
+    most = max(1, IDS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // seq_len)
+    return next(fewer for fewer in range(min(rows, most), 0, -1) if rows % fewer == 0)
+
+
+def best_precision(device: str) -> str:
+    """bf16 where its matrix products are clearly faster: several times so on what has them, several times slower on what lacks them."""
+    return "bf16" if FASTER * _product_seconds(device, torch.bfloat16) < _product_seconds(device, torch.float32) else "fp32"
 
 
 def _product_seconds(device: str, dtype: torch.dtype, size: int = 512) -> float:
     """How long a product of two square matrices takes at least, of a few."""
     a, b = torch.ones(2, size, size, dtype=dtype, device=device)
     taken = []
-    for _ in range(4):
+    for _ in range(12):
         begun = time.perf_counter()
         (a @ b)[0, 0].item()  # waits for a device that works on its own
         taken.append(time.perf_counter() - begun)

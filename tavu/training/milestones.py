@@ -1,8 +1,9 @@
 """What is done at a milestone: measure validation, write from the prompts, keep the model if it is the best so far."""
 
 import os
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ from tavu.stored_model import MODEL_NAME
 from tavu.training.events import Finished, Milestone, Stopped
 from tavu.training.machine import Plan, peak_memory_mb
 from tavu.training.run_log import RunLog
+from tavu.training.schedule import within_budget
 from tavu.training.state import Counters
 
 FINAL_VALID_BYTES = 1_000_000
 """At most about this much of the validation text is measured at the end."""
+VALID_BYTES_PER_MINUTE, FINAL_BYTES_PER_MINUTE = 25_000, 100_000
+"""Of the budget: at most so much is measured at each milestone, and at the end."""
 KNOWN_FROM, MAX_FEATURES = 20_000, 100
 
 
@@ -35,8 +39,11 @@ class Milestones:
     def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path, log: RunLog, plan: Plan):
         self.recipe, self.corpus, self.folder, self.log, self.plan = recipe, corpus, folder, log, plan
         self.bytes_per_patch: float | None = None
+        self.validation_seconds = 0.0
+        """How long it took the last time."""
         self.records: dict[str, Any] = about_records(corpus.train) if recipe.data.as_records else {}
-        self.documents = spread(corpus.valid, recipe.train.valid_bytes)
+        self.documents = spread(corpus.valid, within_budget(recipe.train, recipe.train.valid_bytes, VALID_BYTES_PER_MINUTE))
+        self.final_documents = spread(corpus.valid, within_budget(recipe.train, FINAL_VALID_BYTES, FINAL_BYTES_PER_MINUTE))
         self.sampling = SamplingConfig(
             temperature=recipe.sample.temperature,
             max_bytes=recipe.sample.max_bytes,
@@ -51,7 +58,9 @@ class Milestones:
     def measure(self, model: Model, counters: Counters, fraction: float) -> Milestone:
         """Validation and samples now; the model becomes the run's model file if none before was better."""
         model.eval()
+        begun = time.monotonic()
         validation = bits_per_byte(model, self.documents, self.plan.dtype, as_records=self.recipe.data.as_records)
+        self.validation_seconds = time.monotonic() - begun
         samples = tuple((prompt, write(TorchWriter(model), self.read(prompt), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
         model.train()
         self.bytes_per_patch = bytes_per_patch(model, self.documents)
@@ -64,11 +73,16 @@ class Milestones:
         self.log.milestone(milestone)
         return milestone
 
-    def finish(self, counters: Counters, stopped: Stopped) -> Finished:
+    @property
+    def seconds_of_the_end(self) -> float:
+        """About how long the last validation will take, by how long the latest took."""
+        return self.validation_seconds * sum(map(len, self.final_documents)) / max(1, sum(map(len, self.documents)))
+
+    def finish(self, counters: Counters, stopped: Stopped, whole_seconds: Callable[[], float]) -> Finished:
         """The model file read back, measured on all of validation, and told so in its facts."""
         model, _ = load_model(self.model_path, self.plan.device)
         self.bytes_per_patch = bytes_per_patch(model, self.documents)
-        documents = self.documents if stopped == "interrupted" else spread(self.corpus.valid, FINAL_VALID_BYTES)
+        documents = self.documents if stopped == "interrupted" else self.final_documents
         validation = bits_per_byte(model, documents, self.plan.dtype, as_records=self.recipe.data.as_records)
         save_model(self.model_path, model, self.facts(counters, validation))
         seen = self.bytes_seen(counters)
@@ -82,6 +96,7 @@ class Milestones:
             peak_memory_mb(),
             stopped,
             counters.best_seconds,
+            whole_seconds(),
         )
         self.log.finished(finished)
         return finished

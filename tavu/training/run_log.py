@@ -14,13 +14,14 @@ METRICS_NAME, SAMPLES_NAME = "metrics.jsonl", "samples.jsonl"
 
 
 class RunLog:
-    """Appends to the two files of a run folder. A resume first takes back what was told after the saved step, and a half-written last line."""
+    """Appends to the two files of a run folder. A resume first takes back what was told after the saved step, and leaves out damaged lines."""
 
     def __init__(self, folder: Path, *, from_step: int = 0):
         self.metrics, self.samples = folder / METRICS_NAME, folder / SAMPLES_NAME
         for path in (self.metrics, self.samples):
-            kept = [line for line in _whole_lines(path) if line["step"] <= from_step and line.get("event") != "done"] if from_step else []
-            replace_file(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept).encode())
+            lines, _ = _whole_lines(path) if from_step else ([], 0)
+            kept = [line for line in lines if line["step"] <= from_step and line.get("event") != "done"]
+            replace_file(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept).encode(errors="backslashreplace"))
 
     def progress(self, progress: Progress, *, learning_rate: float) -> None:
         self._append(self.metrics, {"event": "train", **asdict(progress), "learning_rate": learning_rate})
@@ -62,18 +63,23 @@ class RunLog:
 
 def is_finished(folder: Path) -> bool:
     """Whether the run in a folder came to its end, the last measurement included."""
-    lines = _whole_lines(folder / METRICS_NAME)
+    lines, _ = _whole_lines(folder / METRICS_NAME)
     return bool(lines) and lines[-1].get("event") == "done"
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+def _whole_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The lines that are objects of some step, and how many others there are. Lines end at LF alone: a text may hold U+2028 and its like."""
+    lines, num_damaged = [], 0
+    for line in path.read_bytes().split(b"\n") if path.is_file() else []:
         try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break  # cut by a kill
-    return lines
+            row = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError):
+            row = []
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            lines.append(row)
+        elif row is not None:
+            num_damaged += 1
+    return lines, num_damaged
 
 
 def _number(x: float) -> float | None:

@@ -5,6 +5,8 @@ import time
 
 from tavu.config import TrainConfig
 
+LONG_GAP_SECONDS, IDLE_SHARE = 30.0, 0.02
+
 
 def learning_rate_scale(fraction: float, config: TrainConfig) -> float:
     """What the learning rates are multiplied by once this fraction of the budget is used: up, flat, and down to zero in straight lines.
@@ -39,25 +41,39 @@ def dropout_share(readings: float, num_bytes: int, most: float) -> float:
 
 
 class Stopwatch:
-    """Seconds at work. A gap far longer than the ones before it (the lid was closed, the process stopped) does not count."""
+    """Seconds at work, however long a step takes.
+
+    time.monotonic stands still while Linux and macOS sleep. A process that was stopped (Ctrl-Z), or slept on Windows, uses no processor meanwhile,
+    which a step never does without, on the busiest machine: where of a long gap next to nothing was at work, only that counts.
+    """
 
     def __init__(self, seconds: float = 0.0):
         self.seconds = seconds
-        self._last = time.monotonic()
-        self._usual = math.inf
+        self._last = time.monotonic(), time.process_time()
 
     def lap(self) -> float:
         """The seconds at work until now. To be called at least once a step."""
-        now = time.monotonic()
-        gap, self._last = now - self._last, now
-        if gap > 30 + 20 * self._usual:
-            gap = self._usual
-        self._usual = gap if self._usual == math.inf else 0.9 * self._usual + 0.1 * gap
-        self.seconds += gap
+        now = time.monotonic(), time.process_time()
+        gap, worked = (after - before for after, before in zip(now, self._last, strict=True))
+        self._last = now
+        self.seconds += worked if gap > LONG_GAP_SECONDS and worked < IDLE_SHARE * gap else gap
         return self.seconds
 
 
-def budget_fraction(config: TrainConfig, step: int, seconds: float) -> float:
-    """How much of the budget is used after this many steps and seconds, 0 to 1."""
-    used = step / config.steps if config.steps is not None else seconds / (60 * config.minutes)
-    return min(1.0, used)
+def budget_fraction(config: TrainConfig, step: int, seconds: float, aside: float = 0.0) -> float:
+    """How much of the budget is used after this many steps and seconds of training, 0 to 1.
+
+    Of a budget in time so many seconds are set aside for what comes before and after training, of which half of the budget is kept free.
+
+    >>> budget_fraction(TrainConfig(minutes=1.0), 0, 20.0, aside=20.0), budget_fraction(TrainConfig(minutes=1.0), 0, 15.0, aside=50.0)
+    (0.5, 0.5)
+    """
+    if config.steps is not None:
+        return min(1.0, step / config.steps)
+    budget = 60 * config.minutes
+    return min(1.0, seconds / max(budget / 2, budget - aside))
+
+
+def within_budget(config: TrainConfig, num_bytes: int, bytes_per_minute: int) -> int:
+    """So many bytes, or as many as a short budget in time has room for."""
+    return num_bytes if config.minutes is None else max(1, min(num_bytes, round(config.minutes * bytes_per_minute)))

@@ -1,21 +1,28 @@
-"""Ctrl-C and SIGTERM as a wish, so that a step is finished and saved before the process ends."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a wish, so that a step is finished and saved before the process ends."""
 
 import signal
 import threading
 from types import FrameType
 from typing import Any
 
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 class StopRequest:
-    """`with StopRequest() as stop:` sets stop.requested at the first signal; a second Ctrl-C is a KeyboardInterrupt as always."""
+    """`with StopRequest() as stop:` sets stop.signal at the first signal; a second Ctrl-C is a KeyboardInterrupt as always.
+
+    A signal that is ignored stays so: nohup has the terminal's end ignored.
+    """
 
     def __init__(self) -> None:
-        self.requested = False
-        self._before: dict[signal.Signals, Any] = {}
+        self.signal: int | None = None
+        """Which came; None: none yet."""
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+            heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._take) for number in heard}
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -23,6 +30,6 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT:
+        if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.requested = True
+        self.signal = number

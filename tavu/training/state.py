@@ -24,6 +24,11 @@ class Counters:
 
     step: int = 0
     seconds: float = 0.0
+    """Of training, its milestones included."""
+    preparation: float = 0.0
+    """Seconds before the first step: counting, measuring the machine."""
+    ending: float = 0.0
+    """Seconds that are kept for the last measurement."""
     best_bpb: float | None = None
     best_step: int = 0
     best_seconds: float = 0.0
@@ -32,6 +37,16 @@ class Counters:
     overfits: bool = False
     """Whether validation has risen while the text was read again; see Training.guard."""
     plan: dict[str, Any] = field(default_factory=dict)
+    stopped: str | None = None
+    """Why training ended, where the last measurement is all that it lacks; None while it goes on."""
+    corpus: str = ""
+    """The digest of the text that it trains on. Empty, as `recipe`: an earlier version began it."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """The parts of the recipe that may not change: model, batch_bytes, seed."""
+
+    @property
+    def aside(self) -> float:
+        return self.preparation + self.ending
 
 
 def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Counters) -> None:
@@ -60,6 +75,8 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
     targets = {f"model.{name}": t for name, t in model.state_dict().items()} | {f"optimizer.{name}": t for name, t in optimizer.state.items()}
     try:
         with safe_open(path, framework="pt") as file, torch.no_grad():
+            if others := set(file.keys()) - set(targets):
+                raise RuntimeError(f"it holds {min(others)} too")
             for name, target in targets.items():
                 target.copy_(file.get_tensor(name))
     except (SafetensorError, OSError, RuntimeError) as error:

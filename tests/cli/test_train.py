@@ -11,10 +11,14 @@ import pytest
 
 from tavu.model_file import load_model
 
-FILES = {"model.safetensors", "report.html", "progress.png", "metrics.jsonl", "samples.jsonl", "recipe.toml", "environment.json", "state"}
+FILES = {".lock", "model.safetensors", "report.html", "progress.png", "metrics.jsonl", "samples.jsonl", "recipe.toml", "environment.json", "state"}
 JSON_KEYS = {"model", "val_bpb", "bytes_seen", "bytes_per_second", "seconds", "peak_memory_mb", "steps", "stopped", "report"}
 
-GOES_ON = "A run goes on with the model, data, batch_bytes and seed that it began with; only other settings can change. Start a new run for these."
+GOES_ON = (
+    "A run goes on with the model, the reading of its text, batch_bytes and seed that it began with; only other settings can change. "
+    "Start a new run for these."
+)
+AS_IT_IS = "--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it, and where its text lies now."
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +90,7 @@ def test_a_run_goes_on_with_a_larger_budget_and_only_so(answer, refused, small, 
         ("--steps", 3): "run has trained 5 steps, its budget is 3 steps. To train on, give a larger one, as --minutes or --steps.",
         ("--steps", 9, "--set", "model.max_seq_len=128"): GOES_ON,
         ("--steps", 9, "--text-field", "x"): GOES_ON,
-        ("--seed", 3): "--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it.",
-        (stories,): "--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it.",
+        ("--seed", 3): AS_IT_IS,
         ("--minutes", 0): "train.minutes is 0.0, expected more than 0. Try --minutes 10.",
     }.items():
         assert refused("train", "--resume", "run", *arguments) == sentence
@@ -173,7 +176,8 @@ def test_sources_that_are_not_there_or_hold_no_text(refused, stories, here):
     (here / "pictures").mkdir()
     assert refused("train", "storis.txt") == "storis.txt: no such file or folder. Did you mean stories.txt?"
     assert refused("train", "tale") == "tale: no such file or folder. Did you mean tales?"
-    assert refused("train", "texts/*.txt") == "texts/*.txt matches no file. Check it with: ls texts/*.txt"
+    pattern = here / "texts/*.txt"
+    assert refused("train", "texts/*.txt") == f"{pattern} matches no file. Check it with: ls {pattern}"
     assert refused("train", "pictures").endswith("pictures is a folder without files. Give one with text files in it.")
     (here / "pictures/a.png").write_bytes(b"\x89PNG")
     assert "pictures is a folder without text: 1 .png. Expected .txt," in refused("train", "pictures")

@@ -175,8 +175,13 @@ def test_rows_at_a_time_do_not_change_the_gradient(tiny, corpus):
 
 
 def test_time_budgets_end_in_time(tiny, corpus, folder):
-    *_, finished = train(tiny("train.steps=none", "train.minutes=0.02"), corpus, folder)
-    assert 1.2 <= finished.seconds < 3 and finished.stopped == "budget"
+    *_, finished = train(tiny("train.steps=none", "train.minutes=0.05"), corpus, folder)
+    assert 1.5 <= finished.seconds < 3 and finished.whole_seconds < 4 and finished.stopped == "budget"
+
+
+def test_a_budget_that_is_too_short_for_anything_still_trains(tiny, corpus, folder):
+    *_, finished = train(tiny("train.steps=none", "train.minutes=0.0001"), corpus, folder)
+    assert finished.step >= 1 and load_model(folder)[1]["step"] >= 1
 
 
 def test_progress_is_told_by_time(tiny, corpus, folder, monkeypatch):

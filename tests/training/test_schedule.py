@@ -1,5 +1,9 @@
 """The schedule follows the fraction of the budget."""
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tavu.config import TrainConfig
 from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_scale, milestones_reached
 
@@ -23,14 +27,40 @@ def test_budgets_are_time_or_steps():
     assert budget_fraction(TrainConfig(minutes=None, steps=8), 9, 0) == 1
 
 
-def test_time_asleep_does_not_count(monkeypatch):
-    now = [100.0]
+def simulated_clocks(monkeypatch):
+    """pass_by(seconds, of_work): both of the clocks that a stopwatch reads go on."""
+    now = [100.0, 7.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.process_time", lambda: now[1])
+
+    def pass_by(seconds: float, of_work: float) -> None:
+        now[0], now[1] = now[0] + seconds, now[1] + of_work
+
+    return pass_by
+
+
+@given(st.lists(st.tuples(st.floats(1e-6, 1e4), st.floats(0.05, 8)), max_size=40))
+def test_every_second_at_work_counts_however_long_a_step_takes(steps):
+    with pytest.MonkeyPatch.context() as patch:
+        pass_by = simulated_clocks(patch)
+        watch, total = Stopwatch(5.0), 5.0
+        for seconds, processors in steps:
+            pass_by(seconds, seconds * processors)
+            total += seconds
+            assert watch.lap() == pytest.approx(total)
+
+
+def test_time_stopped_does_not_count(monkeypatch):
+    pass_by = simulated_clocks(monkeypatch)
     watch = Stopwatch(5.0)
-    for _ in range(3):
-        now[0] += 1.0
+    for seconds, work in ((1.0, 1.0), (3600.0, 0.5), (31.0, 20.0), (1e-6, 0.0), (120.0, 6.0)):
+        pass_by(seconds, work)
         watch.lap()
-    now[0] += 3600.0  # the lid was closed
-    assert watch.lap() == 9.0
-    now[0] += 2.0
-    assert watch.lap() == 11.0
+    assert watch.seconds == pytest.approx(5 + 1 + 0.5 + 31 + 120)
+
+
+@given(st.floats(0.01, 1e4), st.floats(0, 1e5))
+def test_half_of_a_budget_at_least_is_for_training(minutes, aside):
+    config = TrainConfig(minutes=minutes)
+    assert budget_fraction(config, 0, 0.499 * 60 * minutes, aside) < 1
+    assert budget_fraction(config, 0, 60 * minutes, aside) == 1

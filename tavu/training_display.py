@@ -2,10 +2,12 @@
 
 import math
 import shlex
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,72 +15,86 @@ from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from tavu import runs
 from tavu.config import Recipe
 from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
 from tavu.data.records import request_of
 from tavu.data.split import FEW_VALID_BYTES
-from tavu.evaluation.bits_per_byte import BitsPerByte
 from tavu.reports.wording import showable
 from tavu.training import events
+
+if TYPE_CHECKING:
+    from tavu.evaluation.bits_per_byte import BitsPerByte
 
 PLAIN_SECONDS = 15.0
 """Between two lines of progress where there is no terminal."""
 
 
-def show(recipe: Recipe, folder: Path, *, resume: bool, command: Sequence[str]) -> dict[str, Any]:
-    """Run a training to its end, shown as it goes; returns what --json prints."""
-    console = Console(stderr=True, highlight=False)
-    view = _Live(console) if console.is_terminal else _Plain(console)
-    finished: events.Finished | None = None
-    options = [""]
-    with view:
-        for event in runs.run(recipe, folder, resume=resume, command=command, read_progress=view.reading):
-            match event:
-                case Corpus():
-                    view.line(_corpus_line(event))
-                    if recipe.data.as_records and (num := event.train.num_longer_than(recipe.model.max_seq_len)):
-                        context = f"{num:,} records are longer than the context of {recipe.model.max_seq_len:,} bytes"
-                        view.line(f"{context}: the rest of each is learned from without its prompt, which is out of sight there.")
-                case events.Started():
-                    view.line(_plan_line(event))
-                    view.line(f"Training {'goes on' if resume else 'begins'}; Ctrl-C stops it and keeps the model. Watch {folder / 'report.html'}")
-                case events.Progress():
-                    view.progress(event)
-                case events.Milestone():
-                    view.milestone(event)
-                    prompt = event.samples[-1][0]
-                    options = _asked_for(prompt) if recipe.data.as_records else [prompt]
-                case events.Overfitting():
-                    best = _duration(event.best_seconds)
-                    view.line(f"Validation rises as the text is read again: back to the model after {best}, and on with dropout, its tables at rest.")
-                case events.Stopping():
-                    view.line("Stopping: the model is measured and saved; a moment.")
-                case events.Finished():
-                    finished = event
-    assert finished is not None
-    print(_summary(finished, options, folder))
-    return {
-        "model": str(finished.model),
-        "val_bpb": finished.validation.bits_per_byte,
-        "val_standard_error": finished.validation.standard_error,
-        "val_bytes": finished.validation.num_bytes,
-        "steps": finished.step,
-        "bytes_seen": finished.bytes_seen,
-        "bytes_per_second": finished.bytes_per_second,
-        "seconds": finished.seconds,
-        "peak_memory_mb": finished.peak_memory_mb,
-        "stopped": finished.stopped,
-        "report": str(folder / "report.html"),
-    }
+class Display:
+    """Shows the events of a training as they come; `with` it around the loop that passes them on.
+
+    A terminal that was closed shows nothing more and is no reason to end a training.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path, *, resume: bool = False):
+        self.recipe, self.folder, self.resume = recipe, folder, resume
+        console = Console(stderr=True, highlight=False)
+        self.view = _Notebook() if console.is_jupyter else _Live(console) if console.is_terminal else _Plain()
+        self.next_options = [""]
+        """What `tavu generate` may be asked next."""
+
+    def __enter__(self) -> "Display":
+        self.view.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with suppress(OSError):
+            self.view.__exit__(*exc)
+
+    def reading(self, done: int, total: int | None) -> None:
+        with suppress(OSError):
+            self.view.reading(done, total)
+
+    def tell(self, event: Corpus | events.Event) -> None:
+        with suppress(OSError):
+            self._tell(event)
+
+    def _tell(self, event: Corpus | events.Event) -> None:
+        view, recipe = self.view, self.recipe
+        match event:
+            case Corpus():
+                view.line(_corpus_line(event))
+                if recipe.data.as_records and (num := event.train.num_longer_than(recipe.model.max_seq_len)):
+                    context = f"{num:,} records are longer than the context of {recipe.model.max_seq_len:,} bytes"
+                    view.line(f"{context}: the rest of each is learned from without its prompt, which is out of sight there.")
+            case events.Started():
+                view.line(_plan_line(event))
+                begins, watch = "goes on" if self.resume else "begins", self.folder / "report.html"
+                took = f" after {_duration(event.preparation)} of preparation" if event.preparation >= 1 else ""
+                view.line(f"Training {begins}{took}; Ctrl-C stops it and keeps the model. Watch {showable(str(watch))}")
+            case events.Progress():
+                view.progress(event)
+            case events.Milestone():
+                view.milestone(event)
+                prompt = event.samples[-1][0]
+                self.next_options = _asked_for(prompt) if recipe.data.as_records else [prompt]
+            case events.Overfitting():
+                best = _duration(event.best_seconds)
+                view.line(f"Validation rises as the text is read again: back to the model after {best}, and on with dropout, its tables at rest.")
+            case events.Stopping():
+                view.line("Stopping: the model is measured and saved; a moment.")
+            case events.Note():
+                view.line(showable(event.text))
+
+    def summary(self, finished: events.Finished) -> str:
+        """The end in a few lines, and what to type next."""
+        return _summary(finished, self.next_options, self.folder)
 
 
 class _Plain:
     """Lines, for logs and pipes."""
 
-    def __init__(self, console: Console):
-        self.console = console
+    def __init__(self) -> None:
         self.last_line = time.monotonic()
 
     def __enter__(self) -> "_Plain":
@@ -88,22 +104,51 @@ class _Plain:
         pass
 
     def line(self, text: str) -> None:
-        self.console.print(text, markup=False, soft_wrap=True)
+        print(text, file=sys.stderr, flush=True)  # rich would end the process where nobody reads any more
 
     def reading(self, done: int, total: int | None) -> None:
         if time.monotonic() - self.last_line > PLAIN_SECONDS:
             self.last_line = time.monotonic()
-            self.line(f"reading: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else ""))
+            self.line(_reading_line(done, total))
 
     def progress(self, progress: events.Progress) -> None:
         if time.monotonic() - self.last_line > PLAIN_SECONDS:
             self.last_line = time.monotonic()
-            self.line(_progress_line(progress))
+            self.line(_progress_line(progress, math.inf))
 
     def milestone(self, milestone: events.Milestone) -> None:
         self.line(_milestone_line(milestone))
         for prompt, written in milestone.samples:
             self.line(f"    {showable(prompt)}|{showable(_one_line(written.text))[:160]}")
+
+
+class _Notebook:
+    """Lines under the cell, the last of which is written over while training goes on."""
+
+    def __init__(self) -> None:
+        from IPython.display import display  # it is there in every notebook
+
+        self.latest = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def __enter__(self) -> "_Notebook":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.latest.update({"text/plain": ""}, raw=True)
+
+    def line(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def reading(self, done: int, total: int | None) -> None:
+        self.latest.update({"text/plain": _reading_line(done, total)}, raw=True)
+
+    def progress(self, progress: events.Progress) -> None:
+        self.latest.update({"text/plain": _progress_line(progress, math.inf)}, raw=True)
+
+    def milestone(self, milestone: events.Milestone) -> None:
+        self.line(_milestone_line(milestone))
+        prompt, written = milestone.samples[-1]
+        self.line(f"    {showable(prompt)}|{showable(_one_line(written.text))[:160]}")
 
 
 class _Live:
@@ -132,7 +177,7 @@ class _Live:
         self.reading_since = self.reading_since or time.monotonic()
         if time.monotonic() - self.reading_since > 2:
             bar = ProgressBar(total=total, completed=done, width=40) if total else Text("...")
-            self.live.update(Group(Text(f"reading: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else "")), bar))
+            self.live.update(Group(Text(_reading_line(done, total)), bar))
 
     def progress(self, progress: events.Progress) -> None:
         self.latest = progress
@@ -150,7 +195,7 @@ class _Live:
             return
         bar = ProgressBar(total=1.0, completed=self.latest.fraction, width=None)
         panel = Panel(self.text, title=self.bits or None, border_style="cyan", padding=(0, 1))
-        self.live.update(Group(panel, bar, Text(_progress_line(self.latest))))
+        self.live.update(Group(Text(_progress_line(self.latest, self.console.width)), bar, panel))  # of what is too high, the end is cut off
 
 
 def _corpus_line(corpus: Corpus) -> str:
@@ -175,12 +220,25 @@ def _plan_line(started: events.Started) -> str:
     return f"{size} Machine: {chosen}." + (f"\n  measured: {speeds}" if speeds else "")
 
 
-def _progress_line(progress: events.Progress) -> str:
-    left = progress.seconds * (1 / progress.fraction - 1) if progress.fraction else math.inf
-    return (
-        f"{100 * progress.fraction:5.1f} %  step {progress.step:,}  {progress.bytes_seen / 1e6:,.1f} MB seen  "
-        f"training {progress.train_bpb:.3f} bits per byte  {progress.bytes_per_second:,.0f} bytes/s  {_duration(left)} left"
-    )
+def _reading_line(done: int, total: int | None) -> str:
+    return f"reading: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else "")
+
+
+def _progress_line(progress: events.Progress, width: float) -> str:
+    """How far, how good, how fast: of what a line of this width has no room for, the least important is left out."""
+    parts = [
+        (0, f"{100 * progress.fraction:5.1f} %"),
+        (4, f"step {progress.step:,}"),
+        (5, f"{progress.bytes_seen / 1e6:,.1f} MB seen"),
+        (3, f"training {progress.train_bpb:.3f} bits per byte"),
+        (2, f"{progress.bytes_per_second:,.0f} bytes/s"),
+        (1, f"{_duration(progress.seconds_left)} left"),
+    ]
+    for least in range(5, -1, -1):
+        line = "  ".join(text for importance, text in parts if importance <= least)
+        if len(line) <= width:
+            break
+    return line
 
 
 def _milestone_line(milestone: events.Milestone) -> str:
@@ -192,7 +250,7 @@ def _milestone_line(milestone: events.Milestone) -> str:
 def _summary(finished: events.Finished, options: Sequence[str], folder: Path) -> str:
     since, end = _duration(finished.best_seconds), _duration(finished.seconds)
     ends = {
-        "budget": f"Trained for {end}",
+        "budget": f"Trained for {end}, in all {_duration(finished.whole_seconds)}",
         "early": f"Validation had not improved since {since}, so training stopped at {end} with the best model kept",
         "interrupted": f"Stopped after {end}; go on with: tavu train --resume {_quoted(str(folder))}",
     }
@@ -222,12 +280,12 @@ def _asked_for(prompt: str) -> list[str]:
     return [word for option, value in asked.items() if value for word in (option, value)]
 
 
-def _bits(validation: BitsPerByte, digits: int) -> str:
+def _bits(validation: "BitsPerByte", digits: int) -> str:
     error = f" ± {validation.standard_error:.{digits}f}" if validation.num_documents > 1 else ""
     return f"{validation.bits_per_byte:.{digits}f}{error}"
 
 
-def _counted(validation: BitsPerByte) -> str:
+def _counted(validation: "BitsPerByte") -> str:
     return f"{validation.num_bytes:,} bytes" + (", too few to trust" if validation.num_bytes < FEW_VALID_BYTES else "")
 
 

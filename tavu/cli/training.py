@@ -1,0 +1,34 @@
+"""What tavu train and tavu finetune share: a training shown as it goes, its summary, and what --json prints of it."""
+
+import sys
+from pathlib import Path
+
+from tavu import runs
+from tavu.cli.json_line import print_json_line
+from tavu.config import Recipe
+from tavu.training.events import Finished
+from tavu.training_display import Display
+
+
+def train_and_tell(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:
+    with Display(recipe, folder, resume=resume) as display:
+        for event in runs.run(recipe, folder, resume=resume, command=["tavu", *sys.argv[1:]], read_progress=display.reading):
+            display.tell(event)
+    assert isinstance(event, Finished)
+    print(display.summary(event))
+    if as_json:
+        print_json_line(
+            {
+                "model": str(event.model),
+                "val_bpb": event.validation.bits_per_byte,
+                "val_standard_error": event.validation.standard_error,
+                "val_bytes": event.validation.num_bytes,
+                "steps": event.step,
+                "bytes_seen": event.bytes_seen,
+                "bytes_per_second": event.bytes_per_second,
+                "seconds": event.seconds,
+                "peak_memory_mb": event.peak_memory_mb,
+                "stopped": event.stopped,
+                "report": str(folder / "report.html"),
+            }
+        )
