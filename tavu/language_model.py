@@ -1,5 +1,6 @@
 """A trained model as Python programs use it; the command line uses the same."""
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -40,7 +41,10 @@ def load(path: str | Path, *, device: str = "cpu", engine: Engine | None = None)
 
 
 class LanguageModel:
-    """A trained model: writes text, and tells what text costs it."""
+    """A trained model: writes text, and tells what text costs it.
+
+    Any number of threads may call it at once. Pickled, copied or sent to another process it is opened again from its file.
+    """
 
     def __init__(self, stored: StoredModel, *, device: str = "cpu", engine: Engine | None = None):
         self.path, self.config, self.facts, self.name, self.records = stored.file, stored.config, stored.facts, stored.name, stored.records
@@ -60,6 +64,9 @@ class LanguageModel:
             from tavu.generation.decoder import TorchWriter
 
             self.writer = TorchWriter(self.network)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopen, (self.path.absolute(), self.device, self.engine)
 
     @cached_property
     def network(self) -> "Model":
@@ -90,10 +97,13 @@ class LanguageModel:
         min_p: float | None = None,
         repetition_penalty: float = 1.0,
         stop: str | Sequence[str] = (),
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> str:
-        """The text that goes on from a prompt, without it, up to END, a stop string or max_bytes. Raises TavuError for a value out of range."""
-        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, _strings(stop), self.is_text)
+        """The text that goes on from a prompt, without it, up to END, a stop string or max_bytes. With seed=None another each time.
+
+        Raises TavuError for a value out of range, or text that UTF-8 cannot spell.
+        """
+        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, _seed(seed), _strings(stop), self.is_text)
         return self.write(self.read_for(_bytes(prompt)), config)[0].text
 
     def stream(
@@ -107,10 +117,10 @@ class LanguageModel:
         min_p: float | None = None,
         repetition_penalty: float = 1.0,
         stop: str | Sequence[str] = (),
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> Iterator[str]:
         """What `generate` returns, piece by piece as it is written; never half a character."""
-        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, _strings(stop), self.is_text)
+        config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, _seed(seed), _strings(stop), self.is_text)
         return stream(self.writer, self.read_for(_bytes(prompt)), config)
 
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
@@ -123,7 +133,7 @@ class LanguageModel:
 
     def read_for_messages(self, messages: Sequence[Mapping[str, str]]) -> bytes:
         """What the model reads before its answer in a conversation; each message has a role and a content."""
-        return chat_prompt(messages).encode() + MARK
+        return _bytes(chat_prompt(messages)) + MARK
 
     def write_to_order(
         self,
@@ -142,7 +152,7 @@ class LanguageModel:
         most is kept. With best_of, each is the one of so many that obeys most, and of these the likeliest by bits per byte.
         With force_words its words come for sure, put in where they cost least. Raises TavuError as read_before.
         """
-        prompt = self.read_before(request) + opening.encode()
+        prompt = self.read_before(request) + _bytes(opening)
 
         def draw(seed: int, count: int) -> list[Written]:
             if not force_words:
@@ -170,7 +180,7 @@ class LanguageModel:
         if self.records != "stories":
             teach = f"Teach it with `tavu finetune {self.path} DATA`"
             raise TavuError(f'{self.path} was not taught to follow requests. {teach}, or give it a beginning instead, as "Once upon a time".')
-        return request.prompt().encode() + MARK
+        return _bytes(request.prompt()) + MARK
 
     def _cost(self, prompt: bytes, draft: Written) -> float:
         """Bits per byte of what was written after a prompt."""
@@ -207,9 +217,21 @@ class LanguageModel:
             return self.network(torch.cat((start, ids), dim=1))[:, 1:]
 
 
+def _reopen(file: Path, device: str, engine: Engine) -> LanguageModel:
+    return load(file, device=device, engine=engine)
+
+
+def _seed(seed: int | None) -> int:
+    return secrets.randbits(63) if seed is None else seed
+
+
 def _strings(stop: str | Sequence[str]) -> tuple[str, ...]:
     return (stop,) if isinstance(stop, str) else tuple(stop)  # a string is a sequence too: of its characters
 
 
 def _bytes(text: str | bytes) -> bytes:
-    return text.encode() if isinstance(text, str) else bytes(text)
+    try:
+        return text.encode() if isinstance(text, str) else bytes(text)
+    except UnicodeEncodeError as error:
+        bad = f"{error.object[error.start]!r} at character {error.start:,}"
+        raise TavuError(f"The text has {bad}, half of a surrogate pair, which UTF-8 cannot spell. Leave it out, or give bytes.") from None

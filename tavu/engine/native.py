@@ -8,6 +8,7 @@ import ctypes
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ctypes import POINTER, byref, c_void_p
 from functools import cache
 from typing import TYPE_CHECKING
@@ -46,9 +47,14 @@ def max_threads() -> int:
 
 @cache
 def _threads() -> "ThreadPoolExecutor":
+    """The threads of this process, which a forked one makes anew."""
     from concurrent.futures import ThreadPoolExecutor  # a single text does without
 
     return ThreadPoolExecutor(max_threads(), thread_name_prefix="tavu")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def why_not(stored: StoredModel) -> str | None:
@@ -61,7 +67,7 @@ def why_not(stored: StoredModel) -> str | None:
 
 
 class NativeEngine:
-    """A model in the native engine. One thread at a time may use it; many texts are shared out to several of its own."""
+    """A model in the native engine, for any number of threads; each row is used by one at a time. Many texts are shared out to several threads."""
 
     def __init__(self, stored: StoredModel):
         """Raises TavuError when why_not does, or the tensors do not fit the config."""
@@ -70,28 +76,36 @@ class NativeEngine:
         self.config = stored.config
         self._library = library()
         self._model = Pointed(Weights(stored))
-        self._engines: list[int] = []
-        """One for each thread that has been needed; they share the weights."""
-        self._engine(0)
+        self._idle: list[int] = []
+        """The engines that no call is using. They share the weights, and each has room for one call at a time."""
+        with self._engine():
+            pass
 
     def __del__(self) -> None:
-        for engine in getattr(self, "_engines", ()):
+        for engine in getattr(self, "_idle", ()):
             self._library.tavu_free_engine(engine)
 
-    def _engine(self, i: int) -> int:
-        while len(self._engines) <= i:
+    @contextmanager
+    def _engine(self) -> Iterator[int]:
+        """An engine for one call. A list's pop and append are whole steps between threads, and a fork can leave no lock of theirs closed."""
+        try:
+            engine = self._idle.pop()
+        except IndexError:
             engine = self._model.make_engine()
-            if not engine:
-                raise TavuError(_no_memory())
-            self._engines.append(engine)
-        return self._engines[i]
+        if not engine:
+            raise TavuError(_no_memory())
+        try:
+            yield engine
+        finally:
+            self._idle.append(engine)
 
     def read(self, prompt: bytes, insist: float = 1.0) -> "NativeRow":
         """A text that goes on from a prompt; its copies need not read it again. For insist see SamplingConfig."""
-        row = NativeRow(self, self._library.tavu_row(self._engine(0)))
         ids = np.array([END, *prompt], dtype=np.int32)
-        if self._library.tavu_read(self._engine(0), row.pointer, ids.ctypes.data, len(ids), state_after(prompt), insist):
-            raise TavuError(_no_memory())
+        with self._engine() as engine:
+            row = NativeRow(self, self._library.tavu_row(engine))
+            if self._library.tavu_read(engine, row.pointer, ids.ctypes.data, len(ids), state_after(prompt), insist):
+                raise TavuError(_no_memory())
         return row
 
     def step(
@@ -109,25 +123,25 @@ class NativeEngine:
         pointers = (c_void_p * N)(*(row.pointer for row in rows))
         ways = (POINTER(Sampling) * N)(*(ctypes.pointer(sampling.structure) for sampling in samplings))
 
-        def write(i: int, first: int, past: int) -> int:
-            return self._library.tavu_write(
-                self._engine(i),
-                byref(pointers, first * ctypes.sizeof(c_void_p)),
-                past - first,
-                S,
-                ctypes.cast(byref(ways, first * ctypes.sizeof(c_void_p)), POINTER(POINTER(Sampling))),
-                uniforms[first:].ctypes.data,
-                out[first:].ctypes.data,
-                logits[first:].ctypes.data if logits is not None else None,
-            )
+        def write(first: int, past: int) -> int:
+            with self._engine() as engine:
+                return self._library.tavu_write(
+                    engine,
+                    byref(pointers, first * ctypes.sizeof(c_void_p)),
+                    past - first,
+                    S,
+                    ctypes.cast(byref(ways, first * ctypes.sizeof(c_void_p)), POINTER(POINTER(Sampling))),
+                    uniforms[first:].ctypes.data,
+                    out[first:].ctypes.data,
+                    logits[first:].ctypes.data if logits is not None else None,
+                )
 
         num_parts = min(max_threads(), max(1, N // ROWS_PER_THREAD))
         if num_parts == 1:
-            results = [write(0, 0, N)]
+            results = [write(0, N)]
         else:
-            self._engine(num_parts - 1)
             borders = [N * i // num_parts for i in range(num_parts + 1)]
-            results = list(_threads().map(write, range(num_parts), borders[:-1], borders[1:]))
+            results = list(_threads().map(write, borders[:-1], borders[1:]))
         if failed := min(results):
             raise TavuError(DIVERGED if failed == _NOT_A_NUMBER else _no_memory())
         return out, logits
@@ -162,7 +176,8 @@ class NativeRow:
             self.engine._library.tavu_free_row(self.pointer)
 
     def copy(self) -> "NativeRow":
-        return NativeRow(self.engine, self.engine._library.tavu_copy_row(self.engine._engine(0), self.pointer))
+        with self.engine._engine() as engine:
+            return NativeRow(self.engine, self.engine._library.tavu_copy_row(engine, self.pointer))
 
 
 class NativeSampling:
