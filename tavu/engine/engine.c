@@ -72,13 +72,14 @@ Row *tavu_copy_row(const Engine *e, const Row *from) {
     *row = *from;
     row->ids = own.ids, row->capacity = own.capacity, row->state = own.state;
     memcpy(row->ids, from->ids, (size_t)from->num_ids * sizeof *row->ids);
-    e->kind->copy_state(e->model, from->state, row->state);
-    return row;
+    if (e->kind->copy_state(e->model, from->state, row->state)) return row;
+    tavu_free_row(row);
+    return NULL;
 }
 
-static void read_from(Engine *e, Row *row, int64_t start) {
+static int32_t read_from(Engine *e, Row *row, int64_t start) {
     row->context_start = start;
-    e->kind->read(e->model, row);
+    return e->kind->read(e->model, row) ? 0 : OUT_OF_MEMORY;
 }
 
 int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state, float insist) {
@@ -88,8 +89,7 @@ int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int3
     row->utf8_state = utf8_state;
     row->insist = insist;
     int64_t most = e->max_seq_len - 1;
-    read_from(e, row, row->num_ids > most ? row->num_ids - most : 0);
-    return 0;
+    return read_from(e, row, row->num_ids > most ? row->num_ids - most : 0);
 }
 
 /* Read the ids that were drawn last, each row its own. 0, or OUT_OF_MEMORY. */
@@ -107,9 +107,9 @@ static int32_t read_pending(Engine *e, Row **rows, int n) {
         else
             full[num_full++] = row;
     }
-    if (num_growing) e->kind->go_on(e->model, growing, num_growing);
+    if (num_growing && !e->kind->go_on(e->model, growing, num_growing)) return OUT_OF_MEMORY;
     for (int i = 0; i < num_full; i++) /* the later half is read again, and the text goes on from there */
-        read_from(e, full[i], full[i]->num_ids - e->max_seq_len / 2);
+        if (read_from(e, full[i], full[i]->num_ids - e->max_seq_len / 2)) return OUT_OF_MEMORY;
     return 0;
 }
 

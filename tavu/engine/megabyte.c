@@ -51,7 +51,7 @@ void *prepare_megabyte(const Megabyte *model) {
     int is_whole = p->transformers != NULL;
     for (int i = 0; is_whole && i < model->num_levels; i++) {
         const Level *level = &model->levels[i];
-        p->transformers[i] = (Transformer){level->dim, level->num_heads, level->num_layers, most_units(model, i), level->blocks, NULL, NULL, NULL};
+        p->transformers[i] = (Transformer){level->dim, level->num_heads, level->num_layers, most_units(model, i), level->blocks, NULL, 0, NULL, NULL};
         is_whole = make_transformer(&p->transformers[i]);
         width = larger(width, (size_t)level->dim);
         widest = larger(widest, larger(3 * (size_t)level->dim, (size_t)level->blocks[0].up.rows));
@@ -79,7 +79,7 @@ static void *new_state(const void *model) {
     for (int i = 0; i < s->num_levels; i++) {
         size_t D = (size_t)p->model.levels[i].dim, G = i ? (size_t)p->model.levels[i].units_per_parent : 0;
         s->levels[i].heard = calloc((G + 1) * D, sizeof(float));
-        if (!s->levels[i].heard || !make_cache(&p->transformers[i], &s->levels[i].cache)) {
+        if (!s->levels[i].heard) {
             free_state(s);
             return NULL;
         }
@@ -88,16 +88,17 @@ static void *new_state(const void *model) {
     return s;
 }
 
-static void copy_state(const void *model, const void *from, void *to) {
+static int copy_state(const void *model, const void *from, void *to) {
     const Prepared *p = model;
     for (int i = 0; i < p->model.num_levels; i++) {
         const LevelState *a = &((const State *)from)->levels[i];
         LevelState *b = &((State *)to)->levels[i];
         size_t floats = (size_t)(a->out - a->heard) + (size_t)p->model.levels[i].dim;
-        copy_cache(&p->transformers[i], &a->cache, &b->cache, a->num_units);
+        if (!copy_cache(&p->transformers[i], &a->cache, &b->cache, a->num_units)) return 0;
         memcpy(b->heard, a->heard, floats * sizeof(float));
         b->num_units = a->num_units;
     }
+    return 1;
 }
 
 static LevelState *state_of(const Unit *unit, int level) { return &((State *)unit->row->state)->levels[level]; }
@@ -139,8 +140,8 @@ static Place place_of(const Level *level, const Unit *unit, const Cache *cache) 
     return (Place){cache, start + unit->index, start > level->cross ? start - level->cross : 0};
 }
 
-/* Run level i over units; those of a text come in order, and its last one is the newest. */
-static void run_level(Prepared *p, int i, const Unit *units, int n) {
+/* Run level i over units; those of a text come in order, and its last one is the newest. 0 when memory ran out, here and below. */
+static int run_level(Prepared *p, int i, const Unit *units, int n) {
     const Level *level = &p->model.levels[i];
     Place places[AT_ONCE];
     size_t D = (size_t)level->dim;
@@ -148,6 +149,7 @@ static void run_level(Prepared *p, int i, const Unit *units, int n) {
         LevelState *own = state_of(&units[u], i);
         embed(level, i, &units[u], p->scratch.x + (size_t)u * D);
         places[u] = place_of(level, &units[u], &own->cache);
+        if (!make_room(&p->transformers[i], &own->cache, places[u].position + 1)) return 0;
         own->num_units = places[u].position + 1;
     }
     normalize(p->scratch.x, n, level->dim, p->scratch.x);
@@ -155,6 +157,7 @@ static void run_level(Prepared *p, int i, const Unit *units, int n) {
     normalize(p->scratch.x, n, level->dim, p->scratch.x);
     if (i + 1 == p->model.num_levels)
         for (int u = 0; u < n; u++) memcpy(state_of(&units[u], i)->out, p->scratch.x + (size_t)u * D, D * sizeof(float));
+    return 1;
 }
 
 /* The unit of a level that the next id falls in. */
@@ -171,7 +174,7 @@ static int64_t reach(const Level *last, const Row *row) {
     return reach < num ? reach : num;
 }
 
-static void go_on(void *model, Row **rows, int n) {
+static int go_on(void *model, Row **rows, int n) {
     Prepared *p = model;
     for (int i = 0; i < p->model.num_levels; i++) {
         const Level *level = &p->model.levels[i];
@@ -180,20 +183,21 @@ static void go_on(void *model, Row **rows, int n) {
         for (int r = 0; r < n; r++)
             if ((rows[r]->num_ids - rows[r]->context_start) % level->unit_size == 0) units[num++] = newest(level, rows[r]);
         if (!num) continue;
-        run_level(p, i, units, num);
+        if (!run_level(p, i, units, num)) return 0;
         if (i + 1 < p->model.num_levels) pass_down(p, i + 1, units, num);
     }
+    return 1;
 }
 
 /* Run each level over the units of its current parent only, which is all there is to know unless units attend across the borders of their parents. */
-static void read_parents(Prepared *p, Row *row) {
+static int read_parents(Prepared *p, Row *row) {
     for (int i = 0; i < p->model.num_levels; i++) {
         Unit last = newest(&p->model.levels[i], row), units[AT_ONCE];
         int n = 0;
         for (int32_t index = 0; index <= last.index; index++) {
             units[n++] = (Unit){row, last.start, index};
             if (n < AT_ONCE && index < last.index) continue;
-            run_level(p, i, units, n);
+            if (!run_level(p, i, units, n)) return 0;
             if (index < last.index) n = 0;
         }
         if (i + 1 < p->model.num_levels) {
@@ -202,15 +206,20 @@ static void read_parents(Prepared *p, Row *row) {
             pass_down(p, i + 1, &last, 1);
         }
     }
+    return 1;
 }
 
-static void read_context(void *model, Row *row) {
+static int read_context(void *model, Row *row) {
     Prepared *p = model;
     const Level *last = &p->model.levels[p->model.num_levels - 1];
     int64_t num_ids = row->num_ids, by_step = last->cross ? reach(last, row) : 0;
     row->num_ids -= by_step;
-    read_parents(p, row);
-    for (; row->num_ids < num_ids; go_on(model, &row, 1)) row->num_ids++;
+    int is_read = read_parents(p, row);
+    while (row->num_ids < num_ids) {
+        row->num_ids++;
+        is_read = is_read && go_on(model, &row, 1);
+    }
+    return is_read;
 }
 
 static float *next_logits(void *model, Row **rows, int n) {

@@ -1,22 +1,33 @@
 #include "pointer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const float FLOOR = 1e-3f, UNLIKELY = 1e-5f, SHARPNESS = 12.0f;
 
-size_t spelled_bytes(int32_t max_patches, int32_t dim) {
-    size_t each = 3 * sizeof(int64_t) + sizeof(int32_t) + ((size_t)dim + 1) * sizeof(float) + 2;
-    return (size_t)max_patches * each;
-}
-
-void lay_out_spelled(Spelled *spelled, void *memory, int32_t max_patches, int32_t dim) {
-    size_t M = (size_t)max_patches;
+int make_spelled(Spelled *spelled, int32_t max_patches, int32_t dim, int32_t num_kept) {
+    size_t M = (size_t)max_patches, E = (size_t)dim, kept = (size_t)num_kept;
+    Spelled old = *spelled;
+    int64_t *memory = calloc(M, 3 * sizeof(int64_t) + sizeof(int32_t) + (E + 1) * sizeof(float) + 2);
+    if (!memory) return 0;
     spelled->letters_begin = memory, spelled->letters_end = spelled->letters_begin + M;
     spelled->words = (uint64_t *)(spelled->letters_end + M);
-    spelled->keys = (float *)(spelled->words + M), spelled->again = spelled->keys + M * (size_t)dim;
+    spelled->keys = (float *)(spelled->words + M), spelled->again = spelled->keys + M * E;
     spelled->candidates = (int32_t *)(spelled->again + M);
     spelled->asked = (uint8_t *)(spelled->candidates + M), spelled->written = spelled->asked + M;
+    if (!kept) return 1;
+    memcpy(spelled->letters_begin, old.letters_begin, kept * sizeof *old.letters_begin);
+    memcpy(spelled->letters_end, old.letters_end, kept * sizeof *old.letters_end);
+    memcpy(spelled->words, old.words, kept * sizeof *old.words);
+    memcpy(spelled->keys, old.keys, kept * E * sizeof *old.keys);
+    memcpy(spelled->again, old.again, kept * sizeof *old.again);
+    memcpy(spelled->candidates, old.candidates, kept * sizeof *old.candidates);
+    memcpy(spelled->asked, old.asked, kept);
+    memcpy(spelled->written, old.written, kept);
+    return 1;
 }
+
+void free_spelled(Spelled *spelled) { free(spelled->letters_begin); }
 
 void begin_spelled(Spelled *spelled) {
     spelled->num_patches = spelled->begin_document = spelled->num_candidates = 0;

@@ -1,6 +1,6 @@
 /* The words of a text as they are spelled, and which of them are expected to come again (tavu/model/pointer.py, SpelledWords in patching.py).
 
-Shapes: M patches at most, E pointer width. A word is the one that a patch spells; its key and what is expected of it stand one place further on, at
+Shapes: M patches that there is room for, E pointer width. A word is the one that a patch spells; its key and what is expected of it stand one place further on, at
 the patch after it. */
 #ifndef TAVU_POINTER_H
 #define TAVU_POINTER_H
@@ -27,8 +27,9 @@ typedef struct {
     float *keys, *again;                      /* (M, E), (M): how much is expected of the word before each patch, in shares of 1 */
 } Spelled;
 
-size_t spelled_bytes(int32_t max_patches, int32_t dim);
-void lay_out_spelled(Spelled *spelled, void *memory, int32_t max_patches, int32_t dim); /* its arrays, in so many bytes from an address that suits any type */
+/* Give it arrays of its own for M patches, the first num_kept of them those that `spelled` points to, whose owner frees them; 0 when memory ran out. */
+int make_spelled(Spelled *spelled, int32_t max_patches, int32_t dim, int32_t num_kept);
+void free_spelled(Spelled *spelled);
 void begin_spelled(Spelled *spelled);
 void spell(Spelled *spelled, const int32_t *ids, int64_t place, int32_t num_letters); /* the id at place, after so many letters of its patch */
 void end_patch(Spelled *spelled, uint64_t word, int32_t last_id);

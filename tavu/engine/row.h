@@ -21,9 +21,9 @@ struct Kind {
     void (*free_model)(void *model);
     void *(*new_state)(const void *model); /* NULL when memory ran out */
     void (*free_state)(void *state);
-    void (*copy_state)(const void *model, const void *from, void *to); /* to is new */
-    void (*read)(void *model, Row *row);                               /* the context, afresh */
-    void (*go_on)(void *model, Row **rows, int n);                     /* by the last id of each row */
+    int (*copy_state)(const void *model, const void *from, void *to); /* to is new; 0 when memory ran out, here and below */
+    int (*read)(void *model, Row *row);                               /* the context, afresh */
+    int (*go_on)(void *model, Row **rows, int n);                     /* by the last id of each row */
     float *(*next_logits)(void *model, Row **rows, int n);             /* (n, NUM_IDS), until the next call */
 };
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_TURNS = 1 << 14, FEWEST_UNITS = 64 };
+
 static size_t in_lanes(size_t num) { return (num + LANES - 1) / LANES * LANES; }
 
 int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units) {
@@ -30,21 +32,26 @@ void free_scratch(Scratch *scratch) {
     free(scratch->memory);
 }
 
+/* The angles of a position, kept in a row of their table. */
+static void keep_angles(const Transformer *t, size_t position, size_t row) {
+    size_t half = (size_t)(t->dim / t->num_heads / 2);
+    for (size_t i = 0; i < half; i++) {
+        float angle = (float)position * powf(10000.0f, -(float)(2 * i) / (float)(2 * half));
+        t->cosines[row * half + i] = cosf(angle), t->sines[row * half + i] = sinf(angle);
+    }
+}
+
 int make_transformer(Transformer *t) {
-    size_t half = (size_t)(t->dim / t->num_heads / 2), positions = (size_t)t->max_units;
+    size_t half = (size_t)(t->dim / t->num_heads / 2), positions;
+    t->num_turns = t->max_units < MOST_TURNS ? t->max_units : MOST_TURNS;
+    positions = (size_t)t->num_turns;
     t->turned = calloc((size_t)t->num_layers, sizeof *t->turned);
-    t->cosines = calloc(2 * positions * half, sizeof *t->cosines);
+    t->cosines = calloc(2 * (positions + 1) * half, sizeof *t->cosines);
     if (!t->turned || !t->cosines) return 0;
-    t->sines = t->cosines + positions * half;
+    t->sines = t->cosines + (positions + 1) * half;
     for (int i = 0; i < t->num_layers; i++)
         if (!turn(&t->blocks[i].down, &t->turned[i])) return 0;
-    for (size_t i = 0; i < half; i++) {
-        float frequency = powf(10000.0f, -(float)(2 * i) / (float)(2 * half));
-        for (size_t p = 0; p < positions; p++) {
-            float angle = (float)p * frequency;
-            t->cosines[p * half + i] = cosf(angle), t->sines[p * half + i] = sinf(angle);
-        }
-    }
+    for (size_t p = 0; p < positions; p++) keep_angles(t, p, p);
     return 1;
 }
 
@@ -54,11 +61,14 @@ void free_transformer(Transformer *t) {
     free(t->cosines);
 }
 
-static size_t num_kept(const Transformer *t) { return (size_t)t->num_layers * (size_t)t->num_heads * in_lanes((size_t)t->max_units); }
+size_t larger_room(size_t room, size_t needed, size_t most) {
+    room = larger(2 * room, FEWEST_UNITS);
+    return larger(needed, room < most ? room : most);
+}
 
-int make_cache(const Transformer *t, Cache *cache) {
-    size_t each = num_kept(t), numbers = each * (size_t)(t->dim / t->num_heads);
-    cache->key_scales = calloc(1, 2 * each * sizeof(float) + 2 * numbers * sizeof(int16_t));
+static int set_room(const Transformer *t, Cache *cache, size_t room) {
+    size_t each = (size_t)t->num_layers * (size_t)t->num_heads * room, numbers = each * (size_t)(t->dim / t->num_heads);
+    *cache = (Cache){.key_scales = calloc(1, 2 * each * sizeof(float) + 2 * numbers * sizeof(int16_t)), .room = room};
     if (!cache->key_scales) return 0;
     cache->value_scales = cache->key_scales + each;
     cache->keys = (int16_t *)(cache->value_scales + each);
@@ -66,15 +76,33 @@ int make_cache(const Transformer *t, Cache *cache) {
     return 1;
 }
 
-void free_cache(Cache *cache) { free(cache->key_scales); }
-
-void copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units) {
-    size_t F = (size_t)(t->dim / t->num_heads), M = in_lanes((size_t)t->max_units), used = in_lanes((size_t)num_units);
-    for (size_t at = 0; at < 2 * num_kept(t); at += M) { /* values follow keys */
-        memcpy(to->key_scales + at, from->key_scales + at, used * sizeof(float));
-        memcpy(to->keys + at * F, from->keys + at * F, used * F * sizeof(int16_t));
+static void move_cache(const Transformer *t, const Cache *from, Cache *to, size_t num_units) {
+    size_t F = (size_t)(t->dim / t->num_heads), num = 2 * (size_t)t->num_layers * (size_t)t->num_heads; /* values follow keys */
+    for (size_t i = 0; num_units && i < num; i++) {
+        memcpy(to->key_scales + i * to->room, from->key_scales + i * from->room, num_units * sizeof(float));
+        memcpy(to->keys + i * to->room * F, from->keys + i * from->room * F, num_units * F * sizeof(int16_t));
     }
 }
+
+int make_room(const Transformer *t, Cache *cache, int32_t num_units) {
+    Cache small = *cache, large;
+    if ((size_t)num_units <= small.room) return 1;
+    if (!set_room(t, &large, in_lanes(larger_room(small.room, (size_t)num_units, (size_t)t->max_units)))) return 0;
+    move_cache(t, &small, &large, small.room);
+    free_cache(&small);
+    *cache = large;
+    return 1;
+}
+
+int copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units) {
+    size_t used = in_lanes((size_t)num_units);
+    if (!used) return 1;
+    if (!set_room(t, to, used)) return 0;
+    move_cache(t, from, to, used);
+    return 1;
+}
+
+void free_cache(Cache *cache) { free(cache->key_scales); }
 
 /* A head's query or key normalized and turned by the angles of its position. */
 static void place_head(float *head, int width, const float *cosines, const float *sines) {
@@ -89,8 +117,10 @@ static void place_head(float *head, int width, const float *cosines, const float
 /* Queries, keys and values of one unit in, what its heads read out. */
 static void attend(const Transformer *t, const Place *place, int layer, float *heads, float *out, Scratch *scratch) {
     int H = t->num_heads, F = t->dim / H, met = place->first / LANES * LANES, num = place->position + 1 - place->first;
-    size_t position = (size_t)place->position, M = in_lanes((size_t)t->max_units), angle = position * (size_t)(F / 2);
+    size_t position = (size_t)place->position, M = place->cache->room, turns = (size_t)t->num_turns;
+    size_t angle = (position < turns ? position : turns) * (size_t)(F / 2);
     const Cache *cache = place->cache;
+    if (position >= turns) keep_angles(t, position, turns);
     for (int h = 0; h < 2 * H; h++) place_head(heads + h * F, F, t->cosines + angle, t->sines + angle);
     for (int f = 0; f < t->dim; f++) heads[f] /= sqrtf((float)F);
     for (int h = 0; h < H; h++) {

@@ -23,14 +23,16 @@ typedef struct {
     int32_t dim, num_heads, num_layers, max_units;
     const Block *blocks;
     Matrix *turned;         /* the second matrices of the MLPs */
-    float *cosines, *sines; /* (M, F / 2) */
+    int32_t num_turns;      /* positions whose angles are kept; those of later ones are computed as they come */
+    float *cosines, *sines; /* (num_turns + 1, F / 2), the last row for a later one */
 } Transformer;
 
-/* Keys and values of one text in whole numbers, (layers, H, M, F) each, LANES keys side by side as meet takes them, and their scales, (layers, H, M). M is
-rounded up to LANES. Of 16 bits, since with many texts most of the time of attention goes into fetching them. */
+/* Keys and values of one text in whole numbers, (layers, H, M, F) each, LANES keys side by side as meet takes them, and their scales, (layers, H, M). M, a
+multiple of LANES, grows with the text. Of 16 bits, since with many texts most of the time of attention goes into fetching them. */
 typedef struct {
     int16_t *keys, *values;
     float *key_scales, *value_scales;
+    size_t room; /* M */
 } Cache;
 
 /* Where a unit stands in its text. It attends to itself and those before it, from `first` on. */
@@ -43,9 +45,11 @@ int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units
 void free_scratch(Scratch *scratch);
 int make_transformer(Transformer *t); /* from dim, num_heads, num_layers, max_units and blocks; it may be freed even when it was not made whole */
 void free_transformer(Transformer *t);
-int make_cache(const Transformer *t, Cache *cache);
+/* Caches begin as zeros, without room. */
+int make_room(const Transformer *t, Cache *cache, int32_t num_units); /* for so many units in all, of which there are as many as it had room for */
+int copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units); /* into one without room */
 void free_cache(Cache *cache);
-void copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units);
+size_t larger_room(size_t room, size_t needed, size_t most); /* twice the room, or more where that is needed */
 /* What the blocks make of x (n, D), in its place. Units of the same text come in order. */
 void run_transformer(const Transformer *t, const Place *places, int n, float *x, Scratch *scratch);
 

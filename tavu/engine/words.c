@@ -14,11 +14,10 @@ typedef struct {
 /* What the model remembers of a text. A patch is a unit of the global model; num_patches counts the one not finished too. */
 typedef struct {
     Reader reader;
-    int32_t num_patches;
+    int32_t num_patches, room; /* patches that spelled has room for */
     Cache cache;
     float *context, *context_normed, *expected; /* (L), (L), (W): what was heard of the patch that is open */
     Spelled spelled;
-    void *spelled_memory;
 } State;
 
 /* A patch that the global model reads. */
@@ -48,7 +47,7 @@ void *prepare_words(const Words *model) {
     p->model = *model;
     prepare_reading(&p->model.reading);
     model = &p->model;
-    p->transformer = (Transformer){model->words.cols, model->num_heads, model->num_layers, max_patches(model), model->blocks, NULL, NULL, NULL};
+    p->transformer = (Transformer){model->words.cols, model->num_heads, model->num_layers, max_patches(model), model->blocks, NULL, 0, NULL, NULL};
     p->turned = calloc((size_t)model->num_local_layers, sizeof *p->turned);
     int is_whole = p->turned && make_transformer(&p->transformer) && make_scratch(&p->scratch, width, widest, (size_t)max_patches(model)) &&
                    build_lexicon(&p->lexicon, &model->reading, model->spellings, model->spelling_lengths, model->lexicon_words, model->spelling_width);
@@ -62,7 +61,7 @@ static void free_state(void *state) {
     State *s = state;
     free_cache(&s->cache);
     free(s->context);
-    free(s->spelled_memory);
+    free_spelled(&s->spelled);
     free(s);
 }
 
@@ -73,29 +72,29 @@ static void *new_state(const void *model) {
     State *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     s->context = calloc(2 * L + (size_t)m->lexicon_words, sizeof(float));
-    s->spelled_memory = calloc(1, spelled_bytes(max_patches(m), m->pointer.dim));
-    if (!s->context || !s->spelled_memory || !make_cache(&p->transformer, &s->cache)) {
+    if (!s->context) {
         free_state(s);
         return NULL;
     }
     s->context_normed = s->context + L;
     s->expected = s->context_normed + L;
-    lay_out_spelled(&s->spelled, s->spelled_memory, max_patches(m), m->pointer.dim);
     return s;
 }
 
-static void copy_state(const void *model, const void *from, void *to) {
+static int copy_state(const void *model, const void *from, void *to) {
     const Prepared *p = model;
     const Words *m = &p->model;
     const State *a = from;
     State *b = to, own = *b;
     *b = *a;
     b->cache = own.cache, b->context = own.context, b->context_normed = own.context_normed, b->expected = own.expected;
-    b->spelled_memory = own.spelled_memory;
-    lay_out_spelled(&b->spelled, b->spelled_memory, max_patches(m), m->pointer.dim);
-    copy_cache(&p->transformer, &a->cache, &b->cache, a->num_patches);
     memcpy(b->context, a->context, (size_t)(2 * m->hashed.cols + m->lexicon_words) * sizeof(float));
-    memcpy(b->spelled_memory, a->spelled_memory, spelled_bytes(max_patches(m), m->pointer.dim));
+    b->room = a->num_patches;
+    if (m->pointer.dim && !make_spelled(&b->spelled, b->room, m->pointer.dim, a->num_patches)) {
+        b->spelled = own.spelled; /* those of a are not its own */
+        return 0;
+    }
+    return copy_cache(&p->transformer, &a->cache, &b->cache, a->num_patches);
 }
 
 /* The row of the table of words: its own, or one shared with others. */
@@ -176,10 +175,20 @@ static int take_id(const Words *m, const Row *row, int64_t place, float *x) {
     return 1;
 }
 
-/* Open the patch that begins now; returns its unit. */
-static Unit open_patch(const Words *m, State *s) {
-    if (m->pointer.dim) begin_patch(&s->spelled);
-    return (Unit){s, s->num_patches++};
+/* Open the patch that begins now, which is a unit; 0 when memory ran out. */
+static int open_patch(const Prepared *p, State *s, Unit *unit) {
+    int32_t E = p->model.pointer.dim, num = s->num_patches + 1;
+    if (!make_room(&p->transformer, &s->cache, num)) return 0;
+    if (E && num > s->room) {
+        Spelled old = s->spelled;
+        int32_t room = (int32_t)larger_room((size_t)s->room, (size_t)num, (size_t)max_patches(&p->model));
+        if (!make_spelled(&s->spelled, room, E, s->num_patches)) return 0;
+        free_spelled(&old);
+        s->room = room;
+    }
+    if (E) begin_patch(&s->spelled);
+    *unit = (Unit){s, s->num_patches++};
+    return 1;
 }
 
 /* The global model over patches whose inputs lie in scratch->x; a text's come in order. */
@@ -192,7 +201,7 @@ static void run(Prepared *p, const Unit *units, int n) {
     hear(p, units, n);
 }
 
-static void read_context(void *model, Row *row) {
+static int read_context(void *model, Row *row) {
     Prepared *p = model;
     const Words *m = &p->model;
     State *s = row->state;
@@ -203,22 +212,25 @@ static void read_context(void *model, Row *row) {
     begin_reading(&s->reader);
     begin_spelled(&s->spelled);
     embed_patch(m, &s->reader, p->scratch.x);
-    units[n++] = open_patch(m, s);
+    if (!open_patch(p, s, &units[n++])) return 0;
     for (int64_t i = row->context_start; i < row->num_ids; i++) {
         if (n == AT_ONCE) run(p, units, n), n = 0;
-        if (take_id(m, row, i, p->scratch.x + (size_t)n * (size_t)m->words.cols)) units[n++] = open_patch(m, s);
+        if (take_id(m, row, i, p->scratch.x + (size_t)n * (size_t)m->words.cols) && !open_patch(p, s, &units[n++])) return 0;
     }
     run(p, units, n);
+    return 1;
 }
 
-static void go_on(void *model, Row **rows, int n) {
+static int go_on(void *model, Row **rows, int n) {
     Prepared *p = model;
     Unit units[AT_ONCE];
     int num_units = 0;
     for (int i = 0; i < n; i++)
-        if (take_id(&p->model, rows[i], rows[i]->num_ids - 1, p->scratch.x + (size_t)num_units * (size_t)p->model.words.cols))
-            units[num_units++] = open_patch(&p->model, rows[i]->state);
+        if (take_id(&p->model, rows[i], rows[i]->num_ids - 1, p->scratch.x + (size_t)num_units * (size_t)p->model.words.cols) &&
+            !open_patch(p, rows[i]->state, &units[num_units++]))
+            return 0;
     run(p, units, num_units);
+    return 1;
 }
 
 static float *next_logits(void *model, Row **rows, int n) {
