@@ -33,6 +33,13 @@ def replace_file_by(path: Path, content: Iterable[bytes | memoryview]) -> None:
             beside.unlink()
 
 
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed processes have left in a folder of files that they were writing."""
+    for path in folder.glob(".*.*.tmp"):
+        with suppress(OSError):
+            path.unlink()
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, where it is not there. Raises TavuError when that cannot be."""
     try:

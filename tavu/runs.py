@@ -21,7 +21,7 @@ from tavu.data.kept import default_cache_dir
 from tavu.data.records import MARK, split_document
 from tavu.data.sources import SourceOptions, expand_user
 from tavu.errors import TavuError
-from tavu.files import make_folder, replace_file, unwritable
+from tavu.files import clear_unfinished, make_folder, replace_file, unwritable
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
 from tavu.stored_model import open_model
 from tavu.training.events import Event, Finished, Milestone, Started, Stopping
@@ -161,7 +161,11 @@ def old_recipe(
     path = folder / RECIPE_NAME
     if not path.is_file():
         raise TavuError(f"{folder} is not a run folder: it has no {RECIPE_NAME}. Name one that `tavu train` made, as runs/stories.")
-    tables = parse_toml(path.read_text(encoding="utf-8", errors="surrogateescape"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise TavuError(f"{path} could not be read: {error.strerror or error}.") from None
+    tables = parse_toml(text, str(path))
     before = to_recipe(tables)
     places = {key: [_absolute(s) for s in named] for key, named in (("sources", sources), ("valid", valid)) if named}
     recipe = to_recipe(override(_asked_for(_merge(tables, "data", places), minutes, steps, None), settings))
@@ -170,6 +174,12 @@ def old_recipe(
     if one != other or data != before.data:
         fixed = "the model, the reading of its text, batch_bytes and seed that it began with"
         raise TavuError(f"A run goes on with {fixed}; only other settings can change. Start a new run for these.")
+    for read, way_out in (
+        (recipe.data.sources, f"tavu train NEW_PLACE --resume {folder}"),
+        (recipe.data.valid, f"tavu train --resume {folder} --valid NEW_PLACE"),
+    ):
+        if gone := [source for source in read if os.path.isabs(source) and not glob.has_magic(source) and not os.path.exists(source)]:
+            raise TavuError(f"{gone[0]}: no such file or folder, and {folder} reads it. Put it back, or name its new place: {way_out}")
     return recipe
 
 
@@ -220,6 +230,8 @@ def run(
         try:
             if not resume:
                 _refuse_a_run(folder)
+            clear_unfinished(folder)
+            clear_unfinished(folder / "state")
             yield from _run(recipe, folder, resume, command, read_progress)
         finally:
             if was_empty and not (folder / RECIPE_NAME).exists():

@@ -24,9 +24,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         header[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
     encoded = json.dumps(header, ensure_ascii=False).encode()
     encoded += b" " * (-len(encoded) % 8)
-    replace_file(path, len(encoded).to_bytes(8, "little"), encoded, *map(_memory, tensors.values()))
+    replace_file(path, len(encoded).to_bytes(8, "little"), encoded, *map(bytes_of, tensors.values()))
 
 
-def _memory(tensor: Tensor) -> memoryview:
+def bytes_of(tensor: Tensor) -> memoryview:
     """The bytes of a tensor, row by row."""
     return memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())

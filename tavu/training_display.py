@@ -123,32 +123,40 @@ class _Plain:
 
 
 class _Notebook:
-    """Lines under the cell, the last of which is written over while training goes on."""
+    """Lines under the cell: those told so far, and one that is written over while training goes on.
+
+    They are one output that is replaced, since a notebook shows stderr on the ground of an error.
+    """
 
     def __init__(self) -> None:
         from IPython.display import display  # it is there in every notebook
 
+        self.lines: list[str] = []
         self.latest = display({"text/plain": ""}, raw=True, display_id=True)
 
     def __enter__(self) -> "_Notebook":
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.latest.update({"text/plain": ""}, raw=True)
+        self._show()
 
     def line(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        self.lines.append(text)
+        self._show()
 
     def reading(self, done: int, total: int | None) -> None:
-        self.latest.update({"text/plain": _reading_line(done, total)}, raw=True)
+        self._show(_reading_line(done, total))
 
     def progress(self, progress: events.Progress) -> None:
-        self.latest.update({"text/plain": _progress_line(progress, math.inf)}, raw=True)
+        self._show(_progress_line(progress, math.inf))
 
     def milestone(self, milestone: events.Milestone) -> None:
-        self.line(_milestone_line(milestone))
         prompt, written = milestone.samples[-1]
+        self.line(_milestone_line(milestone))
         self.line(f"    {showable(prompt)}|{showable(_one_line(written.text))[:160]}")
+
+    def _show(self, *latest: str) -> None:
+        self.latest.update({"text/plain": "\n".join([*self.lines, *latest])}, raw=True)
 
 
 class _Live:

@@ -84,7 +84,7 @@ def test_two_that_begin_at_once_without_a_name_get_a_folder_each(stories, tmp_pa
 def test_a_run_goes_on_with_its_text_wherever_that_lies_now(copy_of_run, stories, tmp_path):
     recipe = (copy_of_run / "recipe.toml").read_text().replace(str(stories), str(tmp_path / "gone.txt"))
     (copy_of_run / "recipe.toml").write_text(recipe)
-    with pytest.raises(tavu.TavuError, match=r"gone\.txt: no such file"):
+    with pytest.raises(tavu.TavuError, match=r"gone\.txt: no such file .* name its new place: tavu train NEW_PLACE --resume"):
         resume(copy_of_run, 22)
     moved = shutil.copy(stories, tmp_path / "moved.txt")
     assert resume(copy_of_run, 22, [str(moved)])[-1].step == 22
@@ -127,6 +127,30 @@ def test_a_run_whose_model_file_is_lost_goes_on_and_writes_it_anew(copy_of_run, 
     events = resume(copy_of_run, 23)
     assert any("the best model so far is lost" in event.text for event in events if isinstance(event, Note))
     assert events[-1].stopped == "budget" and load_model(copy_of_run)[1]["step"] == 23
+
+
+def test_a_flipped_bit_of_a_state_is_noticed(copy_of_run):
+    path = copy_of_run / "state/training.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(tavu.TavuError, match=r"training\.safetensors is damaged: its checksum does not match"):
+        resume(copy_of_run, 22)
+
+
+@pytest.mark.parametrize("changes", [{"step": "x"}, {"step": -1}, {"plan": {}}, {"seconds": None}, {"recipe": {"model": 3}}, {"dropout": "x"}])
+def test_counters_that_cannot_be_are_refused(copy_of_run, changes):
+    change_state(copy_of_run, **changes)
+    with pytest.raises(tavu.TavuError):
+        resume(copy_of_run, 22)
+
+
+def test_what_kills_left_half_written_is_cleared(copy_of_run):
+    left = [copy_of_run / ".model.safetensors.123.tmp", copy_of_run / "state/.training.safetensors.123.tmp"]
+    for path in left:
+        path.touch()
+    resume(copy_of_run, 21)
+    assert not any(path.exists() for path in left)
 
 
 def test_a_kill_between_an_early_stop_and_its_last_measurement_trains_no_further(copy_of_run):
@@ -187,6 +211,7 @@ DAMAGES = {
     "a list": lambda content: b"[]",
     "zeros": lambda content: bytes(len(content)),
     "words": lambda content: b"hello = 3\n",
+    "nested": lambda content: b"[" * 100_000,
 }
 
 

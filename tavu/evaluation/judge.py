@@ -198,9 +198,9 @@ def _read(kept: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Answers of an earlier run; a line that a kill has cut is asked again."""
     if not kept.is_file():
         return
-    for line in kept.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in kept.read_bytes().split(b"\n"):  # not splitlines: an answer may hold U+2028 and its like
         try:
             row = json.loads(line)
             yield row["key"], {"assessment": str(row["assessment"]), "answer": str(row["answer"])}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue

@@ -250,7 +250,9 @@ def _read_table(path: Path, parse: Any) -> dict[str, Any]:
         return {}
     try:
         table = parse(path.read_text(encoding="utf-8", errors="surrogateescape"))  # a recipe names files, whose names may be any bytes
-    except ValueError as error:
+    except OSError as error:
+        raise TavuError(f"{path} could not be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
         kind = path.suffix[1:].upper()
         raise TavuError(f"{path} is not {kind} ({error}). Restore the file, or delete it to report without it.") from None
     if not isinstance(table, dict):

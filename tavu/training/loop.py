@@ -178,7 +178,7 @@ def _fixed(recipe: Recipe) -> dict[str, Any]:
 
 def _is_fixed_to(recipe: Recipe, fixed: dict[str, Any]) -> bool:
     one = recipe.model, recipe.train.batch_bytes, recipe.train.seed
-    return one == (to_model_config(fixed["model"]), fixed["batch_bytes"], fixed["seed"])
+    return one == (to_model_config(fixed.get("model", {})), fixed.get("batch_bytes"), fixed.get("seed"))
 
 
 def _holds_a_model(folder: Path) -> bool:

@@ -1,21 +1,26 @@
 """The training state: all that a resume needs, in one file that is replaced whole or not at all."""
 
 import json
+import typing
+import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from tavu.errors import TavuError
 from tavu.model.lexicon import Lexicon
 from tavu.model_file import Model
-from tavu.tensor_file import write_tensors
+from tavu.tensor_file import bytes_of, write_tensors
+from tavu.training.machine import PRECISIONS, Plan
 from tavu.training.optimizer import Optimizer
 
 STATE_NAME = "training.safetensors"
-_KEY = "tavu_training"
+_KEY, _CHECKSUM = "tavu_training", "tavu_crc32"
 
 
 @dataclass
@@ -54,7 +59,15 @@ def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Count
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state.items()}
     path = folder / "state" / STATE_NAME
-    write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters))})
+    write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters)), _CHECKSUM: _checksum(tensors.values())})
+
+
+def _checksum(tensors: Iterable[Tensor]) -> str:
+    """CRC-32 of the tensors' bytes, against disks that flip bits; it takes a small part of the time of writing them."""
+    crc = 0
+    for tensor in tensors:
+        crc = zlib.crc32(bytes_of(tensor), crc)
+    return f"{crc:08x}"
 
 
 def load_counters(folder: Path) -> Counters:
@@ -64,9 +77,21 @@ def load_counters(folder: Path) -> Counters:
         raise TavuError(f"{folder} holds no training to resume (no {path.relative_to(folder)}). Start one with `tavu train SOURCE --out {folder}`.")
     try:
         with safe_open(path, framework="pt") as file:
-            return Counters(**json.loads(file.metadata()[_KEY]))
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            return _counters(json.loads(file.metadata()[_KEY]))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TavuError(f"{path} is damaged ({error}). Train again with `tavu train SOURCE --out {folder}`.") from None
+
+
+def _counters(values: dict[str, Any]) -> Counters:
+    """The counters of a file. Raises ValueError, KeyError or TypeError where a value cannot be what was saved."""
+    counters = Counters(**values)
+    for name, kind in typing.get_type_hints(Counters).items():
+        if not isinstance(getattr(counters, name), dict if typing.get_origin(kind) is dict else kind):
+            raise TypeError(f"{name} is {getattr(counters, name)!r}")
+    plan = Plan(**counters.plan)
+    if counters.step < 0 or plan.precision not in PRECISIONS or not (isinstance(plan.micro_batch_rows, int) and plan.micro_batch_rows > 0):
+        raise ValueError(f"it stands at step {counters.step} on {plan}")
+    return counters
 
 
 def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
@@ -77,6 +102,8 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             if others := set(file.keys()) - set(targets):
                 raise RuntimeError(f"it holds {min(others)} too")
+            if file.metadata().get(_CHECKSUM) not in (None, _checksum(file.get_tensor(name) for name in targets)):  # earlier versions kept none
+                raise TavuError(f"{path} is damaged: its checksum does not match. Restore it from a copy, or train again in another folder.")
             for name, target in targets.items():
                 target.copy_(file.get_tensor(name))
     except (SafetensorError, OSError, RuntimeError) as error:

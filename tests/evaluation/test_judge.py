@@ -150,3 +150,10 @@ def test_grades_that_cannot_be_read(answer):
 
 def test_the_cost_is_told():
     assert re.fullmatch(r"9 endings, 18 questions, at most about [\d,]+ tokens to read and 7,200 to write", cost(cases_of(STORIES, 1)))
+
+
+def test_answers_with_line_separators_are_kept(serve, tmp_path):
+    server, cases = serve(lambda messages: (200, GOOD.format(7) + "\u2028\x85")), cases_of(STORIES[:1], 0)
+    first = judge(server.url, "m", cases, tmp_path / "kept.jsonl")
+    asked = len(server.asked)
+    assert judge(server.url, "m", cases, tmp_path / "kept.jsonl") == first and len(server.asked) == asked
