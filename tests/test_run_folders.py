@@ -101,6 +101,13 @@ def test_a_run_refuses_other_text_and_is_left_as_it_was(copy_of_run, tmp_path):
     assert ((copy_of_run / "recipe.toml").read_bytes(), (copy_of_run / "metrics.jsonl").read_bytes()) == before
 
 
+def test_a_run_of_an_earlier_version_goes_on_and_says_that_its_text_is_not_known(copy_of_run):
+    change_state(copy_of_run, corpus="", recipe={})
+    assert any("cannot be checked" in event.text for event in resume(copy_of_run, 21) if isinstance(event, Note))
+    assert load_counters(copy_of_run).corpus
+    assert not [event for event in resume(copy_of_run, 22) if isinstance(event, Note)]
+
+
 def test_sources_are_kept_with_their_whole_paths(tmp_path, monkeypatch):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts/a.txt").write_text("a")

@@ -123,6 +123,9 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     if has_ended or counters.stopped != "early":
         counters.stopped = None  # else a kill came before the last measurement
     notes = []
+    if not counters.corpus:
+        notes.append("An earlier version began this run and kept nothing to recognize its text by: whether it is the same cannot be checked.")
+    counters.corpus, counters.recipe = corpus.digest, _fixed(recipe)
     if counters.best_bpb is not None and not _holds_a_model(folder):
         counters.best_bpb = None
         notes.append(f"{folder / MODEL_NAME} is missing or damaged: the best model so far is lost, and the next milestone writes it anew.")
@@ -167,7 +170,6 @@ def _where_it_stands(recipe: Recipe, corpus: Corpus, folder: Path) -> Counters:
         raise TavuError(
             f"{folder} began on other text than {', '.join(recipe.data.sources)} holds now. Put that text back, {moved}. New text takes a new run."
         )
-    counters.corpus, counters.recipe = corpus.digest, _fixed(recipe)
     return counters
 
 
