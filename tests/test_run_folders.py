@@ -201,8 +201,13 @@ def test_samples_with_line_separators_survive_a_resume(copy_of_run):
     assert [line["step"] for line in kept][:10] == list(range(10)) and kept[0]["text"] == row["text"]
 
 
+NEGATIVE = b'{"event": "valid", "step": 1, "seconds": -1, "bytes_seen": 1, "val_bpb": 1, "standard_error": 0}\n'
+
+
 @pytest.mark.parametrize("name", ["metrics.jsonl", "samples.jsonl"])
-@pytest.mark.parametrize("line", [b"[]\n", b"\xff\n", b"{}\n", b'{"step": "a"}\n', b"null\n", b'{"event": 3, "step": 1}\n', b"[" * 100_000 + b"\n"])
+@pytest.mark.parametrize(
+    "line", [b"[]\n", b"\xff\n", b"{}\n", b'{"step": "a"}\n', b"null\n", b'{"event": 3, "step": 1}\n', NEGATIVE, b"[" * 100_000 + b"\n"]
+)
 def test_a_damaged_line_of_a_log_is_passed_over(copy_of_run, name, line):
     path = copy_of_run / name
     path.write_bytes(line + path.read_bytes())

@@ -241,7 +241,7 @@ def _fields_of(kind: Any) -> tuple[tuple[str, Any], ...]:
 def _fits(value: Any, kind: Any) -> bool:
     if kind is str or isinstance(value, bool):
         return isinstance(value, str)
-    return isinstance(value, (int, float)) and (kind is float or math.isfinite(value))
+    return isinstance(value, (int, float)) and not value < 0 and (kind is float or math.isfinite(value))
 
 
 def _read_table(path: Path, parse: Any) -> dict[str, Any]:
