@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tavu.config import WordPatchConfig
 from tavu.model.rows import NUM_HINTS
+from tavu.model.transformer import FIRST_ROOM
 from tavu.vocabulary import END, MARK_ID
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class SpelledWords:
     """The patches of each row from their first letter on, which of them begin as the unfinished one does, and what hints at them."""
 
     def __init__(self, config: WordPatchConfig, rows: int):
-        num_patches = config.max_seq_len + 1
+        num_patches = min(config.max_seq_len + 1, FIRST_ROOM)
         self.ids = np.zeros((rows, num_patches, config.max_patch_size), dtype=np.int16)
         self.sizes = np.zeros((rows, num_patches), dtype=np.int64)
         self.num_patches = np.zeros(rows, dtype=np.int64)
@@ -100,6 +101,12 @@ class SpelledWords:
         """Which of them stand before the document's last mark, and which have come again after a mark."""
         self.has_mark, self.is_answer = np.zeros((2, rows), dtype=bool)
         """Whether the unfinished patch holds a mark, and whether one came before it in the document."""
+
+    def grow(self, more: int) -> None:
+        """Make room for so many more patches in each row."""
+        self.ids = np.pad(self.ids, ((0, 0), (0, more), (0, 0)))
+        for name in ("sizes", "begin_so", "words", "asked", "written"):
+            setattr(self, name, np.pad(getattr(self, name), ((0, 0), (0, more))))
 
     def feed(self, new: np.ndarray, letter: np.ndarray, num_letters: np.ndarray) -> None:
         """Go on by one id in each row, after so many letters of its patch. Shapes: all (B,)."""

@@ -98,15 +98,29 @@ def cross_patch_attention(q: Tensor, k: Tensor, v: Tensor, patch_size: int, cros
     return out.reshape(B, H, K * P, head_dim)[:, :, :N]
 
 
+FIRST_ROOM = 2048
+"""Units that a cache has room for before it grows."""
+FIRST_ROTATIONS = 1 << 14
+"""Positions whose angles are computed before they are asked for."""
+
+
 class KeyValueCache:
-    """Keys and values of the units read so far, for every layer of one transformer, with room for max_len units in each row."""
+    """Keys and values of the units read so far, for every layer of one transformer, with room that grows up to max_len units in each row."""
 
     def __init__(self, config: LevelConfig, rows: int, max_len: int, dtype: torch.dtype, device: torch.device):
-        shape = (2, config.num_layers, rows, config.num_heads, max_len, config.head_dim)
+        self.max_len = max_len
+        shape = (2, config.num_layers, rows, config.num_heads, min(max_len, FIRST_ROOM), config.head_dim)
         self.keys, self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.dtype = dtype
         self.lengths = [0] * rows
         """Units read so far, by row."""
+
+    def make_room(self, num_units: int) -> None:
+        """Room for so many units in each row."""
+        room = self.keys.size(3)
+        if num_units > room:
+            more = min(max(2 * room, num_units), self.max_len) - room
+            self.keys, self.values = (F.pad(kept, (0, 0, 0, more)) for kept in (self.keys, self.values))
 
     def clear(self) -> None:
         self.lengths = [0] * len(self.lengths)
@@ -217,9 +231,9 @@ class Transformer(nn.Module):
         self.make_rotations(None)
 
     def make_rotations(self, device: torch.device | str | None) -> None:
-        """(Re)compute the angles of all positions, which are derived and in no file; None: on torch's default device."""
+        """(Re)compute the angles of the first positions, which are derived and in no file; None: on torch's default device."""
         with torch.device(device) if device is not None else nullcontext():
-            self.register_buffer("rotations", rotary_table(self.max_len, self.config.head_dim), persistent=False)
+            self.register_buffer("rotations", rotary_table(min(self.max_len, FIRST_ROTATIONS), self.config.head_dim), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, N, D) -> (B, N, D)
         rotation = self.rotation(slice(x.size(1)), x.dtype)
@@ -248,6 +262,7 @@ class Transformer(nn.Module):
         """forward(x), its keys and values kept in an empty cache."""
         B, N, _ = x.shape
         rotation = self.rotation(slice(N), x.dtype)
+        cache.make_room(N)
         for i, block in enumerate(self.blocks):
             attended, cache.keys[i, :, :, :N], cache.values[i, :, :, :N] = block.attention(norm(x), rotation)
             x = x + attended
@@ -257,6 +272,7 @@ class Transformer(nn.Module):
 
     def step(self, x: Tensor, cache: KeyValueCache, *, first: int = 0, rows: list[int] | None = None) -> Tensor:  # (R, 1, D) -> (R, 1, D)
         """What forward gives for the next unit, which attends to units `first` and on; only of the given rows where rows differ in length."""
+        cache.make_room(max(cache.lengths) + 1)
         place = self.place(cache, first) if rows is None else self.place_in_rows(cache, rows)
         for i, block in enumerate(self.blocks):
             x = x + block.attention.step(norm(x), place, cache.keys[i], cache.values[i])
@@ -267,6 +283,10 @@ class Transformer(nn.Module):
 
     def rotation(self, positions: slice | Tensor, dtype: torch.dtype) -> Tensor:
         """The rotations of some positions, as `rotate` takes them."""
+        kept = self.rotations.size(1)
+        if kept < self.max_len and (num := positions.stop if isinstance(positions, slice) else int(positions.max()) + 1) > kept:
+            with torch.inference_mode(False):  # training may use them too
+                self.rotations = rotary_table(min(2 * num, self.max_len), self.config.head_dim).to(self.rotations.device)
         return self.rotations[:, positions, None, None].to(dtype)
 
     def place(self, cache: KeyValueCache, first: int) -> Place:

@@ -8,7 +8,7 @@ Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the s
 How it differs from the paper is told in DIFFERS_FROM_PAPER.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from tavu.model.patching import BEGIN, WordReader, bucket, read_words
 from tavu.model.pointer import Pointer
 from tavu.model.repeats import Repeats, find_hints, find_repeats
 from tavu.model.rows import row_ranges
-from tavu.model.transformer import MLP, Linear, RowDropout, Transformer, norm, soft_cap
+from tavu.model.transformer import FIRST_ROOM, MLP, Linear, RowDropout, Transformer, norm, soft_cap
 from tavu.vocabulary import NUM_IDS
 
 DIFFERS_FROM_PAPER = """\
@@ -145,7 +145,7 @@ class WordCache:
 
     def __init__(self, model: "WordModel", rows: int, dtype: torch.dtype):
         config, device = model.config, model.global_to_local.weight.device
-        num_patches = config.max_seq_len + 1
+        num_patches = min(config.max_seq_len + 1, FIRST_ROOM)
         self.reader = WordReader(config, rows)
         self.key_values = model.global_model.empty_cache(rows, dtype, device)
         self.pointer_keys = torch.zeros(rows, num_patches, config.pointer_dim, device=device)
@@ -157,6 +157,15 @@ class WordCache:
         """By the current patch of each row."""
         self.insist = 1.0
         """See Pointer.expect."""
+
+    def make_room(self, num_patches: int) -> None:
+        """Room for so many patches in each row, where there is a pointer."""
+        if self.heard.again is None or self.reader.spelled is None or num_patches <= self.pointer_keys.size(1):
+            return
+        more = max(self.pointer_keys.size(1), num_patches - self.pointer_keys.size(1))
+        self.pointer_keys = F.pad(self.pointer_keys, (0, 0, 0, more))
+        self.heard = replace(self.heard, again=F.pad(self.heard.again, (0, more)))
+        self.reader.spelled.grow(more)
 
 
 class WordModel(nn.Module):
@@ -222,6 +231,7 @@ class WordModel(nn.Module):
         global_in = self.word_embedder(words.word, words.pair_row, words.last_id)
         global_out = norm(self.global_model.prefill(norm(global_in.to(cache.key_values.dtype)), cache.key_values))
         current = words.patch[:, -1]
+        cache.make_room(global_out.size(1) + 1)
         cache.key_values.lengths = (current + 1).tolist()
         if self.pointer is not None:
             cache.pointer_keys[:, : global_out.size(1)] = self.pointer.keys(global_out)
@@ -232,6 +242,7 @@ class WordModel(nn.Module):
 
     def step(self, new: Tensor, cache: WordCache) -> Tensor:  # (B,) -> (B, V)
         """The logits of the next byte, after one more id of each row."""
+        cache.make_room(max(cache.key_values.lengths) + 2)
         cache.reader.feed(new.cpu().numpy())
         rows = np.flatnonzero(cache.reader.begins).tolist()
         if rows:
