@@ -16,7 +16,7 @@ FLOORS = [
     {"evaluation"},
     {"training", "compression", "engine"},
     {"reports"},
-    {"runs", "language_model"},
+    {"runs", "training_display", "language_model"},
     {"serving"},
     {"cli", "__main__"},
 ]
