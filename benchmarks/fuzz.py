@@ -9,6 +9,7 @@ could hurt: numbers and names of the header, of tavu's own config, and bytes of 
 import argparse
 import dataclasses
 import json
+import math
 import os
 import random
 import struct
@@ -19,6 +20,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+CHECKSUM = "crc32"
 HOUSE = Path(__file__).parents[1]
 FLAGS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fvisibility=hidden", "-shared", "-fPIC", "-Wno-psabi"]
 ODD_NUMBERS = (0, 1, 2, 3, 7, 31, 32, 33, 64, 255, 256, 257, 1 << 15, 1 << 31, (1 << 31) - 1, 1 << 32, 1 << 62, 1 << 63, -1, -(1 << 31))
@@ -56,14 +58,23 @@ def whole_files() -> list[bytes]:
         for config in (words, fixed, across):
             for bits in (16, 8, 4):
                 save_model(Path(folder) / "model", noisy_model(config), {}, bits=bits)
-                files.append((Path(folder) / "model").read_bytes())
+                files.append(_without_checksum((Path(folder) / "model").read_bytes()))
     return files
+
+
+def _without_checksum(content: bytes) -> bytes:
+    """As whoever tampers with a file would leave it."""
+    (length,) = struct.unpack("<Q", content[:8])
+    entries = json.loads(content[8 : 8 + length])
+    del entries["__metadata__"][CHECKSUM]
+    header = json.dumps(entries).encode()
+    return struct.pack("<Q", len(header)) + header + content[8 + length :]
 
 
 def mutated(content: bytes, dice: random.Random) -> bytes:
     (length,) = struct.unpack("<Q", content[:8])
     header, tensors = content[8 : 8 + length], bytearray(content[8 + length :])
-    way = dice.randrange(6)
+    way = dice.randrange(8)
     if way == 0:  # numbers anywhere in the header, tavu's config among them
         header = _with_odd_numbers(header, dice)
     elif way == 1:
@@ -79,6 +90,29 @@ def mutated(content: bytes, dice: random.Random) -> bytes:
         header = json.dumps(entries).encode()
     elif way == 3:
         header = bytes(_with_noise(bytearray(header), dice))
+    elif way == 4:  # more than any model has: context, tensors, dimensions, long names
+        entries = json.loads(header)
+        own = json.loads(entries["__metadata__"]["tavu"])
+        name = dice.choice([key for key in entries if key != "__metadata__"])
+        empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+        match dice.randrange(4):
+            case 0:
+                own["model"]["max_seq_len"] = dice.choice((2**14, 2**21, 2**31))
+            case 1:
+                entries |= {f"empty {i}": empty for i in range(dice.choice((1, 10_000)))}
+            case 2:
+                entries[name]["shape"] = [1] * dice.choice((7, 64, 65)) + entries[name]["shape"]
+            case 3:
+                own["model"][dice.choice(list(own["model"]))] = "x" * dice.choice((1, 10**6))
+        entries["__metadata__"]["tavu"] = json.dumps(own)
+        header = json.dumps(entries).encode()
+    elif way == 5:  # facts of other types
+        entries = json.loads(header)
+        own = json.loads(entries["__metadata__"]["tavu"])
+        facts = ("kind", "records", "features", "sources", "bytes_per_patch", "val_bpb", "record_bytes", "seconds", "train_bytes")
+        own["facts"] = {fact: dice.choice((None, 3, -1.5, math.nan, "x", [], [None], {})) for fact in dice.sample(facts, 4)}
+        entries["__metadata__"]["tavu"] = json.dumps(own)
+        header = json.dumps(entries).encode()
     else:  # what the weights, tables, names and spellings say
         tensors = _with_noise(tensors, dice, most=200)
     whole = struct.pack("<Q", len(header)) + header + bytes(tensors)

@@ -7,13 +7,13 @@ Every mistake is a TavuError whose sentence begins with the full name of the set
 import math
 from dataclasses import dataclass
 
-from tavu.errors import TavuError
+from tavu.errors import TavuError, shortened
 
 
 def check(ok: bool, name: str, got: object, expected: str) -> None:
     """Raise the one kind of sentence that a bad setting gets, unless ok."""
     if not ok:
-        raise TavuError(f"{name} is {got!r}, expected {expected}")
+        raise TavuError(f"{name} is {shortened(repr(got))}, expected {expected}")
 
 
 def _check_positive(where: str, config: object, *names: str) -> None:

@@ -6,3 +6,9 @@ class TavuError(ValueError):
 
     The command line prints the sentence and exits with status 2; our own mistakes are assertions.
     """
+
+
+def shortened(value: object, most: int = 200) -> str:
+    """A value as a sentence has room for it: files may hold names and numbers of any length."""
+    text = str(value)
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"

@@ -6,6 +6,7 @@ the precision they are trained in where the processor has it, or quantized: matr
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
+from tavu.checksum import CHECKSUM, checksum
 from tavu.config import ModelConfig
-from tavu.errors import TavuError
+from tavu.errors import TavuError, shortened
 from tavu.recipe import to_model_config
 
 UNFIT = "The file is damaged, or another version of tavu wrote it: copy it again, train it again, or use that version."
@@ -30,6 +31,16 @@ GROUP = 32
 """Columns that share a scale with 4 bits."""
 KEY = "tavu"
 """Of the metadata of a .safetensors: tavu's own part."""
+MAX_HEADER_BYTES, MAX_DIMENSIONS = 1 << 22, 8
+"""What no model comes near to, and a damaged or hostile file may claim."""
+FIRST_BYTES = {
+    b"GGUF": "a GGUF, a model of llama.cpp",
+    b"PK": "a ZIP archive, as PyTorch's .pt files are",
+    b"\x80": "a pickle, as old .pt and .bin files are",
+    b"\x08": "an ONNX model",
+    b"version https://git-lfs": "a pointer of Git LFS, whose file was never fetched",
+    b"<": "a web page",
+}
 
 _DTYPES = {"BF16": np.uint16, "F32": np.float32, "I64": np.int64, "I32": np.int32, "I8": np.int8, "U8": np.uint8}
 
@@ -83,30 +94,69 @@ def find_model(path: str | Path) -> Path:
 def open_model(path: str | Path) -> StoredModel:
     """The model that a file or run folder holds, its tensors not yet held against its config.
 
-    Raises TavuError when the file is missing, damaged, another program's, or of a newer format.
+    All of it is read into memory: a file may be copied over or cut while its model is in use. Raises TavuError when the file is missing, damaged,
+    another program's, or of a newer format.
     """
     file = find_model(path)
     try:
-        with safe_open(file, framework="np") as opened:  # it checks that all parts lie where they should
-            metadata = opened.metadata() or {}
-        content = np.memmap(file, dtype=np.uint8, mode="c")
-        length = int.from_bytes(content[:8].tobytes(), "little")
-        entries = json.loads(content[8 : 8 + length].tobytes())
-    except (SafetensorError, OSError, ValueError) as error:
-        raise TavuError(f"{file} is not a whole model file ({error}). Copy or train it again.") from None
+        content = np.fromfile(file, dtype=np.uint8)
+    except OSError as error:
+        raise TavuError(f"{file} cannot be read: {error.strerror or error}. Check its permissions.") from None
+    try:
+        entries, metadata, data = _parts(content)
+    except (ValueError, TypeError, KeyError, RecursionError) as fault:
+        raise TavuError(f"{file} is not a whole model file ({_known_kind(content) or shortened(fault)}). Copy or train it again.") from None
     header = _header(file, metadata)
-    entries.pop("__metadata__", None)
-    return StoredModel(
-        file, _config(file, header["model"]), header["facts"], {name: _tensor(file, name, content[8 + length :], e) for name, e in entries.items()}
-    )
+    return StoredModel(file, _config(file, header["model"]), header["facts"], {name: _tensor(file, name, data, e) for name, e in entries.items()})
+
+
+def _parts(content: np.ndarray) -> tuple[dict[str, Any], dict[str, str], np.ndarray]:
+    """The entries, metadata and data of a .safetensors. Raises ValueError and its like where they are not what the format says.
+
+    https://github.com/huggingface/safetensors, "Format": tensors lie one after another, and leave nothing out.
+    """
+    length = int.from_bytes(content[:8].tobytes(), "little")
+    if len(content) < 8 or length > len(content) - 8:
+        raise ValueError("it is cut off")
+    if length > MAX_HEADER_BYTES:
+        raise ValueError(f"its header has {length:,} bytes, expected {MAX_HEADER_BYTES:,} at most")
+    entries, data = json.loads(content[8 : 8 + length].tobytes()), content[8 + length :]
+    if not isinstance(entries, dict):
+        raise ValueError("its header is no object")
+    metadata = entries.pop("__metadata__", {})
+    if not (isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())):
+        raise ValueError("its metadata are no texts")
+    end = 0
+    for entry in sorted(entries.values(), key=lambda entry: entry["data_offsets"]):
+        begin, stop = entry["data_offsets"]
+        if not (type(begin) is type(stop) is int and begin == end <= stop <= len(data)):
+            raise ValueError("its tensors overlap, or are cut off")
+        end = stop
+    if end != len(data):
+        raise ValueError("it is longer than its tensors")
+    if CHECKSUM in metadata and metadata[CHECKSUM] != checksum(metadata, [memoryview(data)]):
+        raise ValueError("its checksum is of other bytes: some have changed since it was written")
+    return entries, metadata, data
+
+
+def _known_kind(content: np.ndarray) -> str | None:
+    """What a file of another program is, by how it begins."""
+    head = content[:64].tobytes()
+    return next((f"it looks like {kind}" for start, kind in FIRST_BYTES.items() if head.startswith(start)), None)
 
 
 def _tensor(file: Path, name: str, content: np.ndarray, entry: Mapping[str, Any]) -> StoredTensor:
-    if entry["dtype"] not in _DTYPES:
-        raise TavuError(f"{file}: {name} is of type {entry['dtype']}, expected one of {', '.join(_DTYPES)}. The file is damaged.")
+    dtype, shape = entry.get("dtype"), entry.get("shape")
+    if dtype not in _DTYPES:
+        raise TavuError(f"{file}: {shortened(name)} is of type {shortened(dtype)}, expected one of {', '.join(_DTYPES)}. The file is damaged.")
     begin, end = entry["data_offsets"]
-    numbers = np.ndarray(entry["shape"], _DTYPES[entry["dtype"]], content[begin:end])
-    return StoredTensor(entry["dtype"], np.require(numbers, requirements=["C", "A"]))
+    is_shape = isinstance(shape, list) and len(shape) <= MAX_DIMENSIONS and all(type(size) is int and size >= 0 for size in shape)
+    if not is_shape or math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != end - begin:
+        raise TavuError(
+            f"{file}: the shape of {shortened(name)} is {shortened(shape)}, which is not that of its {end - begin:,} bytes. The file is damaged."
+        )
+    numbers = np.ndarray(shape, _DTYPES[dtype], content[begin:end])
+    return StoredTensor(dtype, np.require(numbers, requirements=["C", "A"]))
 
 
 def _header(file: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -129,4 +179,4 @@ def _config(file: Path, table: dict[str, Any]) -> ModelConfig:
     try:
         return to_model_config(table)
     except TavuError as error:
-        raise TavuError(f"{file}: its config is not one of this version ({error}) {UNFIT}") from None
+        raise TavuError(f"{file}: its config is not one of this version ({shortened(error)}) {UNFIT}") from None

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tavu.checksum import CHECKSUM, checksum
 from tavu.files import replace_file
 
 _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32", torch.int64: "I64", torch.int8: "I8", torch.uint8: "U8"}
@@ -17,14 +18,15 @@ _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32", tor
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Put tensors (of the dtypes above) and their metadata in a file, whole or not at all. Raises TavuError when it cannot be written."""
-    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    memory = [bytes_of(tensor) for tensor in tensors.values()]
+    header: dict[str, object] = {"__metadata__": dict(metadata) | {CHECKSUM: checksum(metadata, memory)}}
     end = 0
     for name, tensor in tensors.items():
         start, end = end, end + tensor.numel() * tensor.element_size()
         header[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
     encoded = json.dumps(header, ensure_ascii=False).encode()
     encoded += b" " * (-len(encoded) % 8)
-    replace_file(path, len(encoded).to_bytes(8, "little"), encoded, *map(bytes_of, tensors.values()))
+    replace_file(path, len(encoded).to_bytes(8, "little"), encoded, *memory)
 
 
 def bytes_of(tensor: Tensor) -> memoryview:

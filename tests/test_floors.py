@@ -9,7 +9,7 @@ FLOORS = [
     {"errors"},
     {"vocabulary"},
     {"config"},
-    {"files", "recipe", "tensor_file", "quantized", "stored_model"},
+    {"checksum", "files", "recipe", "tensor_file", "quantized", "stored_model"},
     {"model", "data"},
     {"model_file"},
     {"generation"},

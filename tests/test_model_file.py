@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import tavu
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.errors import TavuError
 from tavu.model_file import build_model, load_model, save_model
@@ -29,8 +30,11 @@ def tiny_file(tmp_path_factory, make_model) -> bytes:
 
 
 def split(content: bytes) -> tuple[dict, bytes]:
+    """Header and tensors, without the checksum, which whoever tampers with a file leaves out too."""
     (length,) = struct.unpack("<Q", content[:8])
-    return json.loads(content[8 : 8 + length]), content[8 + length :]
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"].pop("crc32", None)
+    return header, content[8 + length :]
 
 
 def join(header: dict, tensors: bytes) -> bytes:
@@ -159,6 +163,42 @@ def test_metadata_that_cannot_be_read(tmp_path, tiny_file):
     assert "format 3" in refusal(path, with_metadata(tiny_file, format=3, model="something new"))
 
 
+def test_a_flipped_bit_is_told_wherever_it_lies(tmp_path, tiny_file):
+    dice = np.random.default_rng(0)
+    for at in dice.integers(8, len(tiny_file), size=60).tolist():
+        content = bytearray(tiny_file)
+        content[at] ^= 1 << dice.integers(8)
+        assert refusal(tmp_path / "a", bytes(content))
+
+
+def test_files_that_ask_for_too_much_are_refused_at_once_and_in_few_words(tmp_path, tiny_file):
+    path, (header, tensors) = tmp_path / "a", split(tiny_file)
+    empty = {"dtype": "F32", "shape": [0], "data_offsets": [len(tensors), len(tensors)]}
+    assert "its header has" in refusal(path, join(header | {f"empty {i}": empty for i in range(100_000)}, tensors))
+    name = next(name for name in header if name != "__metadata__")
+    for entry in ({"shape": [1] * 65 + header[name]["shape"]}, {"shape": [-1]}, {"shape": "x" * 10**6}, {"dtype": "x" * 10**6}, {"dtype": None}):
+        assert len(refusal(path, join(header | {name: header[name] | entry}, tensors))) < 600
+    for changes in ({"patching": "x" * 10**6}, {"max_seq_len": "9" * 10**6}, {"x" * 10**6: 1}):
+        assert len(refusal(path, with_config(tiny_file, **changes))) < 1200
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"GGUF\3\0\0\0", "GGUF"), (b"PK\3\4", "ZIP"), (b"\x80\2}q", "pickle"), (b"<!DOCTYPE html>", "web page"), (b"version https://git-lfs", "LFS")],
+)
+def test_files_of_other_programs_are_told_by_name(tmp_path, content, kind):
+    assert kind in refusal(tmp_path / "a", content + bytes(100))
+
+
+def test_a_file_may_be_cut_or_copied_over_while_its_model_is_in_use(tmp_path, make_model):
+    save_model(tmp_path / "a", make_model(WIDE), FACTS)
+    model = tavu.load(tmp_path / "a")
+    before = model.generate("Once", max_bytes=20)
+    with (tmp_path / "a").open("r+b") as file:
+        file.truncate(10)
+    assert model.generate("Once", max_bytes=20) == before
+
+
 def test_the_format_before_is_read(tmp_path, tiny_file):
     (tmp_path / "a").write_bytes(with_metadata(tiny_file, format=1))
     assert load_model(tmp_path / "a")[1] == FACTS
@@ -216,7 +256,7 @@ def test_random_damage_gives_a_model_or_a_sentence(tmp_path, make_model):
     random = np.random.default_rng(0)
     path = tmp_path / "a"
     save_model(path, make_model(FixedPatchConfig((LevelConfig(4, 1, 1, 4, 2), LevelConfig(4, 1, 1, 4)), 8)), {})
-    whole = path.read_bytes()
+    whole = join(*split(path.read_bytes()))
     (length,) = struct.unpack("<Q", whole[:8])
     refused = 0
     for i in range(3000):

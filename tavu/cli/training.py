@@ -27,6 +27,7 @@ def train_and_tell(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool)
                 "bytes_seen": event.bytes_seen,
                 "bytes_per_second": event.bytes_per_second,
                 "seconds": event.seconds,
+                "whole_seconds": event.whole_seconds,
                 "peak_memory_mb": event.peak_memory_mb,
                 "stopped": event.stopped,
                 "report": str(folder / "report.html"),

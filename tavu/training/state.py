@@ -2,16 +2,14 @@
 
 import json
 import typing
-import zlib
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
+from tavu.checksum import CHECKSUM, checksum
 from tavu.errors import TavuError
 from tavu.model.lexicon import Lexicon
 from tavu.model_file import Model
@@ -20,7 +18,7 @@ from tavu.training.machine import PRECISIONS, Plan
 from tavu.training.optimizer import Optimizer
 
 STATE_NAME = "training.safetensors"
-_KEY, _CHECKSUM = "tavu_training", "tavu_crc32"
+_KEY = "tavu_training"
 
 
 @dataclass
@@ -59,15 +57,7 @@ def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Count
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state.items()}
     path = folder / "state" / STATE_NAME
-    write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters)), _CHECKSUM: _checksum(tensors.values())})
-
-
-def _checksum(tensors: Iterable[Tensor]) -> str:
-    """CRC-32 of the tensors' bytes, against disks that flip bits; it takes a small part of the time of writing them."""
-    crc = 0
-    for tensor in tensors:
-        crc = zlib.crc32(bytes_of(tensor), crc)
-    return f"{crc:08x}"
+    write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters))})
 
 
 def load_counters(folder: Path) -> Counters:
@@ -102,7 +92,8 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             if others := set(file.keys()) - set(targets):
                 raise RuntimeError(f"it holds {min(others)} too")
-            if file.metadata().get(_CHECKSUM) not in (None, _checksum(file.get_tensor(name) for name in targets)):  # earlier versions kept none
+            metadata = file.metadata()
+            if metadata.get(CHECKSUM) not in (None, checksum(metadata, (bytes_of(file.get_tensor(name)) for name in targets))):  # earlier: none
                 raise TavuError(f"{path} is damaged: its checksum does not match. Restore it from a copy, or train again in another folder.")
             for name, target in targets.items():
                 target.copy_(file.get_tensor(name))

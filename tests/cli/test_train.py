@@ -12,7 +12,7 @@ import pytest
 from tavu.model_file import load_model
 
 FILES = {".lock", "model.safetensors", "report.html", "progress.png", "metrics.jsonl", "samples.jsonl", "recipe.toml", "environment.json", "state"}
-JSON_KEYS = {"model", "val_bpb", "bytes_seen", "bytes_per_second", "seconds", "peak_memory_mb", "steps", "stopped", "report"}
+JSON_KEYS = {"model", "val_bpb", "bytes_seen", "bytes_per_second", "seconds", "whole_seconds", "peak_memory_mb", "steps", "stopped", "report"}
 
 GOES_ON = (
     "A run goes on with the model, the reading of its text, batch_bytes and seed that it began with; only other settings can change. "
