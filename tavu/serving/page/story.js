@@ -35,6 +35,7 @@ export class Draft {
     this.element.setAttribute("aria-label", `${t("draft")} ${this.number}`);
     for (const place of [this.area, this.shown]) place.setAttribute("aria-label", `${t("copyText")} ${this.number}`);
     this.shown.setAttribute("role", "group");
+    this.keep.hidden = this.stopped === "failed";
     this.keep.textContent = t(this.kept ? "kept" : "keep");
     this.edit.textContent = t(this.editing ? "done" : "edit");
     this.goOn.textContent = t(this.editing ? "goOnHere" : "goOn");
@@ -114,7 +115,11 @@ export class Draft {
   }
 
   #read() {
-    if (this.area.value !== this.text) { this.text = this.area.value; this.#given(this.text); this.kept = false; this.element.classList.remove("kept"); }
+    if (this.area.value === this.text) return;
+    this.text = this.area.value;
+    this.#given(this.text);
+    [this.kept, this.stopped, this.ended.textContent] = [false, null, ""];
+    this.element.classList.remove("kept");
   }
 
   #toggle() {

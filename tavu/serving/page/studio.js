@@ -53,8 +53,9 @@ async function grow(asked, drafts) {
     await write(asked, stopping.signal, (choice) => drafts[choice.index].take(choice));
     for (const draft of drafts) draft.end("cut");
   } catch (error) {
-    for (const draft of drafts) draft.end("halted");
-    if (error.name !== "AbortError") problem(error);
+    const stopped = error.name === "AbortError";
+    for (const draft of drafts) draft.end(stopped ? "halted" : "failed");
+    if (!stopped) problem(error);
   } finally {
     desk.writing.delete(stopping);
   }
@@ -82,7 +83,7 @@ const on = {
   keep(draft) { try { shelf.keep({ text: draft.text, seed: draft.seed, wishes: draft.wishes, model: desk.model?.name }); say(t("kept")); } catch (error) { problem(error); } },
   goOn(draft) { grow({ ...draft.wishes, prompt: draft.text, n: 1 }, [draft]); },
   close(draft) { draft.end("halted"); draft.element.remove(); desk.drafts = desk.drafts.filter((one) => one !== draft); $("empty").hidden = desk.drafts.length > 0; $("desk").focus(); },
-  rest(draft) { say(`${draft.sentences()} ${t("draft")} ${draft.number} ${t("finished")}.`); },
+  rest(draft) { say(`${draft.sentences()} ${t("draft")} ${draft.number} ${t(draft.stopped === "failed" ? "failedNow" : "finished")}.`); },
 };
 
 function halt() {
