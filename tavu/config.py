@@ -197,6 +197,9 @@ class TrainConfig:
     counted_bytes: int = 16_000_000
     """About how much of the training text is counted to begin the tables of a word model with (training/counting.py), less for short budgets; 0: they
     begin at random."""
+    min_word_count: int = 4
+    """Words that come less often in what is counted are not kept in the model file as they are spelled: a name or password that stands in a text a few
+    times is not handed on with the model."""
     # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
     muon_learning_rate: float = 0.02
     adamw_learning_rate: float = 3e-3
@@ -245,7 +248,7 @@ class TrainConfig:
         check(self.clip_norm > 0, "train.clip_norm", self.clip_norm, "more than 0.")
         check(0 <= self.warmup_fraction <= 0.5, "train.warmup_fraction", self.warmup_fraction, "0 to 0.5.")
         check(0 <= self.decay_fraction <= 1 - self.warmup_fraction, "train.decay_fraction", self.decay_fraction, "0 to 1 less the warm-up.")
-        _check_positive("train", self, "batch_bytes", "muon_every", "milestones", "valid_bytes")
+        _check_positive("train", self, "batch_bytes", "muon_every", "min_word_count", "milestones", "valid_bytes")
         check(0 < self.patience <= 1, "train.patience", self.patience, "more than 0, at most 1.")
         check(self.save_every_seconds > 0, "train.save_every_seconds", self.save_every_seconds, "more than 0.")
         for name, choices in (
@@ -283,6 +286,8 @@ class SamplingConfig:
     """A generation ends before the first of these."""
     valid_utf8: bool = True
     """Draw only bytes that keep the text UTF-8."""
+    used_bytes: frozenset[int] | None = None
+    """With valid_utf8: draw only these bytes, those of the training text, while any of them may follow. None: all."""
     insist: float = 1.0
     """How much a model of records presses what was asked for and is not yet written: 1 as it has learned, 0 not at all. See Pointer.expect."""
 

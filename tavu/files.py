@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +47,18 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TavuError(unwritable(folder, error)) from None
+
+
+def check_writable(path: Path, option: str = "--out") -> None:
+    """Raises TavuError where a file could not be put, before the work that it is to hold."""
+    make_folder(path.parent)
+    if path.is_dir():
+        raise TavuError(f"{path} is a folder, expected the name of a file. Give another with {option}.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise TavuError(unwritable(path, error).replace("--out", option)) from None
 
 
 def unwritable(path: Path, error: OSError) -> str:

@@ -49,6 +49,8 @@ class LanguageModel:
     def __init__(self, stored: StoredModel, *, device: str = "cpu", engine: Engine | None = None):
         self.path, self.config, self.facts, self.name, self.records = stored.file, stored.config, stored.facts, stored.name, stored.records
         """Its file, what is known of its training, what people call it, and on what records it was fine-tuned, if on any."""
+        self.used_bytes = stored.used_bytes
+        """Those of its training text, which alone it writes as text (SamplingConfig); None: not known."""
         self.device = device
         reason = why_not(stored) if device == "cpu" else None
         self.fallback = reason if engine is None and not is_built() else None
@@ -121,11 +123,11 @@ class LanguageModel:
     ) -> Iterator[str]:
         """What `generate` returns, piece by piece as it is written; never half a character."""
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, _seed(seed), _strings(stop), self.is_text)
-        return stream(self.writer, self.read_for(_bytes(prompt)), config)
+        return stream(self.writer, self.read_for(_bytes(prompt)), replace(config, used_bytes=self.used_bytes))
 
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
         """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
-        return write(self.writer, _bytes(prompt), config, count=count)
+        return write(self.writer, _bytes(prompt), replace(config, used_bytes=self.used_bytes), count=count)
 
     def read_for(self, prompt: bytes) -> bytes:
         """What the model reads where somebody gives it a prompt."""

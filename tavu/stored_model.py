@@ -19,6 +19,7 @@ from tavu.checksum import CHECKSUM, checksum
 from tavu.config import ModelConfig
 from tavu.errors import TavuError, shortened
 from tavu.recipe import to_model_config
+from tavu.vocabulary import NUM_BYTES
 
 UNFIT = "The file is damaged, or another version of tavu wrote it: copy it again, train it again, or use that version."
 FORMAT = 2
@@ -65,6 +66,20 @@ class StoredModel:
     def name(self) -> str:
         """What people call it: its run folder's name, or its file's."""
         return self.file.parent.name if self.file.name == MODEL_NAME else self.file.stem
+
+    @property
+    def num_parameters(self) -> int:
+        """As the model counts them that is built from the file: what is learned, not the words and names that are kept beside it."""
+        sizes = {name: tensor.numbers.size * (2 if tensor.dtype == "U8" else 1) for name, tensor in self.tensors.items()}  # U8: two in a byte
+        quantized = sum(size for name, size in sizes.items() if name + SCALES in sizes)
+        return quantized + sum(sizes[name] for name, tensor in self.tensors.items() if tensor.dtype in ("BF16", "F32") and not name.endswith(SCALES))
+
+    @property
+    def used_bytes(self) -> frozenset[int] | None:
+        """The bytes that occur in its training text; None where that is not known."""
+        known = self.facts.get("used_bytes")
+        is_known = isinstance(known, list) and known and all(type(byte) is int and 0 <= byte < NUM_BYTES for byte in known)
+        return frozenset(known) if is_known else None
 
     @property
     def records(self) -> str | None:

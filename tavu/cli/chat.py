@@ -29,6 +29,7 @@ def chat(
 
     config = SamplingConfig(temperature=temperature, max_bytes=max_bytes, seed=seed)
     loaded = load(model)
+    config = replace(config, used_bytes=loaded.used_bytes)
     if loaded.records != "chat":
         teach = "Teach one: tavu finetune MODEL conversations.jsonl, with rows of messages"
         raise TavuError(f"{loaded.path} was not fine-tuned on conversations. {teach}. Of this one, `tavu generate` takes beginnings.")

@@ -108,11 +108,12 @@ def _evaluate_stories(
     from tavu.cli.json_line import print_json_line
     from tavu.config import SamplingConfig
     from tavu.evaluation.stories import evaluate_stories
-    from tavu.files import make_folder
+    from tavu.files import check_writable
     from tavu.reports.stories_page import told, write_stories_page
     from tavu.stored_model import SHIPPED
 
     page = page or (loaded.path.with_name("stories.html") if loaded.path.parent != SHIPPED else Path("stories.html"))
+    check_writable(page, "--page")
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=1.0)
         evaluation = evaluate_stories(
@@ -120,7 +121,7 @@ def _evaluate_stories(
             loaded.writer,
             documents,
             training_text(loaded.path.parent, SEARCHED_BYTES),
-            SamplingConfig(seed=seed, max_bytes=1024),
+            SamplingConfig(seed=seed, max_bytes=1024, used_bytes=loaded.used_bytes),
             follows_requests=loaded.records == "stories",
             num_stories=count,
             num_requests=count,
@@ -130,7 +131,6 @@ def _evaluate_stories(
             evaluation = replace(
                 evaluation, measures=evaluation.measures + _judged(evaluation.stories, *judge, page.with_suffix(".judge.jsonl"), bar)
             )
-    make_folder(page.parent)
     write_stories_page(evaluation, loaded.name, page)
     if as_json:
         stories = [asdict(story) for story in evaluation.stories]

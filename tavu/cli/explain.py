@@ -23,20 +23,17 @@ def explain(
     from tavu.cli.evaluate import SEARCHED_BYTES, training_text
     from tavu.cli.json_line import print_json_line
     from tavu.config import SamplingConfig, check
-    from tavu.errors import TavuError
     from tavu.evaluation.explain import explain as explain_text
-    from tavu.files import make_folder
+    from tavu.files import check_writable
     from tavu.language_model import load
     from tavu.reports.explain_page import write_explain_page
 
     check(write >= 0, "write", write, "0 or more.")
-    if out.is_dir():
-        raise TavuError(f"{out} is a folder, expected the name of a page, as {out / 'explained.html'}.")
+    check_writable(out)
     loaded = load(model)
     begin = prompt.encode(errors="surrogateescape")
     more = loaded.write(begin, SamplingConfig(max_bytes=write, seed=seed, valid_utf8=loaded.is_text))[0].content if write else b""
     explanation = explain_text(loaded.network, begin + more, len(begin), training_text(loaded.path.parent, SEARCHED_BYTES))
-    make_folder(out.parent)
     write_explain_page(explanation, str(model), out)
     bits = sum(byte.bits for byte in explanation.bytes) / len(explanation.text)
     if as_json:

@@ -1,5 +1,6 @@
 """tavu generate: let a model write."""
 
+import codecs
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,7 @@ def generate(
     loaded = load(model, device=_pick(device), engine=engine)
     if loaded.fallback:
         print(f"Writing with PyTorch, which is slower: {loaded.fallback}.", file=sys.stderr)
+    config = replace(config, used_bytes=loaded.used_bytes)
     refuse_unknown_features(request, loaded.facts)
     context = loaded.config.max_seq_len - 1
     if len(begin) > context:
@@ -97,6 +99,20 @@ def generate(
         sys.stdout.buffer.write(b"".join(begin + one.content for one in written))
 
 
+def with_prompts_told_from_options(arguments: list[str]) -> list[str]:
+    """The arguments with `--` before the last where that is a prompt that begins with a dash, as dialogue does in many languages.
+
+    >>> with_prompts_told_from_options(["generate", "stories", "- Hello, he said"])
+    ['generate', 'stories', '--', '- Hello, he said']
+    >>> with_prompts_told_from_options(["generate", "stories", "--sed", "3"])
+    ['generate', 'stories', '--sed', '3']
+    """
+    *before, last = arguments
+    is_prompt = last.startswith("-") and len(last.split()) > 1 and not last.startswith("--")
+    takes_a_value = bool(before) and before[-1].startswith("-")
+    return [*before, "--", last] if is_prompt and not takes_a_value and "--" not in before else arguments
+
+
 def _pick(device: str) -> str:
     """The device of that name, checked; of a processor nothing need be known, so that torch stays out."""
     if device == "cpu":
@@ -114,15 +130,24 @@ def _read_prompt(prompt: str | None, file: Path | None) -> bytes:
         if prompt is not None:
             raise TavuError("The prompt is given twice, as an argument and as --prompt-file. Give one.")
         try:
-            return file.read_bytes()
+            return _without_mark(file.read_bytes(), str(file))
         except OSError as error:
             advice = "Check its name, or give the prompt itself, in quotes."
             raise TavuError(f"The prompt file {file} cannot be read: {error.strerror}. {advice}") from None
     if prompt == "-":
         if sys.stdin is None:
             raise TavuError("The prompt is `-`, but standard input is closed. Pipe a text in, as in `echo Once | tavu generate MODEL -`.")
-        return sys.stdin.buffer.read()
+        return _without_mark(sys.stdin.buffer.read(), "standard input")
     return (prompt or "").encode(errors="surrogateescape")
+
+
+def _without_mark(content: bytes, name: str) -> bytes:
+    """What editors on Windows put before a text is no part of it."""
+    from tavu.errors import TavuError
+
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TavuError(f"The prompt in {name} is UTF-16, expected UTF-8. Convert it, as `iconv -f utf-16 -t utf-8` does.")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _as_text(prompt: bytes) -> str:

@@ -21,6 +21,7 @@ def info(
     from tavu.model.cost import cost
     from tavu.model_file import build_model, load_model
     from tavu.recipe import preset_names, read_preset, to_recipe
+    from tavu.reports.wording import showable
     from tavu.stored_model import find_model
 
     if str(model) in preset_names() and not model.exists():
@@ -28,7 +29,9 @@ def info(
     else:
         network, facts = load_model(model)
         size = find_model(model).stat().st_size
-    whole = cost(network, bytes_per_patch=facts["bytes_per_patch"]) if facts.get("bytes_per_patch") else cost(network)
+    known = facts.get("bytes_per_patch")  # a file may say anything
+    is_number = isinstance(known, (int, float)) and not isinstance(known, bool) and 0 < known < network.config.max_seq_len
+    whole = cost(network, bytes_per_patch=known) if is_number else cost(network)
     if as_json:
         about = {"model": str(model), "file_bytes": size, "max_seq_len": network.config.max_seq_len, "facts": facts}
         print_json_line(about | whole.to_dict())
@@ -44,7 +47,9 @@ def info(
     console.print(f"\nContext {network.config.max_seq_len:,} bytes." + (f" File {size:,} bytes." if size else ""))
     for key, value in facts.items():
         if value is not None:
-            console.print(f"{key}: {value}", markup=False, highlight=False)
+            console.print(showable(f"{key}: {value}"), markup=False, highlight=False)
+    if words := getattr(network.config, "lexicon_words", 0):
+        console.print(f"The file holds up to {words:,} of the commonest words of its text as they are spelled.", highlight=False)
     console.print("\n" + network.differs_from_paper, markup=False, highlight=False)
 
 

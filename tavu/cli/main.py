@@ -50,6 +50,8 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's own threads, which nothing here uses, take a fifth of a second to start
     arguments = [argument for argument in sys.argv[1:] if argument != "--traceback"]
+    if arguments[:1] == ["generate"]:
+        arguments = generate.with_prompts_told_from_options(arguments)
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  (a model may write what a console cannot show)
     try:
@@ -63,7 +65,9 @@ def main() -> None:
     except (TavuError, _UsageError, OSError) as error:
         if "--traceback" in sys.argv:
             traceback.print_exc()
-        print(f"tavu: {_sentence(error)}", file=sys.stderr)
+        from tavu.reports.wording import showable  # names in files may hold what takes a terminal apart
+
+        print(f"tavu: {showable(_sentence(error))}", file=sys.stderr)
         status = 2
     sys.exit(status)
 

@@ -9,7 +9,9 @@ import typer
 def quantize(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
     bits: Annotated[int, typer.Option(help="8, which costs next to nothing, or 4.")] = 8,
-    out: Annotated[Path | None, typer.Option(help="The new file.  [default: beside the model, as model-8bit.safetensors]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The new file.  [default: beside the model, as model-8bit.safetensors; here for one that came with tavu]")
+    ] = None,
     valid: Annotated[list[str] | None, typer.Option(help="Text to measure the cost on: files, folders, globs.")] = None,
     note: Annotated[str | None, typer.Option(help="A line to keep in the file and show in `tavu info`, as its licence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -23,11 +25,17 @@ def quantize(
     from tavu.cli.json_line import print_json_line
     from tavu.compression.quantize import quantize_file
     from tavu.data.sources import SourceOptions, SourceReport, read_documents
+    from tavu.errors import TavuError
+    from tavu.files import check_writable
     from tavu.language_model import load
-    from tavu.stored_model import find_model
+    from tavu.stored_model import SHIPPED, find_model, open_model
 
     file = find_model(model)
-    out = out or file.with_name(f"{file.stem}-{bits}bit.safetensors")
+    beside = Path() if file.parent == SHIPPED else file.parent  # not among what was installed
+    out = out or beside / f"{file.stem}-{bits}bit.safetensors"
+    if open_model(file).facts.get("weight_bits") == bits:
+        raise TavuError(f"{file} has {bits} bits a weight already. Give another number, as --bits 4, or use it as it is.")
+    check_writable(out)
     documents: list[bytes] = []
     if valid:
         loaded = load(model)

@@ -21,7 +21,7 @@ from tavu.engine.pointed import Pointed
 from tavu.engine.weights import Weights
 from tavu.errors import TavuError
 from tavu.generation.sampling import DIVERGED
-from tavu.generation.text import ALLOWED, NEXT_STATE, state_after
+from tavu.generation.text import NEXT_STATE, allowed_ids, state_after
 from tavu.stored_model import StoredModel
 from tavu.vocabulary import END, NUM_IDS
 
@@ -184,7 +184,10 @@ class NativeSampling:
     """A SamplingConfig as the engine takes it."""
 
     def __init__(self, config: SamplingConfig):
-        self.allowed, self.next_state = np.ascontiguousarray(ALLOWED, dtype=np.uint8), np.ascontiguousarray(NEXT_STATE, dtype=np.int64)
+        self.allowed, self.next_state = (
+            np.ascontiguousarray(allowed_ids(config.used_bytes), dtype=np.uint8),
+            np.ascontiguousarray(NEXT_STATE, dtype=np.int64),
+        )
         self.structure = Sampling(
             config.temperature,
             1.0 if config.top_p is None else config.top_p,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tavu.config import SamplingConfig
 from tavu.generation.sampling import RepetitionTracker, penalize, sample
-from tavu.generation.text import ALLOWED, NEXT_STATE, state_after
+from tavu.generation.text import NEXT_STATE, allowed_ids, state_after
 from tavu.model.words import WordCache
 from tavu.model_file import Model
 from tavu.vocabulary import END
@@ -64,7 +64,7 @@ class TorchWriter:
         device = next(self.model.parameters()).device
         decoder = Decoder(self.model, prompt_ids(prompt, count).to(device), self.dtype, config.insist)
         dice = [np.random.default_rng(config.seed + row) for row in range(count)]
-        states = np.full(count, state_after(prompt))
+        states, allowed = np.full(count, state_after(prompt)), allowed_ids(config.used_bytes)
         trackers = [RepetitionTracker() for _ in range(count)] if config.repetition_penalty > 1 else []
         for tracker in trackers:
             for byte in prompt:
@@ -74,7 +74,7 @@ class TorchWriter:
             if trackers:
                 logits = penalize(logits, [tracker.penalized() for tracker in trackers], config.repetition_penalty)
             uniforms = np.array([die.random() for die in dice])
-            ids = sample(logits, config, uniforms, ALLOWED[states] if config.valid_utf8 else None)
+            ids = sample(logits, config, uniforms, allowed[states] if config.valid_utf8 else None)
             yield ids[:, None]
             states = NEXT_STATE[states, ids]
             for tracker, id in zip(trackers, ids.tolist(), strict=False):

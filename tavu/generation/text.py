@@ -6,6 +6,7 @@ Choosing an id is sampling's subject; what END does to a generation is the decod
 
 import codecs
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -61,6 +62,16 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
 # NEXT_STATE (S, V) int64: the state after an id, `NEXT_STATE[states, ids]` is (N,). It is defined for ids that are not
 # allowed too: the broken character is dropped, and a byte that can start a character starts one.
 ALLOWED, NEXT_STATE = _tables()
+
+
+@cache
+def allowed_ids(used_bytes: frozenset[int] | None) -> np.ndarray:
+    """ALLOWED (S, V) for a text that has only these bytes; in a state after which none of them may come, all that may."""
+    if used_bytes is None:
+        return ALLOWED
+    allowed = ALLOWED & np.isin(np.arange(NUM_IDS), [*used_bytes, END])
+    allowed[~allowed.any(axis=1)] = ALLOWED[~allowed.any(axis=1)]
+    return allowed
 
 
 def state_after(data: bytes) -> int:

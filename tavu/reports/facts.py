@@ -2,6 +2,7 @@
 
 import html
 import math
+from pathlib import Path
 from typing import Any, TypeGuard
 
 from tavu.data.split import FEW_VALID_BYTES
@@ -118,11 +119,17 @@ def _command(machine: dict[str, Any]) -> str:
     )
 
 
+def _without_paths(table: dict[str, Any]) -> dict[str, Any]:
+    """Where files lie is nobody else's business: a report may be shown to others."""
+    named = {key: [Path(str(one)).name for one in table[key]] for key in ("sources", "valid") if isinstance(table.get(key), list)}
+    return table | named
+
+
 def _recipe(recipe: dict[str, Any]) -> str:
     """Each table of recipe.toml as a panel, values as TOML would write them."""
     loose = {name: value for name, value in recipe.items() if not isinstance(value, dict)}
     tables = {**({"": loose} if loose else {}), **{name: value for name, value in recipe.items() if name not in loose}}
-    panels = [_panel(f"[{name}]" if name else "recipe", _flat(table)) for name, table in tables.items()]
+    panels = [_panel(f"[{name}]" if name else "recipe", _flat(_without_paths(table))) for name, table in tables.items()]
     return f'<h3>Recipe</h3><div class="panels recipe">{"".join(panels)}</div>' if panels else ""
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tavu.stored_model import MODEL_NAME, SCALES, StoredModel
+from tavu.stored_model import MODEL_NAME, StoredModel
 
 REPORT_NAME = "report.html"
 
@@ -17,14 +17,13 @@ def report_of(stored: StoredModel) -> Path | None:
 def about(stored: StoredModel) -> dict[str, Any]:
     """The facts as the page takes them; one of another kind than it should be, as a file made by others may have, is as if it were not there."""
     facts, features = stored.facts, stored.facts.get("features")
-    numbers = (tensor.numbers.size for name, tensor in stored.tensors.items() if not name.endswith(SCALES))
     told = {key: _number(facts.get(key)) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits")}
     return told | {
         "note": facts["note"] if isinstance(facts.get("note"), str) else None,
         "name": stored.name,
         "records": stored.records,
         "features": [feature for feature in features if isinstance(feature, str)] if isinstance(features, list) else [],
-        "parameters": sum(numbers),
+        "parameters": stored.num_parameters,
         "file_bytes": stored.file.stat().st_size,
         "context_bytes": stored.config.max_seq_len,
     }

@@ -64,6 +64,7 @@ def sampling(asked: CompletionRequest | ChatRequest, max_tokens: int | None, sto
         seed=secrets.randbelow(2**32) if asked.seed is None else asked.seed,
         stop=tuple(asked.stop or ()),
         valid_utf8=stored.facts.get("kind") != "bytes",
+        used_bytes=stored.used_bytes,
         insist=insist,
     )
 

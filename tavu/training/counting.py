@@ -38,7 +38,7 @@ POWER_ITERATIONS, EXTRA_DIRECTIONS = 2, 16
 
 
 @torch.no_grad()
-def begin_from_counts(model: WordModel, documents: DocumentFile, max_bytes: int) -> None:
+def begin_from_counts(model: WordModel, documents: DocumentFile, max_bytes: int, min_word_count: int = 2) -> None:
     """Set the tables of a fresh model, and the head that reads them, from at most about max_bytes of documents, taken evenly from first to last.
 
     Draws from torch's default generator.
@@ -57,7 +57,7 @@ def begin_from_counts(model: WordModel, documents: DocumentFile, max_bytes: int)
         _name_phrases(model, *map(torch.cat, zip(*phrases, strict=True)))
     _begin_byte_tables(model, used, _texts(model, documents, max_bytes))
     if model.lexicon is not None:
-        _begin_lexicon(model.lexicon, spellings)
+        _begin_lexicon(model.lexicon, spellings, min_word_count)
         model.local_model.head.weight.mul_(1 - float(model.lexicon.strength))  # the two say the same at first
 
 
@@ -79,9 +79,9 @@ def _spellings(ids: Tensor, read: Words) -> Iterator[bytes]:
         yield from (content[begin:end] for begin, end in pairwise(begins[:num]) if not (ends[begin] or ends[end - 1]))
 
 
-def _begin_lexicon(lexicon: Lexicon, spellings: Counter[bytes]) -> None:
+def _begin_lexicon(lexicon: Lexicon, spellings: Counter[bytes], min_count: int) -> None:
     """The commonest words, expected as often as they come."""
-    words = sorted((word, count) for word, count in spellings.most_common(len(lexicon.bias)) if count > 1)
+    words = sorted((word, count) for word, count in spellings.most_common(len(lexicon.bias)) if count >= min_count)
     lexicon.bias.fill_(NEVER)
     for i, (word, count) in enumerate(words):
         lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)

@@ -142,7 +142,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     if config.begin_from is not None and not resume:
         model.load_state_dict(load_model(config.begin_from)[0].state_dict())
     elif isinstance(model, WordModel) and config.counted_bytes and not resume:
-        begin_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE))
+        begin_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
     model = model.to(plan.device)
     optimizer = Optimizer(model, config, plan.dtype)
     if resume:

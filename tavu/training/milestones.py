@@ -15,16 +15,18 @@ from tavu.config import Recipe, SamplingConfig
 from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
 from tavu.data.records import MARK, kind_of_records, requested_features, split_document
+from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.generation.decoder import TorchWriter
 from tavu.generation.writing import write
 from tavu.model_file import Model, load_model, save_model
-from tavu.stored_model import MODEL_NAME
+from tavu.stored_model import MODEL_NAME, open_model
 from tavu.training.events import Finished, Milestone, Stopped
 from tavu.training.machine import Plan, peak_memory_mb
 from tavu.training.run_log import RunLog
 from tavu.training.schedule import within_budget
 from tavu.training.state import Counters
+from tavu.vocabulary import END
 
 FINAL_VALID_BYTES = 1_000_000
 """At most about this much of the validation text is measured at the end."""
@@ -44,11 +46,13 @@ class Milestones:
         self.records: dict[str, Any] = about_records(corpus.train) if recipe.data.as_records else {}
         self.documents = spread(corpus.valid, within_budget(recipe.train, recipe.train.valid_bytes, VALID_BYTES_PER_MINUTE))
         self.final_documents = spread(corpus.valid, within_budget(recipe.train, FINAL_VALID_BYTES, FINAL_BYTES_PER_MINUTE))
+        self.used_bytes = _used_bytes(corpus, recipe.train.begin_from)
         self.sampling = SamplingConfig(
             temperature=recipe.sample.temperature,
             max_bytes=recipe.sample.max_bytes,
             seed=recipe.train.seed,
             valid_utf8=not recipe.data.as_bytes,
+            used_bytes=self.used_bytes,
         )
 
     @property
@@ -118,6 +122,7 @@ class Milestones:
             "bytes_per_patch": self.bytes_per_patch,
             "train_bytes": self.corpus.train.num_bytes,
             "record_bytes": self.recipe.data.record_bytes,
+            "used_bytes": sorted(self.used_bytes) if self.used_bytes is not None else None,
             "train_documents": self.corpus.train.num_documents,
             "step": counters.best_step,
             "seconds": round(counters.best_seconds, 1),
@@ -126,6 +131,18 @@ class Milestones:
             "val_standard_error": validation.standard_error if validation.num_documents > 1 else None,
             "val_bytes": validation.num_bytes,
         }
+
+
+def _used_bytes(corpus: Corpus, begin_from: str | None) -> frozenset[int] | None:
+    """The bytes of the training text, and of that of the model that training began with; None where the latter is not known."""
+    used = frozenset(corpus.used_ids - {END})
+    if begin_from is None:
+        return used
+    try:
+        before = open_model(begin_from).used_bytes
+    except TavuError:  # a resume has no need of that model any more
+        return None
+    return None if before is None else used | before
 
 
 def about_records(documents: DocumentFile) -> dict[str, Any]:

@@ -15,3 +15,14 @@ def test_a_file_beside_the_model(tavu, run_folder, answer, stories, tmp_path):
 def test_bad_bits(refused, run_folder, tmp_path):
     assert refused("quantize", run_folder, "--bits", 3, "--out", tmp_path / "x") == "bits is 3, expected 8 or 4."
     assert not (tmp_path / "x").exists()
+
+
+def test_a_model_that_came_with_tavu_is_made_smaller_here_and_not_where_it_is_installed(tavu, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = tavu("quantize", "stories", "--bits", 4)
+    assert status == 0 and [path.name for path in tmp_path.iterdir()] == ["stories-4bit.safetensors"], err
+
+
+def test_what_has_these_bits_already_is_refused(refused, tmp_path):
+    assert "has 8 bits a weight already" in refused("quantize", "stories", "--bits", 8, "--out", tmp_path / "x")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,72 @@
+"""The border between people and the rest: what begins with a dash, what takes a terminal apart, what cannot be written."""
+
+from pathlib import Path
+
+import pytest
+
+import tavu as library
+from tavu.config import SamplingConfig
+from tavu.generation.text import ALLOWED, allowed_ids
+from tavu.model_file import load_model, save_model
+
+
+@pytest.mark.parametrize("prompt", ["- Hello", "-Hei, sanoi karhu", "– Привет", "-- Ei, sanoi"])
+def test_a_prompt_may_begin_with_a_dash(tavu, run_folder, prompt):
+    status, out, err = tavu("generate", run_folder, *([] if prompt[:2] != "--" else ["--"]), prompt)
+    assert status == 0 and out.startswith(prompt), err
+
+
+@pytest.mark.parametrize("option", ["--sed", "-x", "--temprature=3"])
+def test_a_mistyped_option_is_still_told(refused, run_folder, option):
+    assert "No such option" in refused("generate", run_folder, option)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_prompt(tavu, refused, run_folder, tmp_path):
+    (tmp_path / "prompt.txt").write_text("Once", encoding="utf-8-sig")
+    assert tavu("generate", run_folder, "--prompt-file", tmp_path / "prompt.txt")[1].startswith("Once")
+    (tmp_path / "prompt.txt").write_text("Once", encoding="utf-16")
+    assert "is UTF-16, expected UTF-8" in refused("generate", run_folder, "--prompt-file", tmp_path / "prompt.txt")
+
+
+def test_nothing_that_a_file_says_reaches_the_terminal_raw(tavu, refused, run_folder, tmp_path):
+    model, facts = load_model(run_folder)
+    save_model(tmp_path / "odd", model, facts | {"note": "\x1b[2Jgone", "bytes_per_patch": "many", "features": 3, "val_bpb": float("nan")})
+    status, out, err = tavu("info", tmp_path / "odd")
+    assert status == 0 and "\x1b" not in out + err and "gone" in out
+    assert "\x1b" not in refused("info", tmp_path / "no\x1b[31msuch")
+
+
+@pytest.mark.parametrize("command", [["evaluate", "--stories", "--page"], ["explain", "--prompt", "x", "--out"], ["quantize", "--out"]])
+def test_where_an_answer_goes_is_tried_before_the_work(refused, run_folder, stories, tmp_path, command, monkeypatch):
+    def never(*arguments, **options):
+        raise AssertionError("work was done")
+
+    for place in ("evaluation.stories.evaluate_stories", "evaluation.explain.explain", "compression.quantize.quantize_file"):
+        monkeypatch.setattr(f"tavu.{place}", never)
+    verb, *options = command
+    sources = [stories] if verb == "evaluate" else []
+    assert f"Give another with {options[-1]}." in refused(verb, run_folder, *sources, *options, tmp_path)
+
+
+def test_a_model_writes_only_bytes_that_its_text_has(run_folder, stories):
+    used = frozenset(stories.read_bytes())
+    for engine in ("native", "torch"):
+        model = library.load(run_folder, engine=engine)
+        assert model.used_bytes <= used
+        written = model.write("Once", SamplingConfig(temperature=50, max_bytes=200), count=3)
+        assert set(b"".join(one.content for one in written)) <= used
+
+
+def test_where_no_used_byte_may_follow_all_that_may_are_allowed():
+    allowed = allowed_ids(frozenset(b"abc"))
+    assert allowed.any(axis=1).all() and not (allowed & ~ALLOWED).any() and allowed[0].sum() == 4
+
+
+def test_words_that_come_seldom_are_not_kept_as_they_are_spelled(tmp_path, small, answer):
+    text = "\n<|endoftext|>\n".join(f"One day number {i} the bear ate. " + "hunter2secret " * (i < 3) + "common " for i in range(200))
+    (tmp_path / "a.txt").write_text(text)
+    for least, is_kept in ((2, True), (4, False)):
+        settings = ["--set", f"train.min_word_count={least}", "--set", "train.valid_bytes=500"]
+        told = answer("train", tmp_path / "a.txt", "--steps", 2, "--out", tmp_path / f"run{least}", *small, *settings)
+        content = Path(told["model"]).read_bytes()
+        assert b"bear" in content and (b"hunter2" in content) == is_kept
