@@ -198,8 +198,8 @@ class TrainConfig:
     """About how much of the training text is counted to begin the tables of a word model with (training/counting.py), less for short budgets; 0: they
     begin at random."""
     min_word_count: int = 4
-    """Words that come less often in what is counted are not kept in the model file as they are spelled: a name or password that stands in a text a few
-    times is not handed on with the model."""
+    """Words that come less often in what is counted are not kept in the model file as they are spelled: a name or password that stands in a text
+    a few times is not handed on with the model."""
     # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
     muon_learning_rate: float = 0.02
     adamw_learning_rate: float = 3e-3
