@@ -1,4 +1,4 @@
-// The API's description, read from /openapi.json and set as tables: nothing comes from elsewhere.
+// The API's description, read from openapi.json and set as tables: nothing comes from elsewhere.
 const make = (name, text = "", ...children) => {
   const element = Object.assign(document.createElement(name), { textContent: text });
   element.append(...children);
@@ -6,9 +6,9 @@ const make = (name, text = "", ...children) => {
 };
 document.documentElement.dataset.look = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 document.querySelector("#example").textContent =
-  `from openai import OpenAI\n\nclient = OpenAI(base_url="${location.origin}/v1", api_key="tavu")\nprint(client.completions.create(model=client.models.list().data[0].id, prompt="Once upon a time", max_tokens=400, seed=1).choices[0].text)`;
+  `from openai import OpenAI\n\nclient = OpenAI(base_url="${new URL("v1", location)}", api_key="tavu")\nprint(client.completions.create(model=client.models.list().data[0].id, prompt="Once upon a time", max_tokens=400, seed=1).choices[0].text)`;
 
-const document_ = await (await fetch("/openapi.json")).json();
+const document_ = await (await fetch("openapi.json")).json();
 const resolve = (schema) => (schema?.$ref ? document_.components.schemas[schema.$ref.split("/").pop()] : schema);
 const kind = (schema) => schema.enum?.join(", ") ?? schema.const ?? schema.$ref?.split("/").pop() ?? schema.anyOf?.map(kind).filter((name) => name !== "null").join(" or ") ?? (schema.type === "array" ? `list of ${kind(schema.items)}` : schema.type ?? "");
 const bounds = (schema) => Object.entries({ "at least": schema.minimum, above: schema.exclusiveMinimum, "at most": schema.maximum, below: schema.exclusiveMaximum, "characters at most": schema.maxLength })

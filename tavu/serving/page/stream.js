@@ -18,12 +18,12 @@ async function checked(path, options) {
   return response;
 }
 
-export const facts = async () => (await checked("/studio/facts", {})).json();
+export const facts = async () => (await checked("studio/facts", {})).json();
 
 /** Calls take(choice) for each piece of each text, until all have ended or the signal says stop. */
 export async function write(wishes, signal, take) {
   const body = JSON.stringify({ ...wishes, stream: true, logprobs: 0 });
-  const response = await checked("/v1/completions", { method: "POST", body, signal, headers: { "Content-Type": "application/json" } });
+  const response = await checked("v1/completions", { method: "POST", body, signal, headers: { "Content-Type": "application/json" } });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = ""; ; ) {
     const { value, done } = await reader.read();
