@@ -121,6 +121,22 @@ def test_stop_and_what_is_heard(studio):
     expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
 
 
+def test_a_refused_wish_is_told_beside_its_input(studio):
+    page = studio()
+    page.fill("#words", ", ".join(f"word{i}" for i in range(20)))
+    page.click("#begin")
+    expect(page.locator("#words")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#words-wrong")).to_contain_text("words")
+    expect(page.locator("#words")).to_have_attribute("aria-describedby", "words-wrong")
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator(".draft .keep").first).to_be_hidden()
+    page.fill("#words", "oak")
+    write(page)
+    expect(page.locator("#words-wrong")).to_have_count(0)
+    expect(page.locator("[aria-invalid]")).to_have_count(0)
+    expect(page.locator(".draft .keep").first).to_be_visible()
+
+
 def test_by_keyboard_alone(studio):
     page = studio()
     page.keyboard.press("Tab")

@@ -6,6 +6,8 @@ export class Locked extends Error {}
 export const key = { get: () => sessionStorage.getItem("tavu-key"), set: (value) => sessionStorage.setItem("tavu-key", value) };
 const headers = () => (key.get() ? { Authorization: `Bearer ${key.get()}` } : {});
 
+const refusal = ({ message, param }) => Object.assign(new Error(message), { param });
+
 async function checked(path, options) {
   let response;
   try {
@@ -14,7 +16,7 @@ async function checked(path, options) {
     throw error.name === "AbortError" ? error : new Error(t("unreachable"));
   }
   if (response.status === 401) throw new Locked();
-  if (!response.ok) throw new Error((await response.json().catch(() => null))?.error?.message ?? `${response.status}`);
+  if (!response.ok) throw refusal((await response.json().catch(() => null))?.error ?? { message: `${response.status}` });
   return response;
 }
 
@@ -34,7 +36,7 @@ export async function write(wishes, signal, take) {
       const data = event.replace(/^data: /, "");
       if (data === "[DONE]") return;
       const told = JSON.parse(data);
-      if (told.error) throw new Error(told.error.message);
+      if (told.error) throw refusal(told.error);
       for (const choice of told.choices) take(choice);
     }
   }

@@ -17,6 +17,28 @@ function problem(error) {
 
 // Wishes
 
+const INPUTS = new Map(Object.entries({ prompt: "opening", max_tokens: "length", n: "count", seed: "seed", temperature: "temperature", words: "words", summary: "summary", insist: "insist" }));
+
+/** What the server says against a wish (error.param, as request.words.0) stands beside its input; all else in the one box. */
+function refused(error) {
+  const input = $(INPUTS.get(error.param?.split(".").find((part) => INPUTS.has(part))));
+  if (!input) return problem(error);
+  const told = Object.assign(document.createElement("p"), { id: `${input.id}-wrong`, className: "wrong small", textContent: error.message });
+  told.setAttribute("role", "alert");
+  (input.closest(".joined") ?? input).after(told);
+  input.setAttribute("aria-invalid", "true");
+  input.setAttribute("aria-describedby", told.id);
+  if (input.closest("details")) input.closest("details").open = true;
+  input.scrollIntoView({ block: "center" });
+}
+
+function clearRefusals() {
+  for (const input of $("composer").querySelectorAll("[aria-invalid]")) {
+    $(`${input.id}-wrong`).remove();
+    for (const name of ["aria-invalid", "aria-describedby"]) input.removeAttribute(name);
+  }
+}
+
 function wishes() {
   const asked = {
     prompt: $("opening").value, temperature: Number($("temperature").value), seed: Number($("seed").value), n: Number($("count").value),
@@ -37,11 +59,12 @@ async function begin() {
   $("drafts").replaceChildren(...drafts.map((draft) => draft.element));
   $("empty").hidden = true;
   if (matchMedia("(max-width: 54rem)").matches) $("desk").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-  await grow(asked, drafts);
+  clearRefusals();
+  await grow(asked, drafts, refused);
 }
 
-/** Lets the server write what was asked; choice i goes to draft i. */
-async function grow(asked, drafts) {
+/** Lets the server write what was asked; choice i goes to draft i. What it refuses goes to `tellRefusal`. */
+async function grow(asked, drafts, tellRefusal = problem) {
   const stopping = new AbortController();
   desk.writing.add(stopping);
   $("halt").hidden = false;
@@ -55,7 +78,7 @@ async function grow(asked, drafts) {
   } catch (error) {
     const stopped = error.name === "AbortError";
     for (const draft of drafts) draft.end(stopped ? "halted" : "failed");
-    if (!stopped) problem(error);
+    if (!stopped) tellRefusal(error);
   } finally {
     desk.writing.delete(stopping);
   }
