@@ -177,6 +177,17 @@ def test_every_control_has_a_name_in_both_languages(studio):
     assert en == fi
 
 
+def test_chips_and_numbers_follow_the_language(studio):
+    page = studio()
+    box = page.locator("#features input").first
+    box.check()
+    for language, told, one in (("fi", "Vuoropuhelua", "1 teksti"), ("en", "Dialogue", "1 document")):
+        page.select_option("#language", language)
+        expect(page.locator("#features span").first).to_have_text(told)
+        assert box.is_checked() and box.input_value() == "Dialogue"
+        assert page.evaluate("() => import('/page/words.js').then(m => m.counted(1, 'documents'))") == one
+
+
 def test_on_a_phone_and_in_the_dark(studio):
     page = studio(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme="dark")
     write(page)

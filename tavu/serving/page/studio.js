@@ -1,5 +1,5 @@
 // The studio: from a person's wishes to drafts on the desk; tabs, language and look.
-import { speak, speaks, t } from "./words.js";
+import { counted, featureName, speak, speaks, t } from "./words.js";
 import { facts, key, Locked, write } from "./stream.js";
 import { Draft } from "./story.js";
 import * as shelf from "./shelf.js";
@@ -131,16 +131,18 @@ function tell(model) {
   if (!$("features").childElementCount)
     $("features").append(...model.features.map((feature) => {
       const label = document.createElement("label"), box = Object.assign(document.createElement("input"), { type: "checkbox", value: feature });
-      label.append(box, Object.assign(document.createElement("span"), { textContent: feature }));
+      label.append(box, document.createElement("span"));
       return label;
     }));
+  for (const box of $("features").querySelectorAll("input")) box.nextSibling.textContent = featureName(box.value);
   $("model-name").textContent = model.name;
   const told = [
     ["kind", t(`k_${model.records ?? "none"}`)], ["parameters", number(model.parameters)], ["fileSize", `${number(Math.round(model.file_bytes / 1e5) / 10)} MB`],
-    ["context", `${number(model.context_bytes)} ${t("bytes")}`],
+    ["context", counted(model.context_bytes, "bytes")],
   ];
-  if (model.train_bytes) told.push(["trainedOn", `${number(model.train_bytes)} ${t("bytes")}, ${number(model.train_documents ?? 0)} ${t("documents")}`]);
-  if (model.seconds) told.push(["trainedFor", `${number(Math.round(model.seconds / 60))} ${t("minutes")}`]);
+  const text = [[model.train_bytes, "bytes"], [model.train_documents, "documents"]].filter(([count]) => count);
+  if (model.train_bytes) told.push(["trainedOn", text.map(([count, unit]) => counted(count, unit)).join(", ")]);
+  if (model.seconds) told.push(["trainedFor", counted(Math.round(model.seconds / 60), "minutes")]);
   if (model.val_bpb) told.push(["bpb", number(Math.round(model.val_bpb * 1000) / 1000)]);
   if (model.note) told.push(["noteOf", model.note]);
   $("facts").replaceChildren(...told.flatMap(([name, value]) => [

@@ -20,7 +20,8 @@ export const WORDS = {
     limit4: "Nothing of what you write leaves this server, and it writes none of it down unless its operator says so.",
     forPrograms: "For programs: the API", keyTitle: "This studio has a key", keyText: "The API key, as it was shown when the server was first started", keyWrong: "That is not its key.", open: "Open",
     parameters: "Parameters", fileSize: "Its file", trainedOn: "Trained on", trainedFor: "Trained for", bpb: "Bits per byte of unseen text", context: "It looks back over", kind: "It was taught",
-    k_stories: "to write stories to order", k_chat: "to converse", k_prompts: "to complete prompts", k_none: "to go on from a beginning", bytes: "bytes", minutes: "minutes", documents: "documents", noteOf: "Note",
+    k_stories: "to write stories to order", k_chat: "to converse", k_prompts: "to complete prompts", k_none: "to go on from a beginning", bytes: ["byte", "bytes"], minutes: ["minute", "minutes"], documents: ["document", "documents"], noteOf: "Note",
+    f_Dialogue: "Dialogue", f_Twist: "A twist", f_BadEnding: "A bad ending", f_MoralValue: "A moral", f_Foreshadowing: "Foreshadowing", f_Conflict: "Conflict",
     unreachable: "The server does not answer. Is it still running?",
   },
   fi: {
@@ -43,13 +44,18 @@ export const WORDS = {
     limit4: "Mikään kirjoittamasi ei lähde tältä palvelimelta, eikä se merkitse sitä muistiin, ellei sen ylläpitäjä niin määrää.",
     forPrograms: "Ohjelmille: rajapinta", keyTitle: "Tällä pajalla on avain", keyText: "API-avain, joka näytettiin, kun palvelin ensi kerran käynnistettiin", keyWrong: "Tämä ei ole sen avain.", open: "Avaa",
     parameters: "Parametreja", fileSize: "Tiedoston koko", trainedOn: "Opetettu tekstillä", trainedFor: "Opetettu", bpb: "Bittejä tavua kohti ennen näkemättömässä tekstissä", context: "Se muistaa taaksepäin", kind: "Se opetettiin",
-    k_stories: "kirjoittamaan tarinoita toiveiden mukaan", k_chat: "keskustelemaan", k_prompts: "täydentämään kehotteita", k_none: "jatkamaan alusta", bytes: "tavua", minutes: "minuuttia", documents: "tekstiä", noteOf: "Huomautus",
+    k_stories: "kirjoittamaan tarinoita toiveiden mukaan", k_chat: "keskustelemaan", k_prompts: "täydentämään kehotteita", k_none: "jatkamaan alusta", bytes: ["tavu", "tavua"], minutes: ["minuutti", "minuuttia"], documents: ["teksti", "tekstiä"], noteOf: "Huomautus",
+    f_Dialogue: "Vuoropuhelua", f_Twist: "Käänne", f_BadEnding: "Surullinen loppu", f_MoralValue: "Opetus", f_Foreshadowing: "Enteitä", f_Conflict: "Ristiriita",
     unreachable: "Palvelin ei vastaa. Onko se vielä käynnissä?",
   },
 };
 
 let language = localStorage.getItem("tavu-language") || (navigator.language.startsWith("fi") ? "fi" : "en");
 export const t = (key) => WORDS[language][key] ?? key;
+/** A number with its unit, one or more of them. */
+export const counted = (number, unit) => `${number.toLocaleString(language)} ${t(unit)[number === 1 ? 0 : 1]}`;
+/** A model's feature in the person's language; the model's own word where there is none. */
+export const featureName = (feature) => WORDS[language][`f_${feature}`] ?? feature;
 export const speaks = () => language;
 
 export function speak(wanted) {
