@@ -266,7 +266,7 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
             replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
             # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
             replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
-        if isinstance(event, (Milestone, Finished)):
+        if isinstance(event, Finished) or (isinstance(event, Milestone) and event.fraction < 1):  # the end comes right after the last milestone
             write_report(folder)
         yield event
 

@@ -162,7 +162,7 @@ def _known_kind(content: np.ndarray) -> str | None:
 
 def _tensor(file: Path, name: str, content: np.ndarray, entry: Mapping[str, Any]) -> StoredTensor:
     dtype, shape = entry.get("dtype"), entry.get("shape")
-    if dtype not in _DTYPES:
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise TavuError(f"{file}: {shortened(name)} is of type {shortened(dtype)}, expected one of {', '.join(_DTYPES)}. The file is damaged.")
     begin, end = entry["data_offsets"]
     is_shape = isinstance(shape, list) and len(shape) <= MAX_DIMENSIONS and all(type(size) is int and size >= 0 for size in shape)

@@ -176,7 +176,7 @@ def test_files_that_ask_for_too_much_are_refused_at_once_and_in_few_words(tmp_pa
     empty = {"dtype": "F32", "shape": [0], "data_offsets": [len(tensors), len(tensors)]}
     assert "its header has" in refusal(path, join(header | {f"empty {i}": empty for i in range(100_000)}, tensors))
     name = next(name for name in header if name != "__metadata__")
-    for entry in ({"shape": [1] * 65 + header[name]["shape"]}, {"shape": [-1]}, {"shape": "x" * 10**6}, {"dtype": "x" * 10**6}, {"dtype": None}):
+    for entry in ({"shape": [1] * 65 + header[name]["shape"]}, {"shape": [-1]}, {"shape": "x" * 10**6}, {"dtype": "x" * 10**6}, {"dtype": None}, {"dtype": [1]}):
         assert len(refusal(path, join(header | {name: header[name] | entry}, tensors))) < 600
     for changes in ({"patching": "x" * 10**6}, {"max_seq_len": "9" * 10**6}, {"x" * 10**6: 1}):
         assert len(refusal(path, with_config(tiny_file, **changes))) < 1200
