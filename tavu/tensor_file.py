@@ -19,7 +19,7 @@ _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32", tor
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Put tensors (of the dtypes above) and their metadata in a file, whole or not at all. Raises TavuError when it cannot be written."""
     memory = [bytes_of(tensor) for tensor in tensors.values()]
-    header: dict[str, object] = {"__metadata__": dict(metadata) | {CHECKSUM: checksum(metadata, memory)}}
+    header: dict[str, object] = {"__metadata__": dict(metadata) | {CHECKSUM: checksum(memory)}}
     end = 0
     for name, tensor in tensors.items():
         start, end = end, end + tensor.numel() * tensor.element_size()

@@ -45,7 +45,6 @@ def change_state(folder: Path, **changes) -> None:
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"]["tavu_training"] = json.dumps(json.loads(header["__metadata__"]["tavu_training"]) | changes)
-    header["__metadata__"].pop("crc32")
     encoded = json.dumps(header).encode()
     encoded += b" " * (-len(encoded) % 8)
     path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + data[8 + length :])
