@@ -232,6 +232,8 @@ def _strings(stop: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _bytes(text: str | bytes) -> bytes:
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise TavuError(f"The text is of type {type(text).__name__}, expected str or bytes.")
     try:
         return text.encode() if isinstance(text, str) else bytes(text)
     except UnicodeEncodeError as error:

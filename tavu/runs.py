@@ -116,6 +116,8 @@ def new_recipe(
     settings: Sequence[str] = (),
 ) -> Recipe:
     """The checked recipe of a new run: a preset, then what was asked for, then the settings, each over the ones before."""
+    if isinstance(sources, str) or not all(isinstance(source, (str, Path)) for source in sources):
+        raise TavuError(f"The sources are {sources!r}, expected a list of names, as ['stories.txt'].")
     tables = read_preset(preset or (DEFAULT_BYTES_PRESET if as_bytes else DEFAULT_PRESET))
     data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_bytes": as_bytes}
     data |= {"as_records": True, "skip_bad": True} if as_records else {}

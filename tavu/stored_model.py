@@ -132,7 +132,7 @@ def _parts(content: np.ndarray) -> tuple[dict[str, Any], dict[str, str], np.ndar
     """
     length = int.from_bytes(content[:8].tobytes(), "little")
     if len(content) < 8 or length > len(content) - 8:
-        raise ValueError("it is cut off")
+        raise ValueError("it is cut off, or no .safetensors at all")
     if length > MAX_HEADER_BYTES:
         raise ValueError(f"its header has {length:,} bytes, expected {MAX_HEADER_BYTES:,} at most")
     entries, data = json.loads(content[8 : 8 + length].tobytes()), content[8 + length :]

@@ -55,7 +55,7 @@ def test_the_settings_of_generate_and_stream_are_those_of_sampling():
     defaults = {name: parameter.default for name, parameter in inspect.signature(SamplingConfig).parameters.items()}
     for function in (LanguageModel.generate, LanguageModel.stream):
         parameters = inspect.signature(function).parameters
-        assert parameters.keys() - {"self", "prompt"} == defaults.keys() - {"valid_utf8", "insist"}  # of text or bytes; of stories to order
+        assert parameters.keys() - {"self", "prompt"} == defaults.keys() - {"valid_utf8", "used_bytes", "insist"}  # of the file; of stories to order
         for name in parameters.keys() - {"self", "prompt"}:
             assert parameters[name].default == defaults[name]
             assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY

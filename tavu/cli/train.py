@@ -28,7 +28,8 @@ def train(
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.")
     ] = None,
     text_field: Annotated[
-        str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text, or fields: title,body; or column: 1.")
+        str | None,
+        typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text, or several: title,body; or a column's number."),
     ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.")

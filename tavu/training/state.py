@@ -64,12 +64,12 @@ def load_counters(folder: Path) -> Counters:
     """Where the training in a run folder stands. Raises TavuError when there is none to resume, or its state is damaged."""
     path = folder / "state" / STATE_NAME
     if not path.is_file():
-        raise TavuError(f"{folder} holds no training to resume (no {path.relative_to(folder)}). Start one with `tavu train SOURCE --out {folder}`.")
+        raise TavuError(f"{folder} holds no training to resume (no {path.relative_to(folder)}). Start one with `tavu train SOURCE --out {folder}-2`.")
     try:
         with safe_open(path, framework="pt") as file:
             return _counters(json.loads(file.metadata()[_KEY]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise TavuError(f"{path} is damaged ({error}). Train again with `tavu train SOURCE --out {folder}`.") from None
+        raise TavuError(f"{path} is damaged ({error}). Train again in another folder: `tavu train SOURCE --out {folder}-2`.") from None
 
 
 def _counters(values: dict[str, Any]) -> Counters:
@@ -97,7 +97,9 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
             for name, target in targets.items():
                 target.copy_(file.get_tensor(name))
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise TavuError(f"{path} does not fit the recipe beside it ({error}). Train again with `tavu train SOURCE --out {folder}`.") from None
+        raise TavuError(
+            f"{path} does not fit the recipe beside it ({error}). Train again in another folder: `tavu train SOURCE --out {folder}-2`."
+        ) from None
     for module in model.modules():
         if isinstance(module, Lexicon):
             module.make_tree()
