@@ -32,6 +32,7 @@ GROUP = 32
 """Columns that share a scale with 4 bits."""
 KEY = "tavu"
 """Of the metadata of a .safetensors: tavu's own part."""
+_HEAD_BYTES = 64
 MAX_HEADER_BYTES, MAX_DIMENSIONS = 1 << 22, 8
 """What no model comes near to, and a damaged or hostile file may claim."""
 FIRST_BYTES = {
@@ -114,7 +115,7 @@ def open_model(path: str | Path) -> StoredModel:
     """
     file = find_model(path)
     try:
-        content = np.fromfile(file, dtype=np.uint8)
+        content = np.fromfile(file, dtype=np.uint8, count=-1 if _may_be_whole(file) else _HEAD_BYTES)
     except OSError as error:
         raise TavuError(f"{file} cannot be read: {error.strerror or error}. Check its permissions.") from None
     try:
@@ -125,16 +126,23 @@ def open_model(path: str | Path) -> StoredModel:
     return StoredModel(file, _config(file, header["model"]), header["facts"], {name: _tensor(file, name, data, e) for name, e in entries.items()})
 
 
+def _may_be_whole(file: Path) -> bool:
+    """Whether a file has a header that fits in it: what is another program's may be too large to be read for nothing."""
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+    return length <= min(MAX_HEADER_BYTES, file.stat().st_size - 8)
+
+
 def _parts(content: np.ndarray) -> tuple[dict[str, Any], dict[str, str], np.ndarray]:
     """The entries, metadata and data of a .safetensors. Raises ValueError and its like where they are not what the format says.
 
     https://github.com/huggingface/safetensors, "Format": tensors lie one after another, and leave nothing out.
     """
     length = int.from_bytes(content[:8].tobytes(), "little")
-    if len(content) < 8 or length > len(content) - 8:
+    if len(content) >= 8 and length > MAX_HEADER_BYTES:
+        raise ValueError(f"its header has {length:,} bytes, expected {MAX_HEADER_BYTES:,} at most: it is no .safetensors, or damaged")
+    if length > len(content) - 8:
         raise ValueError("it is cut off, or no .safetensors at all")
-    if length > MAX_HEADER_BYTES:
-        raise ValueError(f"its header has {length:,} bytes, expected {MAX_HEADER_BYTES:,} at most")
     entries, data = json.loads(content[8 : 8 + length].tobytes()), content[8 + length :]
     if not isinstance(entries, dict):
         raise ValueError("its header is no object")

@@ -198,6 +198,14 @@ def test_files_of_other_programs_are_told_by_name(tmp_path, content, kind):
     assert kind in refusal(tmp_path / "a", content + bytes(100))
 
 
+def test_a_large_file_of_another_program_is_not_read_to_its_end(tmp_path):
+    with (tmp_path / "a").open("wb") as file:
+        file.write(b"GGUF")
+        file.truncate(1 << 38)
+    with pytest.raises(TavuError, match="GGUF"):
+        load_model(tmp_path / "a")
+
+
 def test_a_file_may_be_cut_or_copied_over_while_its_model_is_in_use(tmp_path, make_model):
     save_model(tmp_path / "a", make_model(WIDE), FACTS)
     model = tavu.load(tmp_path / "a")
