@@ -49,11 +49,13 @@ def make_folder(folder: Path) -> None:
         raise TavuError(unwritable(folder, error)) from None
 
 
-def check_writable(path: Path, option: str = "--out") -> None:
-    """Raises TavuError where a file could not be put, before the work that it is to hold."""
+def check_writable(path: Path, ending: str, option: str = "--out") -> None:
+    """Raises TavuError where a file could not be put, or would replace one of another kind, before the work that it is to hold."""
     make_folder(path.parent)
     if path.is_dir():
         raise TavuError(f"{path} is a folder, expected the name of a file. Give another with {option}.")
+    if path.exists() and path.suffix.lower() != ending:
+        raise TavuError(f"{path} is there already and is no {ending} file, which alone is replaced. Give another with {option}.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -269,7 +270,9 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
             # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
             replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
         if isinstance(event, Finished) or (isinstance(event, Milestone) and event.fraction < 1):  # the end comes right after the last milestone
+            begun = time.monotonic()
             write_report(folder)
+            event = replace(event, whole_seconds=event.whole_seconds + time.monotonic() - begun) if isinstance(event, Finished) else event
         yield event
 
 

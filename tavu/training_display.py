@@ -26,6 +26,7 @@ from tavu.training import events
 if TYPE_CHECKING:
     from tavu.evaluation.bits_per_byte import BitsPerByte
 
+FEW_STEPS = 10
 PLAIN_SECONDS = 15.0
 """Between two lines of progress where there is no terminal."""
 
@@ -88,7 +89,10 @@ class Display:
 
     def summary(self, finished: events.Finished) -> str:
         """The end in a few lines, and what to type next."""
-        return _summary(finished, self.next_options, self.folder)
+        told = _summary(finished, self.next_options, self.folder)
+        if self.recipe.train.minutes is not None and finished.stopped == "budget" and finished.step < FEW_STEPS:
+            told = f"There was time for no more than {finished.step:,} steps: give it more minutes.\n{told}"
+        return told
 
 
 class _Plain:

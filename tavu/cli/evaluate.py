@@ -113,7 +113,7 @@ def _evaluate_stories(
     from tavu.stored_model import SHIPPED
 
     page = page or (loaded.path.with_name("stories.html") if loaded.path.parent != SHIPPED else Path("stories.html"))
-    check_writable(page, "--page")
+    check_writable(page, ".html", "--page")
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=1.0)
         evaluation = evaluate_stories(

@@ -29,7 +29,7 @@ def explain(
     from tavu.reports.explain_page import write_explain_page
 
     check(write >= 0, "write", write, "0 or more.")
-    check_writable(out)
+    check_writable(out, ".html")
     loaded = load(model)
     begin = prompt.encode(errors="surrogateescape")
     more = loaded.write(begin, SamplingConfig(max_bytes=write, seed=seed, valid_utf8=loaded.is_text))[0].content if write else b""

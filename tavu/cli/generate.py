@@ -1,8 +1,10 @@
 """tavu generate: let a model write."""
 
 import codecs
+import re
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -99,18 +101,22 @@ def generate(
         sys.stdout.buffer.write(b"".join(begin + one.content for one in written))
 
 
-def with_prompts_told_from_options(arguments: list[str]) -> list[str]:
-    """The arguments with `--` before the last where that is a prompt that begins with a dash, as dialogue does in many languages.
+FLAGS = ("--json", "--force-words")
 
-    >>> with_prompts_told_from_options(["generate", "stories", "- Hello, he said"])
-    ['generate', 'stories', '--', '- Hello, he said']
-    >>> with_prompts_told_from_options(["generate", "stories", "--sed", "3"])
-    ['generate', 'stories', '--sed', '3']
+
+def with_prompts_told_from_options(arguments: list[str]) -> list[str]:
+    """The arguments with a prompt that begins with a dash, as dialogue does in many languages, put last, after a `--`.
+
+    >>> with_prompts_told_from_options(["generate", "stories", "- Hello, he said", "--seed", "3"])
+    ['generate', 'stories', '--seed', '3', '--', '- Hello, he said']
+    >>> with_prompts_told_from_options(["generate", "stories", "--stop", "- Hello, he said"])
+    ['generate', 'stories', '--stop', '- Hello, he said']
     """
-    *before, last = arguments
-    is_prompt = last.startswith("-") and len(last.split()) > 1 and not last.startswith("--")
-    takes_a_value = bool(before) and before[-1].startswith("-")
-    return [*before, "--", last] if is_prompt and not takes_a_value and "--" not in before else arguments
+    for before, argument in pairwise(arguments):
+        is_a_value = before.startswith("-") and before not in FLAGS and "=" not in before
+        if argument.startswith("-") and len(argument.split()) > 1 and not re.match("--[a-z]", argument) and not is_a_value and "--" not in arguments:
+            return [*(other for other in arguments if other is not argument), "--", argument]
+    return arguments
 
 
 def _pick(device: str) -> str:

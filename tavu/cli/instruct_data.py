@@ -35,10 +35,9 @@ def instruct_data(
     from tavu.data.sources import SourceOptions, SourceReport, locate, read_documents
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import has_dialogue
-    from tavu.files import make_folder, replace_file_by
+    from tavu.files import check_writable, replace_file_by
 
-    if out.is_dir():
-        raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / 'instruct.jsonl'}.")
+    check_writable(out, ".jsonl")
     if variants < 1:
         raise TavuError(f"--variants is {variants}, expected 1 or more records of each story. Try 3.")
     options = SourceOptions(text_field, skip_bad=skip_bad, split=split)
@@ -68,7 +67,6 @@ def instruct_data(
     if first is None:
         lacking = "no word that a few stories share, no sentence of fit length, nobody who speaks"
         raise TavuError(f"{' '.join(source)} holds nothing that could be asked for: {lacking}. Give more stories, or longer ones.")
-    make_folder(out.parent)
     replace_file_by(out, chain([first], made))
     if as_json:
         print_json_line({"out": str(out), "records": num_records, "stories": counts.num_stories, "skipped": report.skipped, **told})

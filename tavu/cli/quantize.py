@@ -35,7 +35,7 @@ def quantize(
     out = out or beside / f"{file.stem}-{bits}bit.safetensors"
     if open_model(file).facts.get("weight_bits") == bits:
         raise TavuError(f"{file} has {bits} bits a weight already. Give another number, as --bits 4, or use it as it is.")
-    check_writable(out)
+    check_writable(out, ".safetensors")
     documents: list[bytes] = []
     if valid:
         loaded = load(model)

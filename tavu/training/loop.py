@@ -5,6 +5,7 @@ Shapes: B rows of a batch, T ids of a row.
 
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -112,7 +113,7 @@ class Training:
 def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of: Loss) -> Training:
     """A training at its start, or where its last save left it; from here on there is something to resume. Errors as train."""
     keep_freed_memory()
-    config, watch = recipe.train, Stopwatch()
+    config, begun = recipe.train, time.monotonic()
     rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
     batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
     counters = _where_it_stands(recipe, corpus, folder) if resume else Counters(corpus=corpus.digest, recipe=_fixed(recipe))
@@ -147,7 +148,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     optimizer = Optimizer(model, config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)
-    counters.preparation += watch.lap()
+    counters.preparation += time.monotonic() - begun
     counters.ending = counters.ending or max(2.0, counters.preparation)  # until a milestone tells better: a slow machine is slow at both
     make_folder(folder / "state")
     log = RunLog(folder, from_step=counters.step)
@@ -201,12 +202,11 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     training = begin(recipe, corpus, folder, resume=resume, loss_of=loss_of)
     config, counters, plan, model = recipe.train, training.counters, training.plan, training.model
     forward = _forward(training, loss_of)
-    watch = Stopwatch(counters.seconds)
     reached = milestones_reached(training.fraction, config)
     last_save, last_log, measuring = counters.seconds, counters.seconds, 0.0  # the last: seconds that the milestones took
     costs: list[float] = []  # bits per id of each step since the last line of progress
     stopped = cast(Stopped | None, counters.stopped)
-    with StopRequest() as stop:
+    with StopRequest() as stop, Stopwatch(counters.seconds) as watch:
         yield Started(plan, model, counters.step, counters.preparation)
         yield from _notes(training)
         for step in itertools.count(counters.step) if stopped is None else ():
@@ -246,10 +246,10 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
                 training.log.progress(progress, learning_rate=scale)
                 yield progress
                 last_log, costs = seconds, []
-    assert stopped is not None
-    counters.stopped = stopped
-    save_state(folder, model, training.optimizer, counters)
-    yield training.milestones.finish(counters, stopped, lambda: counters.preparation + watch.lap())
+        assert stopped is not None
+        counters.stopped = stopped
+        save_state(folder, model, training.optimizer, counters)
+        yield training.milestones.finish(counters, stopped, lambda: counters.preparation + watch.lap())
 
 
 def _progress(training: Training, costs: Sequence[float], ids_per_step: int, seconds: float, since_last: float) -> Progress:

@@ -1,11 +1,12 @@
 """How much of the budget is used, and what that says of the learning rate, the milestones and the end."""
 
 import math
+import threading
 import time
 
 from tavu.config import TrainConfig
 
-LONG_GAP_SECONDS, IDLE_SHARE = 30.0, 0.02
+BEAT_SECONDS, LONG_PAUSE_SECONDS, IDLE_SHARE = 1.0, 5.0, 0.02
 
 
 def learning_rate_scale(fraction: float, config: TrainConfig) -> float:
@@ -41,23 +42,37 @@ def dropout_share(readings: float, num_bytes: int, most: float) -> float:
 
 
 class Stopwatch:
-    """Seconds at work, however long a step takes.
+    """Seconds at work, however long a step takes or waits for a disk, a compiler or an accelerator. `with` it around the work.
 
-    time.monotonic stands still while Linux and macOS sleep. A process that was stopped (Ctrl-Z), or slept on Windows, uses no processor meanwhile,
-    which a step never does without, on the busiest machine: where of a long gap next to nothing was at work, only that counts.
+    A thread beats every second. It goes on through every wait, but not while the process is stopped (Ctrl-Z, SIGSTOP), nor while the machine sleeps,
+    where time.monotonic does not stand still by itself as on Linux and macOS. So a long pause between two beats in which hardly any processor was used
+    was none of the work: it counts as one beat. The processor is looked at too, since a machine may be too busy to let a thread beat in time.
     """
 
     def __init__(self, seconds: float = 0.0):
-        self.seconds = seconds
+        self._seconds = seconds
         self._last = time.monotonic(), time.process_time()
+        self._lock, self._ended = threading.Lock(), threading.Event()
+
+    def __enter__(self) -> "Stopwatch":
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ended.set()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            self.lap()
 
     def lap(self) -> float:
-        """The seconds at work until now. To be called at least once a step."""
-        now = time.monotonic(), time.process_time()
-        gap, worked = (after - before for after, before in zip(now, self._last, strict=True))
-        self._last = now
-        self.seconds += worked if gap > LONG_GAP_SECONDS and worked < IDLE_SHARE * gap else gap
-        return self.seconds
+        """The seconds at work until now."""
+        with self._lock:
+            now = time.monotonic(), time.process_time()
+            pause, worked = (after - before for after, before in zip(now, self._last, strict=True))
+            self._last = now
+            self._seconds += BEAT_SECONDS if pause > LONG_PAUSE_SECONDS and worked < IDLE_SHARE * pause else pause
+            return self._seconds
 
 
 def budget_fraction(config: TrainConfig, step: int, seconds: float, aside: float = 0.0) -> float:

@@ -11,8 +11,9 @@ from tavu.model_file import load_model, save_model
 
 
 @pytest.mark.parametrize("prompt", ["- Hello", "-Hei, sanoi karhu", "– Привет", "-- Ei, sanoi"])
-def test_a_prompt_may_begin_with_a_dash(tavu, run_folder, prompt):
-    status, out, err = tavu("generate", run_folder, *([] if prompt[:2] != "--" else ["--"]), prompt)
+@pytest.mark.parametrize("where", [lambda prompt: [prompt], lambda prompt: [prompt, "--seed", 3], lambda prompt: ["--seed", 3, prompt]])
+def test_a_prompt_may_begin_with_a_dash(tavu, run_folder, prompt, where):
+    status, out, err = tavu("generate", run_folder, *where(prompt))
     assert status == 0 and out.startswith(prompt), err
 
 
@@ -46,6 +47,15 @@ def test_where_an_answer_goes_is_tried_before_the_work(refused, run_folder, stor
     verb, *options = command
     sources = [stories] if verb == "evaluate" else []
     assert f"Give another with {options[-1]}." in refused(verb, run_folder, *sources, *options, tmp_path)
+
+
+@pytest.mark.parametrize("command", [["quantize", "--out"], ["explain", "--prompt", "x", "--out"], ["instruct-data", "--out"]])
+def test_a_file_of_another_kind_is_not_replaced(refused, run_folder, stories, tmp_path, command):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("my novel")
+    verb, *options = command
+    assert "is there already and is no" in refused(verb, stories if verb == "instruct-data" else run_folder, *options, mine)
+    assert mine.read_text() == "my novel"
 
 
 def test_a_model_writes_only_bytes_that_its_text_has(run_folder, stories):

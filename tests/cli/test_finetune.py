@@ -55,9 +55,7 @@ def test_records_in_variants_and_from_scratch(tavu, answer, refused, stories, sm
 
 
 def test_derived_records_into_a_folder(refused, stories, tmp_path):
-    assert refused("instruct-data", stories, "--out", tmp_path) == (
-        f"{tmp_path} is a folder, expected the name of a new file, as {tmp_path / 'instruct.jsonl'}."
-    )
+    assert refused("instruct-data", stories, "--out", tmp_path) == (f"{tmp_path} is a folder, expected the name of a file. Give another with --out.")
 
 
 def test_fine_tuning_goes_on_from_the_model_and_says_what_it_skipped(tavu, run_folder, records, small, tmp_path):

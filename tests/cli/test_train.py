@@ -47,6 +47,11 @@ def test_json_and_a_second_run_of_the_same_name(answer, small, stories, here):
     assert "seed = 7" in (here / "runs/stories-2/recipe.toml").read_text()
 
 
+def test_a_budget_too_short_for_more_than_a_few_steps_is_told(tavu, small, stories, here):
+    short, enough = (tavu("train", stories, *budget, "--out", name, *small)[1] for name, *budget in (("a", "--minutes", 0.0001), ("b", "--steps", 2)))
+    assert "There was time for no more than" in short and "There was time" not in enough
+
+
 def test_one_document_to_validate_on_has_no_standard_error(tavu, small, here):
     (here / "a.txt").write_text("Once upon a time there was a bear. " * 40)
     status, out, err = tavu("train", "a.txt", "--steps", 2, *small, "--json")

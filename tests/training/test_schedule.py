@@ -1,5 +1,10 @@
 """The schedule follows the fraction of the budget."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,13 +55,38 @@ def test_every_second_at_work_counts_however_long_a_step_takes(steps):
             assert watch.lap() == pytest.approx(total)
 
 
-def test_time_stopped_does_not_count(monkeypatch):
+def test_time_away_does_not_count_and_every_wait_does(monkeypatch):
+    """A stop is a long pause without a beat; in a wait of any length the beats go on."""
     pass_by = simulated_clocks(monkeypatch)
     watch = Stopwatch(5.0)
-    for seconds, work in ((1.0, 1.0), (3600.0, 0.5), (31.0, 20.0), (1e-6, 0.0), (120.0, 6.0)):
+    for seconds, work in ((1.0, 1.0), (3600.0, 0.5), (31.0, 20.0), (1e-6, 0.0), (8.0, 0.0)):
         pass_by(seconds, work)
         watch.lap()
-    assert watch.seconds == pytest.approx(5 + 1 + 0.5 + 31 + 120)
+    assert watch.lap() == pytest.approx(5 + 1 + 1 + 31 + 1)
+    for _ in range(40):
+        pass_by(1.1, 0.0)  # waiting, a beat a second
+        watch.lap()
+    assert watch.lap() == pytest.approx(39 + 44)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
+def test_a_process_that_was_stopped_goes_on_with_the_time_it_had():
+    script = """
+import time
+from tavu.training.schedule import Stopwatch
+with Stopwatch() as watch:
+    print("begun", flush=True)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 8:
+        time.sleep(0.1)  # waits, and uses hardly any processor
+    print(watch.lap(), flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(6.5)
+    process.send_signal(signal.SIGCONT)
+    assert 1.5 < float(process.communicate(timeout=60)[0]) < 4.5
 
 
 @given(st.floats(0.01, 1e4), st.floats(0, 1e5))
