@@ -45,8 +45,8 @@ class Stopwatch:
     """Seconds at work, however long a step takes or waits for a disk, a compiler or an accelerator. `with` it around the work.
 
     A thread beats every second. It goes on through every wait, but not while the process is stopped (Ctrl-Z, SIGSTOP), nor while the machine sleeps,
-    where time.monotonic does not stand still by itself as on Linux and macOS. So a long pause between two beats in which hardly any processor was used
-    was none of the work: it counts as one beat. The processor is looked at too, since a machine may be too busy to let a thread beat in time.
+    where time.monotonic does not stand still by itself as on Linux and macOS. So a long pause between two beats in which hardly any processor was
+    used was none of the work: it counts as one beat. The processor is looked at too, since a machine may be too busy for a thread to beat in time.
     """
 
     def __init__(self, seconds: float = 0.0):
