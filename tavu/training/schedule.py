@@ -6,7 +6,7 @@ import time
 
 from tavu.config import TrainConfig
 
-BEAT_SECONDS, LONG_PAUSE_SECONDS, IDLE_SHARE = 1.0, 5.0, 0.02
+BEAT_SECONDS, LONG_PAUSE_SECONDS, IDLE_SHARE = 1.0, 5.0, 0.5
 
 
 def learning_rate_scale(fraction: float, config: TrainConfig) -> float:
@@ -45,8 +45,8 @@ class Stopwatch:
     """Seconds at work, however long a step takes or waits for a disk, a compiler or an accelerator. `with` it around the work.
 
     A thread beats every second. It goes on through every wait, but not while the process is stopped (Ctrl-Z, SIGSTOP), nor while the machine sleeps,
-    where time.monotonic does not stand still by itself as on Linux and macOS. So a long pause between two beats in which hardly any processor was
-    used was none of the work: it counts as one beat. The processor is looked at too, since a machine may be too busy for a thread to beat in time.
+    where time.monotonic does not stand still by itself as on Linux and macOS. So a long pause between two beats in which little processor time was
+    used (that of the second before it) was none of the work: it counts as one beat. A step that lets no other thread run uses as much as it takes.
     """
 
     def __init__(self, seconds: float = 0.0):
