@@ -197,9 +197,9 @@ class TrainConfig:
     counted_bytes: int = 16_000_000
     """About how much of the training text is counted to begin the tables of a word model with (training/counting.py), less for short budgets; 0: they
     begin at random."""
-    min_word_count: int = 4
-    """Words that come less often in what is counted are not kept in the model file as they are spelled: a name or password that stands in a text
-    a few times is not handed on with the model."""
+    min_word_count: int = 2
+    """Words that come less often in what is counted are not kept in the model file as they are spelled. With 20, a name or password that stands in a
+    text a few times is not handed on with the model; what that costs is in records/LOG.md."""
     # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
     muon_learning_rate: float = 0.02
     adamw_learning_rate: float = 3e-3
