@@ -79,8 +79,8 @@ import time
 from tavu.training import schedule
 schedule.BEAT_SECONDS, schedule.LONG_PAUSE_SECONDS = 0.2, 1.0
 with schedule.Stopwatch() as watch:
-    print("begun", flush=True)
     begun = time.monotonic()
+    print("begun", flush=True)
     while time.monotonic() - begun < 3:
         time.sleep(0.1)  # waits, and uses hardly any processor
     print(watch.lap(), flush=True)
