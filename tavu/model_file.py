@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
@@ -50,20 +52,22 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
     Raises TavuError when the file is missing, damaged, another program's, of a newer format, or its weights do not fit its config.
     """
     stored = open_model(path)
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutInitialWeights():
         model = build_model(stored.config)
     wanted = model.state_dict()
     quantized = {name for name in wanted if name + SCALES in stored.tensors}
     if odd := sorted(stored.tensors.keys() ^ (wanted.keys() | {name + SCALES for name in quantized})):
         said = "unknown" if odd[0] in stored.tensors else "missing"
         raise TavuError(f"{stored.file}: the weights do not fit its config ({odd[0]} is {said}). {UNFIT}")
-    weights = {name: _as_torch(tensor) for name, tensor in stored.tensors.items()}
+    weights: dict[str, Tensor] = {}
     for name, tensor in wanted.items():
-        if name in quantized and fits(weights[name], weights[name + SCALES], tensor.shape):
-            weights[name] = dequantize(weights[name], weights[name + SCALES])
-        elif weights[name].shape != tensor.shape or weights[name].is_floating_point() != tensor.is_floating_point():
-            raise TavuError(f"{stored.file}: {name} has shape {list(weights[name].shape)}, expected {list(tensor.shape)}. The file is damaged.")
-    model.load_state_dict({name: weights[name].to(device, tensor.dtype, copy=True) for name, tensor in wanted.items()}, assign=True)
+        weight = _as_torch(stored.tensors[name])
+        if name in quantized and fits(weight, scales := _as_torch(stored.tensors[name + SCALES]), tensor.shape):
+            weight = dequantize(weight, scales)
+        elif weight.shape != tensor.shape or weight.is_floating_point() != tensor.is_floating_point():
+            raise TavuError(f"{stored.file}: {name} has shape {list(weight.shape)}, expected {list(tensor.shape)}. The file is damaged.")
+        weights[name] = weight.to(device, tensor.dtype, copy=name not in quantized)
+    model.load_state_dict(weights, assign=True)
     for module in model.modules():
         if isinstance(module, Lexicon) and not module.is_sound():
             raise TavuError(f"{stored.file}: the words of its lexicon are too long or out of order. The file is damaged.")
@@ -72,6 +76,15 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
         if isinstance(module, Linear):
             module.lay_out_for_vectors()
     return model.eval(), stored.facts
+
+
+class _WithoutInitialWeights(TorchFunctionMode):
+    """Weights as torch.empty leaves them: to draw them on the meta device costs the import of torch's compiler, two seconds and 80 MB."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in (init.normal_, init.uniform_):
+            return kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def _as_torch(stored: StoredTensor) -> Tensor:

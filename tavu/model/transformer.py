@@ -8,7 +8,6 @@ Weights are kept in float32 and used in the dtype of what they are applied to, s
 Training forward, prefill and step are three functions over the same layers; tests hold them equal.
 """
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -228,11 +227,11 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(config, patch) for _ in range(config.num_layers))
         self.dropout = nn.Dropout(0.0)
         """Of what each part of a block adds, in training; see set_dropout."""
-        self.make_rotations(None)
+        self.make_rotations("cpu")
 
-    def make_rotations(self, device: torch.device | str | None) -> None:
-        """(Re)compute the angles of the first positions, which are derived and in no file; None: on torch's default device."""
-        with torch.device(device) if device is not None else nullcontext():
+    def make_rotations(self, device: torch.device | str) -> None:
+        """(Re)compute the angles of the first positions, which are derived and in no file."""
+        with torch.device(device):
             self.register_buffer("rotations", rotary_table(min(self.max_len, FIRST_ROTATIONS), self.config.head_dim), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, N, D) -> (B, N, D)

@@ -22,6 +22,7 @@ from pathlib import Path
 from tavu.config import SamplingConfig
 model = tavu.load(sys.argv[1], engine=sys.argv[2])
 texts = model.write("Once", SamplingConfig(max_bytes=40), count=4)
+assert "torch._dynamo" not in sys.modules  # torch's compiler, 80 MB and two seconds
 print(len(texts), int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """
 
@@ -36,7 +37,7 @@ def test_a_short_text_of_a_model_that_claims_a_huge_context_takes_little_memory(
     save_model(tmp_path / "a", model, {"kind": "text"})
     done = subprocess.run([sys.executable, "-c", CODE, str(tmp_path / "a"), engine], capture_output=True, text=True, check=True)
     num_texts, megabytes = map(int, done.stdout.split())
-    assert num_texts == 4 and megabytes < (100 if engine == "native" else 400)  # of PyTorch itself some 250
+    assert num_texts == 4 and megabytes < (100 if engine == "native" else 340)  # of PyTorch itself some 250
 
 
 @pytest.mark.parametrize("name", ["words", "cross", "two levels"])
