@@ -13,7 +13,7 @@ from tavu.config import SamplingConfig
 from tavu.data.records import MARK, Request, chat_prompt, read_for
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
-from tavu.evaluation.obedience import has_word, obedience, words_of
+from tavu.evaluation.obedience import SEEDS_APART, has_word, obedience, words_of
 from tavu.generation.writing import Writer, Written, stream, write
 from tavu.stored_model import StoredModel, open_model
 from tavu.vocabulary import END, NUM_BYTES
@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does wit
     from tavu.model_file import Model
 
 Engine = Literal["native", "torch"]
-SEEDS_APART = 1_000_000
-"""Of a story and its next try, so that stories of neighbouring seeds have tries of their own."""
 
 
 def load(path: str | Path, *, device: str = "cpu", engine: Engine | None = None) -> "LanguageModel":

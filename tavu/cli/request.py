@@ -7,9 +7,7 @@ from typing import Any
 from tavu.config import INSIST, check
 from tavu.data.records import Request, listed
 from tavu.errors import TavuError
-
-TRIES = 4
-"""At about a twentieth of a second each."""
+from tavu.evaluation.obedience import TRIES
 
 
 def read_request(asked: Mapping[str, str], tries: int | None, best_of: int, force_words: bool) -> Request | None:

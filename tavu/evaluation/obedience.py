@@ -8,11 +8,15 @@ found in "making" and `play` not in "place"; but `go` is not found in "went", an
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tavu.data.records import Request
 
+TRIES = 4
+"""How often a story is written at most while it lacks something that a rule can see: at about a twentieth of a second each."""
+SEEDS_APART = 1_000_000
+"""Of a story and its next try, so that stories of neighboring seeds have tries of their own."""
 STEM_SHARE, SHORT, MIN_STEM = 0.7, 4, 3
 MAX_ENDING, MAX_SHORT_ENDING = 5, 4
 _VOWELS = frozenset("aeiouäöåаеёиоуыэюя")
@@ -53,13 +57,29 @@ def obedience(request: Request, story: str) -> Obedience:
 
 def words_of(text: str) -> set[str]:
     """The different words of a text, without case."""
-    return {word.casefold() for word in _WORD.findall(unicodedata.normalize("NFC", text))}
+    return set(_split(text))
+
+
+def _split(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFC", text))]
 
 
 def has_word(present: set[str], word: str) -> bool:
     """Whether a word, or several that belong together, are among those present, inflected or not."""
-    parts = [part.casefold() for part in _WORD.findall(unicodedata.normalize("NFC", word))]
+    parts = _split(word)
     return bool(parts) and all(any(is_inflection(other, part) for other in present) for part in parts)
+
+
+def places_of_words(words: Sequence[str], text: str) -> list[tuple[int, int]]:
+    """Where the text has those of the words that it has, inflected or not, as the first character and the one after the last.
+
+    >>> places_of_words(("key", "oak"), "Two keys, and a lock.")
+    [(4, 8)]
+    """
+    present = words_of(text)
+    parts = {part for word in words if has_word(present, word) for part in _split(word)}
+    met = {word for word in present if any(is_inflection(word, part) for part in parts)}
+    return [found.span() for found in _WORD.finditer(text) if met.intersection(_split(found[0]))]
 
 
 def is_inflection(word: str, of: str) -> bool:

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from tavu.evaluation.obedience import SEEDS_APART, TRIES
+from tavu.generation.writing import Writer
+from tavu.serving.examples import examples
 from tavu.stored_model import MODEL_NAME, StoredModel
 
 REPORT_NAME = "report.html"
@@ -14,19 +17,26 @@ def report_of(stored: StoredModel) -> Path | None:
     return path if stored.file.name == MODEL_NAME and path.is_file() else None
 
 
-def about(stored: StoredModel) -> dict[str, Any]:
+def about(stored: StoredModel, writer: Writer) -> dict[str, Any]:
     """The facts as the page takes them; one of another kind than it should be, as a file made by others may have, is as if it were not there."""
     facts, features = stored.facts, stored.facts.get("features")
     told = {key: _number(facts.get(key)) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits")}
-    return told | {
-        "note": facts["note"] if isinstance(facts.get("note"), str) else None,
-        "name": stored.name,
-        "records": stored.records,
-        "features": [feature for feature in features if isinstance(feature, str)] if isinstance(features, list) else [],
-        "parameters": stored.num_parameters,
-        "file_bytes": stored.file.stat().st_size,
-        "context_bytes": stored.config.max_seq_len,
-    }
+    return (
+        told
+        | examples(stored, writer)
+        | {
+            "kind": "bytes" if facts.get("kind") == "bytes" else "text",
+            "tries": TRIES,
+            "seeds_apart": SEEDS_APART,
+            "note": facts["note"] if isinstance(facts.get("note"), str) else None,
+            "name": stored.name,
+            "records": stored.records,
+            "features": [feature for feature in features if isinstance(feature, str)] if isinstance(features, list) else [],
+            "parameters": stored.num_parameters,
+            "file_bytes": stored.file.stat().st_size,
+            "context_bytes": stored.config.max_seq_len,
+        }
+    )
 
 
 def _number(fact: Any) -> float | None:

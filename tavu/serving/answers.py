@@ -29,21 +29,21 @@ class Form:
     id: str = field(default_factory=lambda: secrets.token_hex(12))
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, texts: Sequence[Piece], prompt_bytes: int, echoed: int) -> Iterator[bytes]:
-        """The answer of whole texts, a part at a time: with log-probabilities it can be tens of megabytes."""
+    def whole(self, texts: Sequence[Piece], obeyed: Sequence[dict[str, Any] | None], prompt_bytes: int, echoed: int) -> Iterator[bytes]:
+        """The answer of whole texts, each with what it obeys, a part at a time: with log-probabilities it can be tens of megabytes."""
         head = self._head("chat.completion" if self.is_chat else "text_completion")
         yield _json(head)[:-1] + b',"choices":['
-        for text in texts:
-            choice = _json(self._choice(replace(text, surprises=None), 0, "message"))
+        for text, has in zip(texts, obeyed, strict=True):
+            choice = _json(self._choice(replace(text, surprises=None), 0, "message", has))
             yield b"," * bool(text.index) + (choice if text.surprises is None else choice.removesuffix(b"null}"))
             if text.surprises is not None:
                 yield from _logprobs_in_parts(text.surprises, self.is_chat)
                 yield b"}"
         yield b'],"usage":' + _json(usage(prompt_bytes, sum(len(text.content) for text in texts) - echoed)) + b"}"
 
-    def chunk(self, piece: Piece, offset: int, *, with_usage: bool) -> dict[str, Any]:
+    def chunk(self, piece: Piece, offset: int, obeyed: dict[str, Any] | None, *, with_usage: bool) -> dict[str, Any]:
         """A piece as it is streamed; offset counts the characters of the text that have come before."""
-        return self._stream_head() | {"choices": [self._choice(piece, offset, "delta")]} | ({"usage": None} if with_usage else {})
+        return self._stream_head() | {"choices": [self._choice(piece, offset, "delta", obeyed)]} | ({"usage": None} if with_usage else {})
 
     def opening(self, index: int) -> dict[str, Any]:
         """The first chunk of a streamed chat answer: who speaks."""
@@ -60,7 +60,7 @@ class Form:
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": f"{'chatcmpl' if self.is_chat else 'cmpl'}-{self.id}", "object": kind, "created": self.created, "model": self.model}
 
-    def _choice(self, piece: Piece, offset: int, said: str) -> dict[str, Any]:
+    def _choice(self, piece: Piece, offset: int, said: str, obeyed: dict[str, Any] | None) -> dict[str, Any]:
         text = piece.content.decode("utf-8", errors="replace")
         choice: dict[str, Any] = {"index": piece.index, "finish_reason": _FINISH[piece.stopped]}
         if not self.is_chat:
@@ -69,6 +69,8 @@ class Form:
             choice |= {said: {"role": "assistant", "content": text, "refusal": None}}
         else:
             choice |= {said: {"content": text} if text else {}}
+        if obeyed is not None:
+            choice |= {"obeyed": obeyed}
         return choice | {"logprobs": None if piece.surprises is None else _logprobs(piece.surprises, self.is_chat, offset)}
 
 

@@ -54,7 +54,8 @@ def create_app(
 ) -> Guard:
     """The server of a model as an ASGI app. Raises TavuError when the native engine cannot run it."""
     limits, keys, metrics = limits or Limits(), keys or Keys(), Metrics()
-    batcher = Batcher(NativeEngine(stored), limits, metrics)
+    engine = NativeEngine(stored)
+    batcher = Batcher(engine, limits, metrics)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -73,7 +74,7 @@ def create_app(
     )
     _answer_mistakes(app)
     _add_api(app, stored, batcher, limits, log_prompts)
-    _add_studio(app, stored)
+    _add_studio(app, stored, engine)
     _add_operations(app, batcher, metrics)
     if keys.hashes:
         _tell_of_keys(app)
@@ -169,8 +170,8 @@ def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits
         return await write(asked, chat_order(asked, stored, limits.seconds), Form(name, True), request)
 
 
-def _add_studio(app: FastAPI, stored: StoredModel) -> None:
-    facts, report, ticket = about(stored), report_of(stored), secrets.token_urlsafe(24)
+def _add_studio(app: FastAPI, stored: StoredModel, engine: NativeEngine) -> None:
+    facts, report, ticket = about(stored, engine), report_of(stored), secrets.token_urlsafe(24)
     if report is not None:
         facts["report"] = f"studio/report/{ticket}"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tavu.config import SamplingConfig
+from tavu.data.records import Request
 from tavu.engine.native import NativeEngine, NativeRow, NativeSampling
 from tavu.generation.writing import GrowingText, num_pending
 from tavu.serving.scoring import Scoring
@@ -80,6 +81,10 @@ class Order:
     """The prompts are told before what is written."""
     tells_start: tuple[bool, ...] = ()
     """Of each prompt that came as ids, whether END stood before it."""
+    request: Request | None = None
+    """What its stories are to have; None where nothing was asked for."""
+    openings: tuple[str, ...] = ()
+    """What the story of each prompt begins with, where there is a request."""
     writes: bool = True
     """False where only the prompts are wanted, with their surprises."""
     pieces: asyncio.Queue[Piece] = field(default_factory=asyncio.Queue)

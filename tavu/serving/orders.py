@@ -34,6 +34,8 @@ def completion_order(asked: CompletionRequest, stored: StoredModel, seconds: flo
         seconds,
         echo=bool(asked.echo),
         tells_start=tuple(prompt.tells_start for prompt in asked.prompt),
+        request=asked.request.request() if asked.request else None,
+        openings=tuple(content.decode() for content in contents) if asked.request else (),
         writes=asked.max_tokens != 0,
     )
 

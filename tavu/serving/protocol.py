@@ -166,10 +166,21 @@ class CompletionLogprobs(BaseModel):
     text_offset: list[int]
 
 
+class Obeyed(BaseModel):
+    """tavu's own: what a story has of its request, of what a rule can see."""
+
+    words: dict[str, bool]
+    features: dict[str, bool]
+    sentence: bool | None
+    places: list[tuple[int, int]]
+    """Where the words stand, in characters from the start of the prompt: the first, and the one after the last."""
+
+
 class CompletionChoice(BaseModel):
     index: int
     text: str
     finish_reason: Literal["stop", "length"] | None
+    obeyed: Obeyed | None = None
     logprobs: CompletionLogprobs | None
 
 

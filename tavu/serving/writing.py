@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from tavu.evaluation.obedience import obedience, places_of_words
 from tavu.serving.answers import DONE, Form, event
 from tavu.serving.batching import Batcher, Full, Stopping
 from tavu.serving.errors import Refusal
@@ -39,7 +42,8 @@ async def answer(batcher: Batcher, order: Order, form: Form, request: Request, *
         batcher.cancel(order)
     if any(text.stopped == "failed" for text in texts):
         raise Refusal(503, _FAILED, "interrupted")
-    whole = form.whole(texts, order.prompt_bytes, order.echoed_bytes)
+    obeyed = [await _obeyed(order, text.index, text.content) for text in texts]
+    whole = form.whole(texts, obeyed, order.prompt_bytes, order.echoed_bytes)
     if order.num_top is None:
         return Response(b"".join(whole), media_type="application/json")
     return StreamingResponse(_giving_way(whole), media_type="application/json")
@@ -63,6 +67,7 @@ async def _collect(batcher: Batcher, order: Order) -> list[Piece]:
 
 async def _events(batcher: Batcher, order: Order, form: Form, with_usage: bool) -> AsyncIterator[bytes]:
     offsets, written = [0] * order.num_texts, 0
+    stories = [bytearray() for _ in range(order.num_texts)]
     with contextlib.ExitStack() as leaving:
         leaving.callback(batcher.cancel, order)
         if form.is_chat:
@@ -72,7 +77,9 @@ async def _events(batcher: Batcher, order: Order, form: Form, with_usage: bool) 
             if piece.stopped == "failed":
                 yield event({"error": {"message": _FAILED, "type": "server_error", "param": None, "code": "interrupted"}})
                 break
-            yield event(form.chunk(piece, offsets[piece.index], with_usage=with_usage))
+            stories[piece.index] += piece.content
+            obeyed = await _obeyed(order, piece.index, bytes(stories[piece.index])) if piece.stopped else None
+            yield event(form.chunk(piece, offsets[piece.index], obeyed, with_usage=with_usage))
             offsets[piece.index] += len(piece.content.decode("utf-8", errors="replace"))
             written += len(piece.content)
             await asyncio.sleep(0)  # others have their turn, though many pieces may lie ready
@@ -80,6 +87,19 @@ async def _events(batcher: Batcher, order: Order, form: Form, with_usage: bool) 
             if with_usage:
                 yield event(form.closing(order.prompt_bytes, written - order.echoed_bytes))
         yield DONE
+
+
+async def _obeyed(order: Order, index: int, content: bytes) -> dict[str, Any] | None:
+    """What a whole story has of its request, and where its words stand; None where nothing was asked for.
+
+    In a thread, so that others are served: a long opening and many words take a while.
+    """
+    request = order.request
+    if request is None:
+        return None
+    story = order.openings[index // order.count] + content.decode("utf-8", errors="replace")
+    obeyed, places = await asyncio.to_thread(lambda: (obedience(request, story), places_of_words(request.words, story)))
+    return asdict(obeyed) | {"places": places}
 
 
 async def _until_all_ended(batcher: Batcher, order: Order) -> AsyncIterator[Piece]:

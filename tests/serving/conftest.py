@@ -42,6 +42,14 @@ def chat_file(tmp_path_factory):
     return file
 
 
+@pytest.fixture(scope="session")
+def plain_file(tmp_path_factory):
+    """A model of plain text, in form."""
+    file = tmp_path_factory.mktemp("served") / "plain.safetensors"
+    save_model(file, noisy_model(CONFIGS["words"]), {"kind": "text", "bits": 16})
+    return file
+
+
 @contextlib.contextmanager
 def serving(path, **options):
     """The address of a server, while it lasts."""

@@ -6,11 +6,14 @@ import logging
 import socket
 import time
 import urllib.request
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import pytest
 
 from tavu.config import SamplingConfig
+from tavu.data.records import Request
+from tavu.evaluation.obedience import obedience
 from tavu.language_model import load
 from tavu.model_file import save_model
 from tavu.serving.callers import Callers
@@ -69,13 +72,30 @@ def test_log_probabilities_are_the_models(server, local):
 
 
 def test_a_story_to_order(server, local):
-    from tavu.data.records import Request
-
     written = local.write_to_order(
         Request(words=("oak", "key"), features=("Dialogue",)), SamplingConfig(max_bytes=60, seed=3, insist=2), opening="Once"
     )
     told = completion(server, prompt="Once", seed=3, request={"words": ["oak", "key"], "features": ["Dialogue"], "insist": 2})
     assert told["choices"][0]["text"] == written[0].text
+
+
+def test_the_end_of_a_story_to_order_tells_what_it_obeys(server):
+    asked = {"prompt": "Keys in the wood.", "request": {"words": ["key", "oak"], "features": ["Dialogue", "Twist"], "insist": 0}, "seed": 3, "n": 2}
+    whole = completion(server, **asked)["choices"]
+    for choice in whole:
+        story = asked["prompt"] + choice["text"]
+        wanted = Request(words=("key", "oak"), features=("Dialogue", "Twist"))
+        assert {name: choice["obeyed"][name] for name in ("words", "features", "sentence")} == asdict(obedience(wanted, story))
+        assert next(story[begin:end] for begin, end in choice["obeyed"]["places"]) == "Keys"
+    chunks = [choice for chunk in events(server, "/v1/completions", **asked) for choice in chunk["choices"]]
+    assert all(("obeyed" in choice) == (choice["finish_reason"] is not None) for choice in chunks)
+    assert {choice["index"]: choice["obeyed"] for choice in chunks if "obeyed" in choice} == {one["index"]: one["obeyed"] for one in whole}
+    assert "obeyed" not in completion(server, prompt="Once")["choices"][0]
+
+
+def test_a_text_that_is_there_is_held_against_wishes_by_writing_nothing(server):
+    told = completion(server, prompt="An oak tree fell.", request={"words": ["oak", "key"]}, max_tokens=0)["choices"][0]
+    assert told["text"] == "" and told["obeyed"] == {"words": {"oak": True, "key": False}, "features": {}, "sentence": None, "places": [[3, 6]]}
 
 
 def test_the_official_client(server):

@@ -1,9 +1,16 @@
 """The studio as a person uses it, in a real browser: every control, by pointer and by keyboard, in both languages, and nothing from elsewhere."""
 
 import json
+import re
 import shutil
 
 import pytest
+
+from tavu.config import SamplingConfig
+from tavu.data.records import Request
+from tavu.evaluation.obedience import obedience
+from tavu.language_model import load
+from tavu.serving.limits import Limits
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -42,6 +49,9 @@ def studio(browser, server):
     for context in contexts:
         context.close()
     assert not faults
+
+
+BEGUN = {"choices": [{"index": 0, "text": "Half a", "finish_reason": None, "logprobs": None}]}
 
 
 def write(page, seed=3, count=2, length=120):
@@ -119,6 +129,82 @@ def test_stop_and_what_is_heard(studio):
     expect(page.locator(".ended").first).to_have_text("Stopped.")
     expect(page.locator("#spoken")).to_contain_text("Draft 1 is finished")
     expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
+
+
+def test_wishes_are_ticked_marked_and_written_anew_as_the_command_line_does(studio, model_file):
+    page = studio()
+    wanted = Request(words=("Once", "zebra"), features=("Dialogue", "Twist"))
+    page.fill("#words", "Once, zebra")
+    page.check("#features input >> nth=0")
+    page.check("#features input >> nth=1")
+    page.fill("#opening", "Once, he said,")
+    shown = write(page, seed=3, count=2, length=90)
+    sampling = SamplingConfig(temperature=0.7, max_bytes=90, seed=3, insist=1.5)
+    texts = [wanted_text.text for wanted_text in load(model_file).write_to_order(wanted, sampling, opening="Once, he said,", count=2, tries=4)]
+    assert page.evaluate("() => [...document.querySelectorAll('.text')].map(e => e.textContent)") == ["Once, he said," + text for text in texts]
+    assert len(shown) == 2
+    draft = page.locator(".draft").first
+    obeyed = obedience(wanted, "Once, he said," + texts[0])
+    assert obeyed.words == {"Once": True, "zebra": False}, "so that there were four tries"
+    expect(draft.locator(".wishes .met").first).to_have_text("✓It has: Once")
+    expect(draft.locator(".wishes .missed").first).to_have_text("✗It lacks: zebra")
+    expect(draft.locator(".wishes li").last).to_have_text("·No rule can tell: A twist")
+    expect(draft.locator(".text mark").first).to_have_text("Once")
+    expect(draft.locator(".ended")).to_contain_text("of 4")
+    expect(page.locator("#spoken")).to_contain_text("It lacks: zebra")
+    draft.locator(".edit").click()
+    draft.locator("textarea").fill('A zebra. "Hello!"')
+    draft.locator(".edit").click()
+    expect(draft.locator(".wishes .missed")).to_have_text("✗It lacks: Once")
+    expect(draft.locator(".text mark")).to_have_text("zebra")
+    assert page.input_value("#seed") == "3"
+
+
+def test_a_server_that_goes_away_leaves_what_is_written_and_says_so(studio, model_file):
+    with serving(model_file, limits=Limits(shutdown_seconds=1)) as address:
+        page = studio(address)
+        expect(page.locator("#order")).to_be_visible()
+        page.route("**/v1/completions", lambda route: route.fulfill(content_type="text/event-stream", body=f"data: {json.dumps(BEGUN)}\n\n"))
+        page.select_option("#count", "1")
+        page.click("#begin")
+        finished(page)
+        expect(page.locator(".text")).to_have_text("Half a")
+        expect(page.locator(".ended")).to_have_text("It failed before its end.")
+        expect(page.locator("#problem")).to_contain_text("does not answer")
+        expect(page.locator(".draft .keep")).to_be_hidden()
+        page.close()
+
+
+def test_a_model_that_writes_no_stories_is_not_asked_for_them(studio, chat_server, plain_file):
+    page = studio(chat_server)
+    expect(page.locator("#composer h1")).to_have_text("What do you say to it?")
+    expect(page.locator("label[for=opening]")).to_have_text("You say")
+    page.fill("#opening", "Hello!")
+    assert all(text.startswith("Hello!\n\n") for text in write(page))
+    expect(page.locator(".go-on").first).to_be_hidden()
+    said = page.inner_text("body")
+    with serving(plain_file) as address:
+        page = studio(address)
+        expect(page.locator("#opening")).to_have_attribute("placeholder", re.compile("."))
+        assert write(page) and page.locator(".go-on").first.is_visible()
+        said += page.inner_text("body")
+        for tab in ("#tab-shelf", "#tab-about"):
+            page.click(tab)
+            said += page.inner_text("body")
+        page.close()
+    assert not re.search("stor(y|ies)|hero|wish", said, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("width", [390, 700, 900, 1280, 1700])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 6])
+def test_no_draft_stands_alone_in_a_row_beside_an_empty_place(studio, width, count):
+    page = studio(viewport={"width": width, "height": 900})
+    write(page, count=count, length=50)
+    boxes = page.evaluate("() => [...document.querySelectorAll('.draft')].map(e => e.getBoundingClientRect()).map(b => [b.top, b.left, b.right])")
+    desk = page.evaluate("() => { const b = document.querySelector('#drafts').getBoundingClientRect(); return [b.left, b.right]; }")
+    rows = [[box for box in boxes if box[0] == top] for top in {box[0] for box in boxes}]
+    assert all(row[0][1] == pytest.approx(desk[0], abs=1) and row[-1][2] == pytest.approx(desk[1], abs=1) for row in rows)
+    assert count != 3 or width not in (1280, 1700) or len(rows) == 1
 
 
 def test_a_refused_wish_is_told_beside_its_input(studio):
@@ -199,7 +285,7 @@ def test_on_a_phone_and_in_the_dark(studio):
 
 def test_the_report_lies_in_a_sandbox(studio):
     page = studio()
-    expect(page.locator("#kind")).not_to_be_empty()
+    expect(page.locator("#order")).to_be_visible()
     page.click("#tab-training")
     expect(page.frame_locator("#report").locator("p")).to_have_text("How it learned")
     expect(page.frame_locator("#report").locator("p")).to_have_css("color", "rgb(0, 128, 0)")

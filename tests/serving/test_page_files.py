@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from urllib.parse import urljoin
 
+import pytest
+
 from tavu import serving as package
 from tests.serving.conftest import ask, serving
 
@@ -43,10 +45,11 @@ def _contrast(one, other):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_in_the_dark_each_tint_is_seen_and_the_text_on_it_is_read():
+@pytest.mark.parametrize("look", [":root", ':root[data-look="dark"]'])
+def test_each_tint_is_seen_and_the_text_on_it_is_read(look):
     css = (PAGE / "studio.css").read_text(encoding="utf-8")
-    dark = re.search(r'data-look="dark"\] \{(.*?)\}', css, re.DOTALL)[1]
-    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", dark))
+    named = re.search(rf"^{re.escape(look)} \{{(.*?)\}}", css, re.DOTALL | re.MULTILINE)[1]
+    colours = {name: "#" + digits * (1 + (len(digits) == 3)) for name, digits in re.findall(r"--([\w-]+): #([0-9a-f]{3,6});", named)}
     tints = [colours[name] for name in ("s1", "s2", "s3", "s4")]
     assert all(_contrast(tint, colours[ground]) >= 1.25 for tint in tints for ground in ("paper", "card"))
     assert all(_contrast(weaker, stronger) >= 1.15 for weaker, stronger in itertools.pairwise(tints)), "and none passes for the next"

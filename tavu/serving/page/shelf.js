@@ -14,8 +14,8 @@ export function keep(story) { store([{ ...story, kept: new Date().toISOString() 
 
 export function begin(take) {
   onDesk = take;
-  document.querySelector("#export-text").onclick = () => save("stories.txt", "text/plain", read().map((story) => story.text).join("\n<|endoftext|>\n"));
-  document.querySelector("#export-json").onclick = () => save("stories.json", "application/json", JSON.stringify(read(), null, 2));
+  document.querySelector("#export-text").onclick = () => save("kept.txt", "text/plain", read().map((story) => story.text).join("\n<|endoftext|>\n"));
+  document.querySelector("#export-json").onclick = () => save("kept.json", "application/json", JSON.stringify(read(), null, 2));
   window.addEventListener("storage", show);
   show();
 }

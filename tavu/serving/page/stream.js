@@ -28,8 +28,8 @@ export async function write(wishes, signal, take) {
   const response = await checked("v1/completions", { method: "POST", body, signal, headers: { "Content-Type": "application/json" } });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = ""; ; ) {
-    const { value, done } = await reader.read();
-    if (done) return;
+    const { value, done } = await reader.read().catch((error) => { throw error.name === "AbortError" ? error : new Error(t("unreachable")); });
+    if (done) throw new Error(t("unreachable"));
     const events = (rest + value).split("\n\n");
     rest = events.pop();
     for (const event of events) {

@@ -1,5 +1,5 @@
 // The studio: from a person's wishes to drafts on the desk; tabs, language and look.
-import { counted, featureName, speak, speaks, t } from "./words.js";
+import { counted, featureName, speak, speakOf, speaks, t } from "./words.js";
 import { facts, key, Locked, write } from "./stream.js";
 import { Draft } from "./story.js";
 import * as shelf from "./shelf.js";
@@ -54,7 +54,8 @@ async function begin() {
   if (!/^[0-9]{1,15}$/.test($("seed").value)) $("seed").value = chance();
   const asked = wishes();
   for (const one of desk.writing) one.abort();
-  const drafts = Array.from({ length: asked.n }, (_, i) => new Draft(i + 1, asked.seed + i, { ...asked, seed: asked.seed + i, n: 1 }, on));
+  const text = asked.prompt && on.answers() ? `${asked.prompt}\n\n` : asked.prompt;
+  const drafts = Array.from({ length: asked.n }, (_, i) => new Draft(i + 1, asked.seed + i, { ...asked, seed: asked.seed + i, n: 1 }, on, text));
   desk.drafts = drafts;
   $("drafts").replaceChildren(...drafts.map((draft) => draft.element));
   $("empty").hidden = true;
@@ -65,20 +66,35 @@ async function begin() {
 
 /** Lets the server write what was asked; choice i goes to draft i. What it refuses goes to `tellRefusal`. */
 async function grow(asked, drafts, tellRefusal = problem) {
-  const stopping = new AbortController();
-  desk.writing.add(stopping);
-  $("halt").hidden = false;
   problem(null);
   for (const draft of drafts) draft.begin($("pace").value);
   say(t("writing"));
+  await attempt(asked, drafts, tellRefusal);
+}
+
+/** One try of each draft. Where that lacks a wish that the server can see, another follows, with the seed that `tavu generate --tries` takes for it. */
+async function attempt(asked, drafts, tellRefusal) {
+  const stopping = new AbortController();
+  desk.writing.add(stopping);
+  $("halt").hidden = false;
+  const open = new Set(drafts);
   watch();
   try {
-    await write(asked, stopping.signal, (choice) => drafts[choice.index].take(choice));
-    for (const draft of drafts) draft.end("cut");
+    await write(asked, stopping.signal, (choice) => {
+      const draft = drafts[choice.index];
+      if (!desk.drafts.includes(draft)) return;
+      const lacksSome = draft.take(choice);
+      if (!choice.finish_reason) return;
+      open.delete(draft);
+      if (!lacksSome || draft.tries.length >= desk.model.tries) return draft.end();
+      const seed = asked.seed + choice.index + desk.model.seeds_apart;
+      draft.anew();
+      attempt({ ...asked, n: 1, seed }, [draft], problem);
+    });
   } catch (error) {
-    const stopped = error.name === "AbortError";
-    for (const draft of drafts) draft.end(stopped ? "halted" : "failed");
-    if (!stopped) tellRefusal(error);
+    if (error.name === "AbortError") return; // which who stopped it has told the drafts
+    for (const draft of open) draft.end("failed");
+    tellRefusal(error);
   } finally {
     desk.writing.delete(stopping);
   }
@@ -102,16 +118,30 @@ function picture(now) {
   if (desk.watching) requestAnimationFrame(picture);
 }
 
+/** What a text has of its wishes, asked anew where a person has changed it, or cut it short. */
+async function judge(draft) {
+  const { text, wishes } = draft;
+  if (!wishes.request || !text) return draft.judged(null);
+  try {
+    await write({ ...wishes, prompt: text, n: 1, max_tokens: 0 }, undefined, ({ obeyed }) => { if (!draft.growing && draft.text === text) draft.judged(obeyed ?? null); });
+  } catch (error) { problem(error); }
+}
+
 const on = {
+  answers: () => ["chat", "prompts"].includes(desk.model?.records),
+  changed: judge,
   keep(draft) { try { shelf.keep({ text: draft.text, seed: draft.seed, wishes: draft.wishes, model: desk.model?.name }); say(t("kept")); } catch (error) { problem(error); } },
   goOn(draft) { grow({ ...draft.wishes, prompt: draft.text, n: 1 }, [draft]); },
   close(draft) { draft.end("halted"); draft.element.remove(); desk.drafts = desk.drafts.filter((one) => one !== draft); $("empty").hidden = desk.drafts.length > 0; $("desk").focus(); },
-  rest(draft) { say(`${draft.sentences()} ${t("draft")} ${draft.number} ${t(draft.stopped === "failed" ? "failedNow" : "finished")}.`); },
+  rest(draft) {
+    const missed = draft.missed.length ? `${t("lacks")}: ${draft.missed.join(", ")}.` : "";
+    say(`${draft.sentences()} ${t("draft")} ${draft.number} ${t(draft.stopped === "failed" ? "failedNow" : "finished")}. ${missed}`);
+  },
 };
 
 function halt() {
-  for (const one of desk.writing) one.abort();
   for (const draft of desk.drafts) draft.end("halted");
+  for (const one of desk.writing) one.abort();
 }
 
 /** For those who listen: whole sentences of the first draft, and when each is finished. */
@@ -125,7 +155,12 @@ function say(text) {
 
 function tell(model) {
   const number = (value) => value.toLocaleString(speaks());
-  $("kind").textContent = t(model.records === "stories" ? "follows" : "continues");
+  speakOf(model.kind === "bytes" ? "bytes" : (model.records ?? "text"));
+  speak(speaks());
+  for (const draft of desk.drafts) draft.label();
+  $("opening").placeholder = model.opening || t("openingExample");
+  $("words").placeholder = model.words.join(", ");
+  $("summary").placeholder = model.summary;
   $("order").hidden = model.records !== "stories";
   $("features-field").hidden = !model.features.length;
   if (!$("features").childElementCount)
@@ -203,7 +238,6 @@ $("look").onchange = look;
 $("language").onchange = () => {
   speak($("language").value);
   shelf.show();
-  for (const draft of desk.drafts) draft.label();
   if (desk.model) tell(desk.model);
 };
 document.addEventListener("keydown", (event) => {
@@ -218,7 +252,8 @@ look();
 speak(speaks());
 $("language").value = speaks();
 shelf.begin((story) => {
-  const draft = new Draft(desk.drafts.length + 1, story.seed, { ...story.wishes, prompt: story.text }, on);
+  const draft = new Draft(desk.drafts.length + 1, story.seed, { ...story.wishes, prompt: story.text }, on, story.text);
+  judge(draft);
   desk.drafts.push(draft);
   $("drafts").append(draft.element);
   $("empty").hidden = true;
