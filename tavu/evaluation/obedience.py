@@ -49,7 +49,7 @@ def obedience(request: Request, story: str) -> Obedience:
     """What of a request a story obeys. Summaries, and features that no rule can see, are not judged."""
     present = words_of(story)
     return Obedience(
-        words={word: has_word(present, word) for word in request.words},
+        words={word: has_word(present, word) or (not _split(word) and word in story) for word in request.words},  # 🐻 is a wish, too
         features={feature: check(story) for feature in request.features if (check := FEATURE_CHECKS.get(feature.strip().lower()))},
         sentence=has_sentence(story, request.sentence) if request.sentence else None,
     )

@@ -36,6 +36,10 @@ def test_nobody_speaks(text):
     assert not has_dialogue(text)
 
 
+def test_what_is_no_word_is_found_as_it_is():
+    assert obedience(Request(words=("🐻", "🦊")), "One day a 🐻 came.").words == {"🐻": True, "🦊": False}
+
+
 def test_the_share_of_a_request():
     request = Request(("oak", "elm"), ("Dialogue", "Twist"), "whatever", "It is  late.")
     obeyed = obedience(request, 'The oaks. "Yes. It is late." It is\nlate.')

@@ -141,7 +141,10 @@ def test_wishes_are_ticked_marked_and_written_anew_as_the_command_line_does(stud
     shown = write(page, seed=3, count=2, length=90)
     sampling = SamplingConfig(temperature=0.7, max_bytes=90, seed=3, insist=1.5)
     texts = [wanted_text.text for wanted_text in load(model_file).write_to_order(wanted, sampling, opening="Once, he said,", count=2, tries=4)]
-    assert page.evaluate("() => [...document.querySelectorAll('.text')].map(e => e.textContent)") == ["Once, he said," + text for text in texts]
+    for keep in page.locator(".draft .keep").all():
+        keep.click()
+    kept = page.evaluate("() => JSON.parse(localStorage.getItem('tavu-shelf')).map(story => story.text)")
+    assert kept[::-1] == ["Once, he said," + text for text in texts]
     assert len(shown) == 2
     draft = page.locator(".draft").first
     obeyed = obedience(wanted, "Once, he said," + texts[0])
@@ -150,7 +153,7 @@ def test_wishes_are_ticked_marked_and_written_anew_as_the_command_line_does(stud
     expect(draft.locator(".wishes .missed").first).to_have_text("✗It lacks: zebra")
     expect(draft.locator(".wishes li").last).to_have_text("·No rule can tell: A twist")
     expect(draft.locator(".text mark").first).to_have_text("Once")
-    expect(draft.locator(".ended")).to_contain_text("of 4")
+    expect(draft.locator(".ended")).to_contain_text("The best of 4 tries.")
     expect(page.locator("#spoken")).to_contain_text("It lacks: zebra")
     draft.locator(".edit").click()
     draft.locator("textarea").fill('A zebra. "Hello!"')

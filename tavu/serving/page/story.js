@@ -7,6 +7,8 @@ const PER_SECOND = 90; // characters, where the writing is to be watched
 const GIVEN = -1; // in place of the level of surprise, of what a person wrote
 const level = (bits) => EDGES.filter((edge) => bits >= edge).length;
 const given = (text) => [...text].map((character) => ({ character, level: GIVEN }));
+/** What has no picture of its own gets one. */
+const seen = (character) => (/[\0-\x08\x0b-\x1f]/.test(character) ? String.fromCharCode(0x2400 + character.charCodeAt(0)) : character);
 const joined = (letters) => letters.map(({ character }) => character).join("");
 
 /** The wishes that a text was held against, as [name, whether it has it]. */
@@ -14,7 +16,7 @@ const checks = (obeyed) => [...Object.entries(obeyed?.words ?? {}), ...Object.en
 const missed = (obeyed) => checks(obeyed).filter(([, has]) => !has).map(([name]) => name);
 
 export class Draft {
-  /** `wishes` is what was asked; `text` what stands there before anything is written; `on` has answers, keep, goOn, close, rest and changed. */
+  /** `wishes` is what was asked; `text` what stands there before anything is written; `on` has canGoOn, keep, goOn, close, rest and changed. */
   constructor(number, seed, wishes, on, text) {
     Object.assign(this, { number, seed, wishes, on, past: given(text), written: [], waiting: [], tries: [], obeyed: null, stopped: null, pace: "full" });
     this.element = document.createElement("article");
@@ -45,13 +47,13 @@ export class Draft {
     for (const place of [this.area, this.shown]) place.setAttribute("aria-label", `${t("copyText")} ${this.number}`);
     this.shown.setAttribute("role", "group");
     this.keep.hidden = this.stopped === "failed";
-    this.goOn.hidden = this.on.answers();
+    this.goOn.hidden = !this.on.canGoOn();
     this.keep.textContent = t(this.kept ? "kept" : "keep");
     this.edit.textContent = t(this.editing ? "done" : "edit");
     this.goOn.textContent = t(this.editing ? "goOnHere" : "goOn");
     this.close.textContent = t("again");
     this.#labelWishes();
-    this.ended.textContent = this.growing && this.lacked ? `${t("anew")}: ${this.lacked.join(", ")}. ${this.#attempt()}` : this.stopped ? `${t(this.stopped)} ${this.#attempt()}` : "";
+    this.ended.textContent = this.growing && this.lacked ? `${t("anew")}: ${this.lacked.join(", ")}.` : this.stopped ? `${t(this.stopped)} ${this.tries.length > 1 ? `${t("best")} ${this.tries.length} ${t("tries")}` : ""}` : "";
   }
 
   /** Something is written after all that stands there. */
@@ -87,12 +89,12 @@ export class Draft {
   end(why) {
     if (!this.growing) return;
     const whole = this.tries.filter((one) => one.ending).sort((one, other) => missed(one.obeyed).length - missed(other.obeyed).length);
-    if (why === "halted" && (this.ending || !whole.length)) Object.assign(this, { waiting: [], ending: why, obeyed: null });
+    if (why === "halted" && (this.ending || !whole.length)) Object.assign(this, { waiting: [], ending: why, chosen: null });
     if (this.ending) return;
-    this.ending = whole[0]?.ending ?? why;
-    this.obeyed = whole[0]?.obeyed ?? null;
+    this.chosen = whole[0];
+    this.ending = this.chosen?.ending ?? why;
     if (why === "halted") this.pace = "full";
-    if (whole.length && whole[0] !== this.showing) this.#show(whole[0]);
+    if (this.chosen && this.chosen !== this.showing) this.#show(this.chosen);
   }
 
   /** What is due now is shown. */
@@ -122,8 +124,6 @@ export class Draft {
     return found[0].trim();
   }
 
-  #attempt() { return this.tries.length > 1 ? `${t("attempt")} ${this.tries.indexOf(this.showing) + 1} ${t("of")} ${this.tries.length}.` : ""; }
-
   #show(one) {
     Object.assign(this, { showing: one, written: [], waiting: [...one.letters] });
     this.#draw();
@@ -136,7 +136,7 @@ export class Draft {
     this.element.classList.remove("growing");
     this.shown.removeAttribute("aria-busy");
     for (const button of [this.keep, this.edit, this.goOn]) button.disabled = false;
-    this.judged(this.obeyed);
+    this.judged(this.chosen?.obeyed ?? null);
     this.on.rest(this);
     if (!this.obeyed) this.on.changed(this);
   }
@@ -152,11 +152,11 @@ export class Draft {
 
   #add({ character, level: strength }, marked) {
     const last = this.shown.lastChild, kind = `${strength} ${marked}`;
-    if (last?.dataset.kind === kind) return last.firstChild.appendData(character);
+    if (last?.dataset.kind === kind) return last.firstChild.appendData(seen(character));
     const run = document.createElement(marked ? "mark" : "span");
     run.dataset.kind = kind;
     if (strength) run.className = strength === GIVEN ? "given" : `s${strength}`;
-    run.append(document.createTextNode(character));
+    run.append(document.createTextNode(seen(character)));
     this.shown.append(run);
   }
 

@@ -6,6 +6,7 @@ import * as shelf from "./shelf.js";
 
 const $ = (id) => document.getElementById(id);
 const desk = { drafts: [], writing: new Set(), model: null, watching: false, last: 0 };
+const answers = () => ["chat", "prompts"].includes(desk.model?.records); // where the prompt is no part of the text
 const chance = () => String(Math.floor(Math.random() * 1e6));
 const list = (text) => text.split(/[,;]/).map((word) => word.trim()).filter(Boolean);
 
@@ -54,7 +55,7 @@ async function begin() {
   if (!/^[0-9]{1,15}$/.test($("seed").value)) $("seed").value = chance();
   const asked = wishes();
   for (const one of desk.writing) one.abort();
-  const text = asked.prompt && on.answers() ? `${asked.prompt}\n\n` : asked.prompt;
+  const text = asked.prompt && answers() ? `${asked.prompt}\n\n` : asked.prompt;
   const drafts = Array.from({ length: asked.n }, (_, i) => new Draft(i + 1, asked.seed + i, { ...asked, seed: asked.seed + i, n: 1 }, on, text));
   desk.drafts = drafts;
   $("drafts").replaceChildren(...drafts.map((draft) => draft.element));
@@ -128,7 +129,7 @@ async function judge(draft) {
 }
 
 const on = {
-  answers: () => ["chat", "prompts"].includes(desk.model?.records),
+  canGoOn: () => desk.model?.kind !== "bytes" && !answers(),
   changed: judge,
   keep(draft) { try { shelf.keep({ text: draft.text, seed: draft.seed, wishes: draft.wishes, model: desk.model?.name }); say(t("kept")); } catch (error) { problem(error); } },
   goOn(draft) { grow({ ...draft.wishes, prompt: draft.text, n: 1 }, [draft]); },
@@ -177,7 +178,7 @@ function tell(model) {
   ];
   const text = [[model.train_bytes, "bytes"], [model.train_documents, "documents"]].filter(([count]) => count);
   if (model.train_bytes) told.push(["trainedOn", text.map(([count, unit]) => counted(count, unit)).join(", ")]);
-  if (model.seconds) told.push(["trainedFor", counted(Math.round(model.seconds / 60), "minutes")]);
+  if (model.seconds) told.push(["trainedFor", model.seconds < 90 ? counted(Math.round(model.seconds), "seconds") : counted(Math.round(model.seconds / 60), "minutes")]);
   if (model.val_bpb) told.push(["bpb", number(Math.round(model.val_bpb * 1000) / 1000)]);
   if (model.note) told.push(["noteOf", model.note]);
   $("facts").replaceChildren(...told.flatMap(([name, value]) => [
