@@ -32,8 +32,9 @@ from rivals import Rival
 
 from tavu.config import TrainConfig
 from tavu.data.sources import SourceOptions, SourceReport, read_documents
-from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte, id_bits, summarize, windows
+from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte, summarize, windows
 from tavu.evaluation.ngram import ngram_floors
+from tavu.evaluation.torch_scorer import TorchScorer, id_bits
 from tavu.files import replace_file
 from tavu.language_model import load
 from tavu.model.transformer import set_dropout
@@ -78,7 +79,7 @@ def race_tavu(preset: str, *settings: str) -> Contender:
             *events, finished = run(recipe, Path(folder) / "run")
             assert isinstance(finished, Finished)
             model = load(finished.model)
-            bpb = bits_per_byte(model.network, [np.frombuffer(document, dtype=np.uint8) for document in documents_of(valid_file)])
+            bpb = bits_per_byte(TorchScorer(model.network), [np.frombuffer(document, dtype=np.uint8) for document in documents_of(valid_file)])
             curve = [(event.seconds / 60, event.validation.bits_per_byte) for event in events if isinstance(event, Milestone)]
             num_parameters = sum(p.numel() for p in model.network.parameters())
             return Result(bpb, curve, num_parameters, finished.bytes_seen)

@@ -1,5 +1,6 @@
 """A trained model as Python programs use it; the command line uses the same."""
 
+import math
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from tavu.config import SamplingConfig
 from tavu.data.records import MARK, Request, chat_prompt, read_for
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
+from tavu.evaluation.bits_per_byte import BitsPerByte, Scorer, bits_per_byte
 from tavu.evaluation.obedience import SEEDS_APART, has_word, obedience, words_of
 from tavu.generation.writing import Writer, Written, stream, write
 from tavu.stored_model import StoredModel, open_model
@@ -21,7 +23,6 @@ from tavu.vocabulary import END, NUM_BYTES
 if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does without
     from torch import Tensor
 
-    from tavu.evaluation.bits_per_byte import BitsPerByte
     from tavu.model_file import Model
 
 Engine = Literal["native", "torch"]
@@ -60,10 +61,12 @@ class LanguageModel:
             if device != "cpu":
                 raise TavuError(f"The native engine runs on the processor, not on {device}. Leave out --device, or --engine.")
             self.writer: Writer = NativeEngine(stored)
+            self.scorer: Scorer = self.writer
         else:
+            from tavu.evaluation.torch_scorer import TorchScorer
             from tavu.generation.decoder import TorchWriter
 
-            self.writer = TorchWriter(self.network)
+            self.writer, self.scorer = TorchWriter(self.network), TorchScorer(self.network)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _reopen, (self.path.absolute(), self.device, self.engine)
@@ -160,7 +163,7 @@ class LanguageModel:
             from tavu.evaluation.forced_words import write_with_words
 
             missing = [word for word in request.words if not has_word(words_of(opening), word)]
-            return [write_with_words(self.network, prompt, missing, replace(config, seed=seed + i)) for i in range(count)]
+            return [write_with_words(self.writer, self.scorer, prompt, missing, replace(config, seed=seed + i)) for i in range(count)]
 
         def share_obeyed(draft: Written) -> float:
             return obedience(request, opening + draft.text).share
@@ -184,19 +187,13 @@ class LanguageModel:
 
     def _cost(self, prompt: bytes, draft: Written) -> float:
         """Bits per byte of what was written after a prompt."""
-        import math
-
-        from tavu.evaluation.bits_per_byte import bits_per_byte
-
         document = np.frombuffer(prompt + draft.content, dtype=np.uint8)
-        return bits_per_byte(self.network, [document], as_records=True).bits_per_byte if draft.content else math.inf
+        return bits_per_byte(self.scorer, [document], as_records=True).bits_per_byte if draft.content else math.inf
 
-    def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> "BitsPerByte":
+    def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
         """What a document, or several, cost this model: each with its END, divided by their bytes. Raises TavuError when there is no byte."""
-        from tavu.evaluation.bits_per_byte import bits_per_byte
-
         documents = [text] if isinstance(text, (str, bytes)) else text
-        return bits_per_byte(self.network, [np.frombuffer(_bytes(document), dtype=np.uint8) for document in documents])
+        return bits_per_byte(self.scorer, [np.frombuffer(_bytes(document), dtype=np.uint8) for document in documents])
 
     def logits(self, ids: "Tensor") -> "Tensor":
         """For each position the logits of its id given the ids before it in the document. Shapes: ids (B, T) int64 of bytes, result (B, T, 257).

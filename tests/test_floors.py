@@ -7,7 +7,7 @@ import tavu
 
 FLOORS = [
     {"errors"},
-    {"vocabulary"},
+    {"vocabulary", "memory"},
     {"config"},
     {"checksum", "files", "recipe", "tensor_file", "quantized", "stored_model"},
     {"model", "data"},

@@ -1,7 +1,7 @@
 """tavu evaluate: what texts cost a model, held against n-gram floors."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+    from tavu.data.sources import SourceOptions, SourceReport
     from tavu.evaluation.evaluate import Evaluation
     from tavu.evaluation.stories import Measure, Story
     from tavu.language_model import LanguageModel
@@ -43,6 +44,7 @@ def evaluate(
     judge_model: Annotated[str | None, typer.Option(help="The name of that model, as llama3.1:8b.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Measure a model on text that it has not seen: bits per byte (lower is better), beside what simple n-gram models reach.
@@ -53,15 +55,15 @@ def evaluate(
     from rich.progress import Progress
 
     from tavu.cli.json_line import print_json_line
+    from tavu.cli.loading import load
     from tavu.config import check
-    from tavu.data.sources import SourceOptions, SourceReport, read_documents
+    from tavu.data.sources import SourceOptions, SourceReport
     from tavu.errors import TavuError
     from tavu.evaluation.evaluate import evaluate as evaluate_model
     from tavu.evaluation.ngram import MAX_TRAIN_BYTES
-    from tavu.language_model import load
-    from tavu.training.machine import peak_memory_mb, pick_device
+    from tavu.memory import peak_memory_mb
 
-    loaded = load(model, device=pick_device(device, "--device"))
+    loaded = load(model, device, engine)
     if record_bytes is not None and loaded.is_text:
         raise TavuError(f"--record-bytes is {record_bytes}, but {model} is a model of text, which has no records. Leave it out.")
     if record_bytes is None:
@@ -73,18 +75,19 @@ def evaluate(
         raise TavuError("A judge needs --stories, --judge URL and --judge-model NAME, all three.")
     options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad, as_records=records, split=split)
     report = SourceReport()
-    documents = [document for name in source for document in read_documents(name, options, report)]
-    if stories:
-        _evaluate_stories(loaded, documents, count, seed, page, (judge, judge_model) if judge and judge_model else None, as_json)
-        return
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("measuring", total=report.bytes)
+        task = bar.add_task("reading", total=1.0)
+        documents = list(_read(source, options, report, lambda share: bar.update(task, completed=share)))
+        if stories:
+            bar.stop()
+            _evaluate_stories(loaded, documents, count, seed, page, (judge, judge_model) if judge and judge_model else None, as_json)
+            return
         evaluation = evaluate_model(
-            loaded.network,
+            loaded.scorer,
             documents,
             train_documents=training_text(loaded.path.parent, MAX_TRAIN_BYTES),
             as_records=records,
-            progress=lambda done: bar.update(task, completed=done),
+            progress=lambda what, share: bar.update(task, description=what, completed=share),
         )
     if as_json:
         about = {"model": str(loaded.path), "skipped": report.skipped, "peak_memory_mb": peak_memory_mb()}
@@ -94,6 +97,17 @@ def evaluate(
     for line in report.lines():
         print(line)
     print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
+
+
+def _read(sources: list[str], options: "SourceOptions", report: "SourceReport", progress: Callable[[float], None]) -> Iterator[bytes]:
+    """The documents of sources; `progress` is told how much of their files is read."""
+    from tavu.data.sources import locate, read_documents
+
+    num_bytes = sum(file.stat().st_size for source in sources for file in locate(source, options).files)
+    for source in sources:
+        for document in read_documents(source, options, report):
+            yield document
+            progress(report.file_bytes_read / max(1, num_bytes))
 
 
 def _evaluate_stories(
@@ -117,7 +131,7 @@ def _evaluate_stories(
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=1.0)
         evaluation = evaluate_stories(
-            loaded.network,
+            loaded.scorer,
             loaded.writer,
             documents,
             training_text(loaded.path.parent, SEARCHED_BYTES),

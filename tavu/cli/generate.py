@@ -47,12 +47,12 @@ def generate(
     from dataclasses import asdict
 
     from tavu.cli.json_line import print_json_line
+    from tavu.cli.loading import load
     from tavu.cli.request import insistence, read_request, refuse_unknown_features, tries_for
     from tavu.config import SamplingConfig, check
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import obedience
     from tavu.generation.writing import stream
-    from tavu.language_model import load
     from tavu.reports.wording import showable
 
     check(count >= 1, "count", count, "1 or more.")
@@ -61,10 +61,7 @@ def generate(
     pressing = insistence(insist, request)
     config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, seed, tuple(stop or ()), insist=pressing)
     begin = _read_prompt(prompt, prompt_file)
-    check(engine in (None, "native", "torch"), "engine", engine, "native or torch.")
-    loaded = load(model, device=_pick(device), engine=engine)
-    if loaded.fallback:
-        print(f"Writing with PyTorch, which is slower: {loaded.fallback}.", file=sys.stderr)
+    loaded = load(model, device, engine)
     config = replace(config, used_bytes=loaded.used_bytes)
     refuse_unknown_features(request, loaded.facts)
     context = loaded.config.max_seq_len - 1
@@ -117,15 +114,6 @@ def with_prompts_told_from_options(arguments: list[str]) -> list[str]:
         if argument.startswith("-") and len(argument.split()) > 1 and not re.match("--[a-z]", argument) and not is_a_value and "--" not in arguments:
             return [*(other for other in arguments if other is not argument), "--", argument]
     return arguments
-
-
-def _pick(device: str) -> str:
-    """The device of that name, checked; of a processor nothing need be known, so that torch stays out."""
-    if device == "cpu":
-        return device
-    from tavu.training.machine import pick_device
-
-    return pick_device(device, "--device")
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> bytes:

@@ -10,6 +10,7 @@ from tavu.compression.calibration import calibrate
 from tavu.config import check
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
+from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.files import make_folder
 from tavu.generation.decoder import TorchWriter
 from tavu.model_file import load_model, save_model
@@ -45,6 +46,6 @@ def quantize_file(model: str | Path, out: Path, bits: int, documents: Sequence[b
     rounded = calibrate(network, TorchWriter(network)) if bits == 4 else None
     save_model(out, network, facts | {"weight_bits": bits} | ({"note": note} if note else {}), bits=bits, rounded=rounded)
     arrays = [np.frombuffer(document, dtype=np.uint8) for document in documents]
-    before = bits_per_byte(network, arrays) if arrays else None
-    after = bits_per_byte(load_model(out)[0], arrays) if arrays else None
+    before = bits_per_byte(TorchScorer(network), arrays) if arrays else None
+    after = bits_per_byte(TorchScorer(load_model(out)[0]), arrays) if arrays else None
     return Quantization(out, bits, file.stat().st_size, out.stat().st_size, before, after)

@@ -157,6 +157,20 @@ int32_t tavu_write(Engine *e, Row **rows, int32_t num_rows, int32_t num_steps, c
     return 0;
 }
 
+int32_t tavu_score(Engine *e, const int32_t *ids, int64_t num_ids, int64_t first, float *bits, int32_t *places, float *logits) {
+    const Scores scores = {first, bits, logits, places};
+    Row *row = tavu_row(e);
+    int is_scored = row && !reserve(row, num_ids);
+    if (is_scored) {
+        memcpy(row->ids, ids, (size_t)num_ids * sizeof *ids);
+        row->num_ids = num_ids;
+        row->insist = 1.0f;
+        is_scored = e->kind->score(e->model, row, &scores);
+    }
+    tavu_free_row(row);
+    return is_scored ? 0 : OUT_OF_MEMORY;
+}
+
 int32_t tavu_sizes(int32_t which) {
     const size_t sizes[] = {sizeof(Words), sizeof(Megabyte), sizeof(Level), sizeof(Block), sizeof(Mlp), sizeof(Sampling)};
     return which >= 0 && which < 6 ? (int32_t)sizes[which] : 0;

@@ -33,6 +33,9 @@ PUBLIC int32_t tavu_read(Engine *engine, Row *row, const int32_t *ids, int64_t n
    OUT_OF_MEMORY. */
 PUBLIC int32_t tavu_write(Engine *engine, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits);
+/* What each of ids from `first` on costs given those before it, in bits (num_ids - first), and its place in its patch. Where asked for (not NULL), logits
+   (num_ids - first, NUM_IDS). ids are max_seq_len at most, and any may stand at the start. 0, or OUT_OF_MEMORY. */
+PUBLIC int32_t tavu_score(Engine *engine, const int32_t *ids, int64_t num_ids, int64_t first, float *bits, int32_t *places, float *logits);
 PUBLIC int32_t tavu_sizes(int32_t which); /* of the structures above in bytes: what a caller of another layout notices */
 PUBLIC int32_t tavu_use_kernels(int32_t which); /* for tests: one of matrix.h from now on; 0 where this processor lacks them */
 

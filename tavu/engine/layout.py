@@ -106,6 +106,7 @@ def library() -> ctypes.CDLL | None:
         ("tavu_copy_row", c_void_p, [c_void_p, c_void_p]),
         ("tavu_free_row", None, [c_void_p]),
         ("tavu_read", c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_int32, c_float]),
+        ("tavu_score", c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p]),
         ("tavu_write", c_int32, [c_void_p, c_void_p, c_int32, c_int32, POINTER(POINTER(Sampling)), c_void_p, c_void_p, c_void_p]),
     ):
         function = getattr(library, name)

@@ -39,10 +39,13 @@ FOR_EACH_CPU float round_vector(const float *x, int count, int limit, int16_t *n
         largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
         any_nan |= x[i] != x[i];
     }
-    for (int j = 0; j < LANES; j++) {
-        largest = most[j] > largest ? most[j] : largest;
-        any_nan |= nans[j];
-    }
+    for (int half = LANES / 2; half; half /= 2) /* the lanes in pairs, and those in pairs: a few steps, each of one instruction */
+        for (int j = 0; j < half; j++) {
+            most[j] = most[j + half] > most[j] ? most[j + half] : most[j];
+            nans[j] |= nans[j + half];
+        }
+    largest = most[0] > largest ? most[0] : largest;
+    any_nan |= nans[0];
     float inverse = largest > 0.0f ? (float)limit / largest : 0.0f;
     for (int i = 0; i < count; i++) {
         float v = x[i] * inverse;
@@ -157,9 +160,19 @@ FOR_EACH_CPU void square_relu(float *x, size_t count) {
     }
 }
 
+FOR_EACH_CPU static float largest(const float *x, int count) {
+    float most[LANES], peak = x[0];
+    int i = 0;
+    for (int j = 0; j < LANES; j++) most[j] = x[0];
+    for (; i + LANES <= count; i += LANES)
+        for (int j = 0; j < LANES; j++) most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
+    for (; i < count; i++) peak = x[i] > peak ? x[i] : peak;
+    for (int j = 0; j < LANES; j++) peak = most[j] > peak ? most[j] : peak;
+    return peak;
+}
+
 FOR_EACH_CPU void softmax(float *x, int count) {
-    float peak = x[0], sum[8] = {0};
-    for (int i = 1; i < count; i++) peak = x[i] > peak ? x[i] : peak;
+    float peak = largest(x, count), sum[8] = {0};
     for (int i = 0; i < count; i++) x[i] = fast_exp(x[i] - peak);
     int i = 0;
     for (; i + 8 <= count; i += 8)

@@ -146,6 +146,24 @@ class NativeEngine:
             raise TavuError(DIVERGED if failed == _NOT_A_NUMBER else _no_memory())
         return out, logits
 
+    def score(self, stretches: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What ids cost, and their places in their patches; see Scorer (evaluation/bits_per_byte.py)."""
+        if len(stretches) == 1 or max_threads() == 1:
+            return [self.score_one(ids, first)[:2] for ids, first in zip(stretches, firsts, strict=True)]
+        return list(_threads().map(lambda ids, first: self.score_one(ids, first)[:2], stretches, firsts))
+
+    def score_one(self, ids: np.ndarray, first: int, *, want_logits: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """The bits (N,) of ids[first:], their places in their patches (N,), and, where they are wanted, the logits (N, V) that predicted them."""
+        ids, N = np.ascontiguousarray(ids, dtype=np.int32), len(ids) - first
+        assert 0 <= first <= len(ids) <= self.config.max_seq_len and int(ids.min(initial=0)) >= 0 and int(ids.max(initial=0)) < NUM_IDS
+        bits, places = np.empty(N, dtype=np.float32), np.empty(N, dtype=np.int32)
+        logits = np.empty((N, NUM_IDS), dtype=np.float32) if want_logits else None
+        where = logits.ctypes.data if logits is not None else None
+        with self._engine() as engine:
+            if self._library.tavu_score(engine, ids.ctypes.data, len(ids), first, bits.ctypes.data, places.ctypes.data, where):
+                raise TavuError(_no_memory())
+        return bits, places, logits
+
     def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
         """The ids (count, steps) that follow a prompt; text i is drawn as it would be alone with seed config.seed + i. After END comes anything."""
         sampling = NativeSampling(config)

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "scores.h"
+
 typedef struct Kind Kind;
 
 /* Its context are the ids from context_start on, fewer than the model's max_seq_len. */
@@ -24,7 +26,8 @@ struct Kind {
     int (*copy_state)(const void *model, const void *from, void *to); /* to is new; 0 when memory ran out, here and below */
     int (*read)(void *model, Row *row);                               /* the context, afresh */
     int (*go_on)(void *model, Row **rows, int n);                     /* by the last id of each row */
-    float *(*next_logits)(void *model, Row **rows, int n);             /* (n, NUM_IDS), until the next call */
+    float *(*next_logits)(void *model, Row **rows, int n);            /* (n, NUM_IDS), until the next call */
+    int (*score)(void *model, Row *row, const Scores *scores);        /* the ids of a new row, which serves for nothing else */
 };
 
 #endif

@@ -10,7 +10,7 @@ static size_t in_lanes(size_t num) { return (num + LANES - 1) / LANES * LANES; }
 int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units) {
     size_t each = 3 * width + widest + widest / GROUP + 2;
     *scratch = (Scratch){0};
-    float *free_memory = scratch->memory = calloc(AT_ONCE * each + in_lanes(max_units), sizeof(float));
+    float *free_memory = scratch->memory = calloc(AT_ONCE * each + in_lanes(max_units) + LANES, sizeof(float));
     scratch->rounded.numbers = calloc(AT_ONCE * widest, sizeof(int16_t));
     scratch->rounded.used = calloc(widest + 1, sizeof(int32_t));
     scratch->rounded.parts = calloc(AT_ONCE * widest, 4);
@@ -43,7 +43,7 @@ static void keep_angles(const Transformer *t, size_t position, size_t row) {
 
 int make_transformer(Transformer *t) {
     size_t half = (size_t)(t->dim / t->num_heads / 2), positions;
-    t->num_turns = t->max_units < MOST_TURNS ? t->max_units : MOST_TURNS;
+    if (t->num_turns > MOST_TURNS) t->num_turns = MOST_TURNS;
     positions = (size_t)t->num_turns;
     t->turned = calloc((size_t)t->num_layers, sizeof *t->turned);
     t->cosines = calloc(2 * (positions + 1) * half, sizeof *t->cosines);

@@ -20,7 +20,7 @@ typedef struct {
 } Scratch;
 
 typedef struct {
-    int32_t dim, num_heads, num_layers, max_units;
+    int32_t dim, num_heads, num_layers, max_units; /* max_units of one text that grows */
     const Block *blocks;
     Matrix *turned;         /* the second matrices of the MLPs */
     int32_t num_turns;      /* positions whose angles are kept; those of later ones are computed as they come */
@@ -43,7 +43,7 @@ typedef struct {
 
 int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units); /* 0 when memory ran out, here and below */
 void free_scratch(Scratch *scratch);
-int make_transformer(Transformer *t); /* from dim, num_heads, num_layers, max_units and blocks; it may be freed even when it was not made whole */
+int make_transformer(Transformer *t); /* from its sizes, num_turns (at most) and blocks; it may be freed even when it was not made whole */
 void free_transformer(Transformer *t);
 /* Caches begin as zeros, without room. */
 int make_room(const Transformer *t, Cache *cache, int32_t num_units); /* for so many units in all, of which there are as many as it had room for */

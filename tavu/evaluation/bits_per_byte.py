@@ -1,26 +1,36 @@
 """What documents cost a model, in bits per byte: the one headline figure.
 
-Shapes: B rows, T positions, V ids. A document of n bytes has n + 1 counted ids, its bytes and its END; the END before it is read and not counted.
+A document of n bytes has n + 1 counted ids, its bytes and its END; the END before it is read and not counted.
 Of a record (data/records.py) only the completion counts, with its END, over the completion's bytes.
 A document longer than the context is read in windows that overlap by half, and each id is counted in the window where more of the past is seen.
+What ids cost is told by a Scorer: PyTorch (torch_scorer.py), or the native engine.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
+from tavu.config import ModelConfig
 from tavu.data.records import split_document
 from tavu.errors import TavuError
-from tavu.model_file import Model
 from tavu.vocabulary import END
 
 BATCH_POSITIONS = 8192
 """About how many ids are scored at once."""
+
+
+class Scorer(Protocol):
+    """A model that says what ids cost."""
+
+    @property
+    def config(self) -> ModelConfig: ...
+
+    def score(self, stretches: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of each stretch of ids (T,), max_seq_len at most: the bits of its ids from `first` on, given those before, and their places in patches."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -50,60 +60,51 @@ def summarize(bits: Sequence[float], num_bytes: Sequence[int]) -> BitsPerByte:
 
 @dataclass(frozen=True)
 class Window:
-    """ids[first_counted:] of one stretch of a document are counted."""
+    """A stretch of END, the bytes of a document and END, from `start` to before `stop`, of which the ids from `first_counted` on are counted."""
 
     document: int
     start: int
     stop: int
     first_counted: int
 
+    def ids(self, document: np.ndarray) -> np.ndarray:
+        """Its ids (T,) int32."""
+        ids = np.full(self.stop - self.start, END, dtype=np.int32)
+        content = document[max(0, self.start - 1) : self.stop - 1]
+        begin = 1 if self.start == 0 else 0  # after the END that starts a document; where it stops, END is there already
+        ids[begin : begin + len(content)] = content
+        return ids
 
-def document_bits(
-    model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32, *, as_records: bool = False
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+
+def document_bits(scorer: Scorer, documents: Sequence[np.ndarray], *, as_records: bool = False) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """For each window of each document (uint8 arrays): its document, the first counted id, the bits of each counted id, and its place in its patch.
 
     Windows come in an order of their own (long ones together); of one document, in order. The id numbered n of n bytes is END.
     """
-    device = next(model.parameters()).device
     read_only = prompt_lengths(documents) if as_records else [0] * len(documents)
-    waiting = sorted(windows([len(d) for d in documents], read_only, model.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
+    waiting = sorted(windows([len(d) for d in documents], read_only, scorer.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
     while waiting:
-        longest = waiting[0].stop - waiting[0].start
-        rows = max(1, BATCH_POSITIONS // longest)
-        batch, waiting = waiting[:rows], waiting[rows:]
-        ids = np.full((len(batch), longest), END)
-        for row, window in zip(ids, batch, strict=True):
-            content = documents[window.document][max(0, window.start - 1) : window.stop - 1]
-            begin = 1 if window.start == 0 else 0  # after the END that starts a document; where it stops, END is there already
-            row[begin : begin + len(content)] = content
-        ids = torch.from_numpy(ids).to(device)
-        with torch.inference_mode():
-            bits = id_bits(model(ids, dtype), ids).cpu().numpy()
-            places = model.places_in_patch(ids).cpu().numpy()
-        for window, row_bits, row_places in zip(batch, bits, places, strict=True):
-            counted = slice(window.first_counted - window.start, window.stop - window.start)
-            yield window.document, window.first_counted - 1, row_bits[counted], row_places[counted]
+        num = max(1, BATCH_POSITIONS // (waiting[0].stop - waiting[0].start))
+        batch, waiting = waiting[:num], waiting[num:]
+        stretches = [window.ids(documents[window.document]) for window in batch]
+        scored = scorer.score(stretches, [window.first_counted - window.start for window in batch])
+        for window, (bits, places) in zip(batch, scored, strict=True):
+            yield window.document, window.first_counted - 1, bits, places
 
 
-def id_bits(logits: Tensor, ids: Tensor) -> Tensor:
-    """The cost of each id in bits. Shapes: logits (B, T, V), ids (B, T), result (B, T) float32."""
-    return F.cross_entropy(logits.float().transpose(1, 2), ids, reduction="none") / math.log(2)
-
-
-def bits_per_byte(model: Model, documents: Sequence[np.ndarray], dtype: torch.dtype = torch.float32, *, as_records: bool = False) -> BitsPerByte:
+def bits_per_byte(scorer: Scorer, documents: Sequence[np.ndarray], *, as_records: bool = False) -> BitsPerByte:
     """Bits per byte over whole documents, or the completions of records. Raises TavuError when there is nothing to measure."""
     totals = np.zeros(len(documents))
-    for document, _, bits, _ in document_bits(model, documents, dtype, as_records=as_records):
+    for document, _, bits, _ in document_bits(scorer, documents, as_records=as_records):
         totals[document] += bits.sum(dtype=np.float64)
     read_only = prompt_lengths(documents) if as_records else [0] * len(documents)
     return summarize(totals.tolist(), [len(d) - n for d, n in zip(documents, read_only, strict=True)])
 
 
-def ending_bits(model: Model, texts: Sequence[tuple[bytes, bytes]]) -> list[float]:
+def ending_bits(scorer: Scorer, texts: Sequence[tuple[bytes, bytes]]) -> list[float]:
     """What each ending costs after its beginning, in bits, without the END after it."""
     totals = [0.0] * len(texts)
-    for document, first, bits, _ in document_bits(model, [np.frombuffer(beginning + ending, dtype=np.uint8) for beginning, ending in texts]):
+    for document, first, bits, _ in document_bits(scorer, [np.frombuffer(beginning + ending, dtype=np.uint8) for beginning, ending in texts]):
         begin, end = len(texts[document][0]), sum(map(len, texts[document]))
         totals[document] += float(bits[max(0, begin - first) : max(0, end - first)].sum())
     return totals

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from tavu.data.derive import sentences_of
-from tavu.evaluation.bits_per_byte import ending_bits
-from tavu.model_file import Model
+from tavu.evaluation.bits_per_byte import Scorer, ending_bits
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -65,10 +64,10 @@ def choices_from(stories: Sequence[str], per_kind: int, seed: int = 0) -> list[C
     return [pair for pairs in made.values() for pair in pairs]
 
 
-def choose(model: Model, choices: Sequence[Choice]) -> list[Chosen]:
+def choose(scorer: Scorer, choices: Sequence[Choice]) -> list[Chosen]:
     """What both endings of each choice cost a model."""
     texts = [(choice.beginning.encode(), ending.encode()) for choice in choices for ending in (choice.right, choice.wrong)]
-    bits = ending_bits(model, texts)
+    bits = ending_bits(scorer, texts)
     return [Chosen(choice, *bits[2 * i : 2 * i + 2]) for i, choice in enumerate(choices)]
 
 

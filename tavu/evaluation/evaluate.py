@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from tavu.data.records import split_document
-from tavu.evaluation.bits_per_byte import BitsPerByte, document_bits, summarize
+from tavu.evaluation.bits_per_byte import BitsPerByte, Scorer, document_bits, summarize
 from tavu.evaluation.ngram import ngram_floors
-from tavu.model_file import Model
 
 LAST_PLACE_IN_PATCH = 11
 """Places in a patch from here on are told together."""
@@ -40,31 +39,32 @@ class Evaluation:
 
 
 def evaluate(
-    model: Model,
+    scorer: Scorer,
     documents: Sequence[bytes],
     *,
     train_documents: Iterable[bytes] = (),
     as_records: bool = False,
-    progress: Callable[[int], None] = lambda num_bytes: None,
+    progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> Evaluation:
     """Measure a model on whole documents, or on the completions of records.
 
     The n-gram floors learn from train_documents; without any, each half of the documents is scored by floors that the other half trained.
-    `progress` is told how many bytes are done. Raises TavuError when there is nothing to measure.
+    `progress` is told what is being done, and how much of it is. Raises TavuError when there is nothing to measure.
     """
     arrays = [np.frombuffer(document, dtype=np.uint8) for document in documents]
     totals = np.zeros(len(arrays))
     in_patch, in_document = _Means(LAST_PLACE_IN_PATCH + 1), _Means(len(PLACES_IN_DOCUMENT))
-    done, begun = 0, time.perf_counter()
-    for document, first, bits, places in document_bits(model, arrays, as_records=as_records):
+    done, num_bytes, begun = 0, max(1, sum(map(len, documents))), time.perf_counter()
+    for document, first, bits, places in document_bits(scorer, arrays, as_records=as_records):
         totals[document] += bits.sum(dtype=np.float64)
         in_patch.add(np.minimum(places, LAST_PLACE_IN_PATCH), bits)
         in_document.add(np.searchsorted(PLACES_IN_DOCUMENT, np.arange(first, first + len(bits)), side="right") - 1, bits)
         done += len(bits)
-        progress(done)
+        progress("measuring", done / num_bytes)
     seconds = time.perf_counter() - begun
     completions = [split_document(document)[1] for document in documents] if as_records else documents
     result = summarize(totals.tolist(), list(map(len, completions)))
+    progress("training n-gram models", 0)
     floors, floors_from = _floors(completions, (split_document(document)[1] if as_records else document for document in train_documents))
     return Evaluation(
         result,

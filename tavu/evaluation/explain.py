@@ -10,8 +10,8 @@ import torch
 
 from tavu.data.records import split_document
 from tavu.errors import TavuError
-from tavu.evaluation.bits_per_byte import id_bits
 from tavu.evaluation.text_measures import ngrams, words_in_order
+from tavu.evaluation.torch_scorer import id_bits
 from tavu.model_file import Model
 from tavu.vocabulary import END
 

@@ -10,11 +10,9 @@ from dataclasses import replace
 
 from tavu.config import SamplingConfig
 from tavu.data.derive import end_of_sentence
-from tavu.evaluation.bits_per_byte import ending_bits
+from tavu.evaluation.bits_per_byte import Scorer, ending_bits
 from tavu.evaluation.obedience import has_word, words_of
-from tavu.generation.decoder import TorchWriter
-from tavu.generation.writing import Stopped, Written, write
-from tavu.model_file import Model
+from tavu.generation.writing import Stopped, Writer, Written, write
 
 DRAFT_BYTES = 200
 CHEAP_BITS = 10.0
@@ -25,7 +23,7 @@ MAX_PLACES = 12
 AFTER_WORD = (" ", ". ", ", ")
 
 
-def write_with_words(model: Model, prompt: bytes, words: Sequence[str], config: SamplingConfig) -> Written:
+def write_with_words(writer: Writer, scorer: Scorer, prompt: bytes, words: Sequence[str], config: SamplingConfig) -> Written:
     """What goes on from a prompt (with its mark, if it has one) and holds all words, inflected perhaps, if config.max_bytes leave room for them."""
     begun = time.perf_counter()
     content, due, idle, number = b"", list(words), 0, 0
@@ -33,7 +31,7 @@ def write_with_words(model: Model, prompt: bytes, words: Sequence[str], config: 
     while len(content) < config.max_bytes:
         room = config.max_bytes - len(content)
         draft_config = replace(config, max_bytes=min(DRAFT_BYTES, room) if due else room, seed=config.seed + number)
-        draft = write(TorchWriter(model), prompt + content, draft_config)[0]
+        draft = write(writer, prompt + content, draft_config)[0]
         number += 1
         if not due:
             content, stopped = content + draft.content, draft.stopped
@@ -43,7 +41,7 @@ def write_with_words(model: Model, prompt: bytes, words: Sequence[str], config: 
         idle = 0 if met else idle + 1
         due = [word for word in due if word not in met]
         if due and not met:
-            bits, word, put_in = _cheapest(model, prompt + content, sentence, due)
+            bits, word, put_in = _cheapest(scorer, prompt + content, sentence, due)
             if bits <= CHEAP_BITS or idle >= SENTENCES_PER_WORD or ended:
                 sentence, ended, idle = put_in, False, 0
                 due.remove(word)
@@ -65,12 +63,12 @@ def _first_sentence(draft: Written) -> tuple[bytes, bool]:
     return sentence, draft.stopped != "length" and len(sentence) >= len(draft.content)
 
 
-def _cheapest(model: Model, before: bytes, sentence: bytes, words: Sequence[str]) -> tuple[float, str, bytes]:
+def _cheapest(scorer: Scorer, before: bytes, sentence: bytes, words: Sequence[str]) -> tuple[float, str, bytes]:
     """(bits, word, sentence up to and with it): the cheapest of all ways to go on with a word instead of what was drafted."""
     places = [0, *(i + 1 for i, byte in enumerate(sentence) if byte == 0x20)]
     ways = [(sentence[:place], word) for place in places[:: -(-len(places) // MAX_PLACES)] for word in words]
     ways = [(begin if (before + begin)[-1:] in (b"", b" ", b"\n", b'"') else begin + b" ", word) for begin, word in ways]
-    costs = ending_bits(model, [(before + begin, f"{word} ".encode()) for begin, word in ways])
+    costs = ending_bits(scorer, [(before + begin, f"{word} ".encode()) for begin, word in ways])
     bits, (begin, word) = min(zip(costs, ways, strict=True))
-    after = ending_bits(model, [(before + begin, (word + end).encode()) for end in AFTER_WORD])
+    after = ending_bits(scorer, [(before + begin, (word + end).encode()) for end in AFTER_WORD])
     return bits, word, begin + (word + AFTER_WORD[after.index(min(after))]).encode()

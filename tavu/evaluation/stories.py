@@ -13,11 +13,11 @@ from statistics import fmean, stdev
 from tavu.config import INSIST, SamplingConfig
 from tavu.data.records import MARK, Request, request_of, split_document
 from tavu.errors import TavuError
+from tavu.evaluation.bits_per_byte import Scorer
 from tavu.evaluation.choices import Chosen, choices_from, choose, english_choices
 from tavu.evaluation.obedience import Obedience, obedience
 from tavu.evaluation.text_measures import Seen, distinct, longest_copied, precision, repetition, words_in_order
 from tavu.generation.writing import Writer, Written, write
-from tavu.model_file import Model
 
 CUT_SHARE = 0.4
 """Stories are gone on with after so much of them, as in the paper's section 4.3."""
@@ -61,7 +61,7 @@ class StoryEvaluation:
 
 
 def evaluate_stories(
-    model: Model,
+    scorer: Scorer,
     writer: Writer,
     documents: Sequence[bytes],
     train_documents: Iterable[bytes],
@@ -80,7 +80,7 @@ def evaluate_stories(
     begun = time.perf_counter()
     parts = [split_document(document) for document in documents]
     texts = [completion.decode(errors="replace") for _, completion in parts]
-    context = model.config.max_seq_len
+    context = scorer.config.max_seq_len
     fit = [text for text in texts if MIN_BYTES <= len(text.encode()) < context]
     if not fit:
         raise TavuError(
@@ -95,7 +95,7 @@ def evaluate_stories(
             measures += _of_obedience(requested)
             stories = [*stories, *requested]
     progress("choosing between endings", 0)
-    chosen = choose(model, [*(english_choices() if is_english else []), *choices_from(texts, PAIRS_PER_KIND)])
+    chosen = choose(scorer, [*(english_choices() if is_english else []), *choices_from(texts, PAIRS_PER_KIND)])
     measures += _of_choices(chosen)
     return StoryEvaluation(tuple(measures), tuple(stories), tuple(chosen), time.perf_counter() - begun)
 

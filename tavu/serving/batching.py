@@ -23,8 +23,6 @@ STEPS = 8
 """Bytes that each text grows by in a step: fewer and the overhead shows, more and newcomers wait."""
 READ_BYTES = 2048
 """Of prompts, between two steps: a long one holds the others up no longer than that, or than itself."""
-SCORED_BYTES = 256
-"""Of one prompt that is told again with log-probabilities, between two steps: they take longer than reading."""
 PATIENCE = 3.0
 """Seconds that a client may be behind before its texts end to make room for those of others."""
 LATE = 5.0
@@ -179,7 +177,7 @@ class Batcher:
         echoing = [text for text in texts if text.is_echoing]
         if echoing:
             shortest = min(echoing, key=lambda text: text.num_echoed)
-            self._deliver([(shortest, shortest.echo(self._engine, SCORED_BYTES))])
+            self._deliver([(shortest, shortest.echo(self._engine))])
         num_read, read = 0, dict[tuple[bytes, float], NativeRow]()
         for text in texts:
             order, prompt = text.order, (text.prompt, text.order.config.insist)

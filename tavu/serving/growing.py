@@ -138,16 +138,16 @@ class Growing:
     def uniforms(self, steps: int) -> np.ndarray:
         return self._dice.random(steps)
 
-    def echo(self, engine: NativeEngine, most: int) -> Piece:
-        """The next of the prompt, told again; where surprises are wanted, so many bytes at most."""
-        start, num_top = self.num_echoed, self.order.num_top
-        past = len(self.prompt) if num_top is None else min(start + most, len(self.prompt))
+    def echo(self, engine: NativeEngine) -> Piece:
+        """The next of the prompt, told again; where surprises are wanted, as much as is scored at once."""
+        start, past, num_top = self.num_echoed, len(self.prompt), self.order.num_top
         if num_top is not None:
             self._scoring = self._scoring or Scoring(engine, self.prompt)
             if self.tells_start and start == 0:
                 self._surprises.append(document_start(num_top))
-            part = np.frombuffer(self.prompt[start:past], dtype=np.uint8)
-            self._surprises.append(surprises(part, self._scoring.next_logits(most), num_top))
+            logits = self._scoring.next_logits()
+            past = start + len(logits)
+            self._surprises.append(surprises(np.frombuffer(self.prompt[start:past], dtype=np.uint8), logits, num_top))
         is_last = past == len(self.prompt)
         content = self._held + self.prompt[start:past]
         num_held = 0 if is_last and not self.order.writes else num_pending(self.prompt[:past])

@@ -17,12 +17,14 @@ from tavu.data.documents import DocumentFile
 from tavu.data.records import MARK, kind_of_records, requested_features, split_document
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
+from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.generation.decoder import TorchWriter
 from tavu.generation.writing import write
+from tavu.memory import peak_memory_mb
 from tavu.model_file import Model, load_model, save_model
 from tavu.stored_model import MODEL_NAME, open_model
 from tavu.training.events import Finished, Milestone, Stopped
-from tavu.training.machine import Plan, peak_memory_mb
+from tavu.training.machine import Plan
 from tavu.training.run_log import RunLog
 from tavu.training.schedule import within_budget
 from tavu.training.state import Counters
@@ -63,7 +65,7 @@ class Milestones:
         """Validation and samples now; the model becomes the run's model file if none before was better."""
         model.eval()
         begun = time.monotonic()
-        validation = bits_per_byte(model, self.documents, self.plan.dtype, as_records=self.recipe.data.as_records)
+        validation = bits_per_byte(TorchScorer(model, self.plan.dtype), self.documents, as_records=self.recipe.data.as_records)
         self.validation_seconds = time.monotonic() - begun
         samples = tuple((prompt, write(TorchWriter(model), self.read(prompt), self.sampling)[0]) for prompt in self.recipe.sample.prompts)
         model.train()
@@ -87,7 +89,7 @@ class Milestones:
         model, _ = load_model(self.model_path, self.plan.device)
         self.bytes_per_patch = bytes_per_patch(model, self.documents)
         documents = self.documents if stopped == "interrupted" else self.final_documents
-        validation = bits_per_byte(model, documents, self.plan.dtype, as_records=self.recipe.data.as_records)
+        validation = bits_per_byte(TorchScorer(model, self.plan.dtype), documents, as_records=self.recipe.data.as_records)
         save_model(self.model_path, model, self.facts(counters, validation))
         seen = self.bytes_seen(counters)
         finished = Finished(

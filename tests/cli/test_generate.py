@@ -146,4 +146,4 @@ def test_without_a_compiler_torch_writes_the_same_and_it_is_told(tavu, run_folde
     monkeypatch.setattr("tavu.engine.native.library", lambda: None)
     status, out, told = tavu("generate", run_folder, "Once", "--max-bytes", 40)
     assert (status, out, "") == native
-    assert told.startswith("Writing with PyTorch, which is slower: the native engine was not built") and told.count("\n") == 1
+    assert told.startswith("Running with PyTorch, which is slower: the native engine was not built") and told.count("\n") == 1

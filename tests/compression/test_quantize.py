@@ -10,6 +10,7 @@ from tavu.compression.quantize import quantize_file
 from tavu.config import LevelConfig, WordPatchConfig
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import bits_per_byte
+from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.model_file import load_model, save_model
 from tests.conftest import TEXT, noisy_model
 
@@ -27,7 +28,7 @@ def test_a_quantized_file_is_a_model_like_any_other(file, tmp_path, bits, share)
     done = quantize_file(file, tmp_path / "new" / "small", bits, [TEXT])
     assert (done.file_bytes_before, done.file_bytes) == (file.stat().st_size, done.out.stat().st_size)
     assert done.file_bytes < share * done.file_bytes_before
-    measured = bits_per_byte(load_model(done.out)[0], [np.frombuffer(TEXT, dtype=np.uint8)]).bits_per_byte
+    measured = bits_per_byte(TorchScorer(load_model(done.out)[0]), [np.frombuffer(TEXT, dtype=np.uint8)]).bits_per_byte
     assert measured == done.after.bits_per_byte and math.isclose(measured, done.before.bits_per_byte, rel_tol=0.01 if bits == 8 else 0.2)
     loaded = tavu.load(done.out)
     assert loaded.facts == {"kind": "text", "val_bpb": 1.5, "weight_bits": bits} and isinstance(loaded.generate("A", max_bytes=20), str)

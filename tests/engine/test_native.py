@@ -1,6 +1,7 @@
 """The native engine writes what PyTorch writes, for every kind of weights and sampling; and nothing in a file makes it read where it should not."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 
@@ -13,6 +14,8 @@ from tavu.config import FixedPatchConfig, LevelConfig, SamplingConfig
 from tavu.engine import native
 from tavu.engine.native import NativeEngine, NativeSampling
 from tavu.errors import TavuError
+from tavu.evaluation.bits_per_byte import document_bits
+from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.generation.decoder import Decoder, TorchWriter, prompt_ids
 from tavu.generation.writing import stream, write
 from tavu.model_file import load_model, save_model
@@ -185,11 +188,46 @@ def test_a_lexicon_out_of_order_is_refused(make_model, tmp_path, word):
             opened()
 
 
-def test_the_command_writes_without_torch():
-    code = "import sys; from tavu.cli.main import main; sys.argv = ['tavu', 'generate', 'stories', 'Once', '--max-bytes', '20']\n"
+DOCUMENTS = (b"", TEXT[:1], TEXT[:47], 4 * TEXT, REQUEST + b" " + TEXT)
+
+
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("context", [48, 384])
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_costs_what_it_does_in_pytorch(make_model, tmp_path, kind, context):
+    """Also no text, records, and what is longer than the context, where windows begin within a document."""
+    config, bits = KINDS[kind]
+    save_model(tmp_path / "a", make_model(dataclasses.replace(config, max_seq_len=context), noise=0.03), {}, bits=bits)
+    documents = [np.frombuffer(document, dtype=np.uint8) for document in DOCUMENTS]
+    scorers = TorchScorer(load_model(tmp_path / "a")[0]), NativeEngine(open_model(tmp_path / "a"))
+    for as_records in (False, True):
+        for expected, scored in zip(*(document_bits(scorer, documents, as_records=as_records) for scorer in scorers), strict=True):
+            assert scored[:2] == expected[:2]
+            np.testing.assert_allclose(scored[2], expected[2], atol=2 * CLOSE[bits])
+            np.testing.assert_array_equal(scored[3], expected[3])
+
+
+@torch.inference_mode()
+def test_a_text_costs_what_its_writer_says(both):
+    """The logits by which a text is scored are those that it would be drawn from."""
+    _, engine, _ = both
+    ids = np.array([END, *TEXT[:46]], dtype=np.int32)
+    bits, _, logits = engine.score_one(ids, 1, want_logits=True)
+    costs = -torch.from_numpy(logits).log_softmax(-1).gather(-1, torch.from_numpy(ids[1:, None]).long())[:, 0] / math.log(2)
+    torch.testing.assert_close(torch.from_numpy(bits), costs, atol=1e-5, rtol=1e-5)
+    for n in (0, 1, 20, 45):
+        _, drawn = engine.step([engine.read(TEXT[:n])], [NativeSampling(GREEDY)], np.zeros((1, 1)), want_logits=True)
+        torch.testing.assert_close(torch.from_numpy(drawn[0, 0]), torch.from_numpy(logits[n]), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("command", [("generate", "stories", "Once", "--max-bytes", "20"), ("evaluate", "stories", "FILE")], ids=lambda c: c[0])
+def test_commands_need_no_torch(command, tmp_path):
+    (tmp_path / "text").write_text("Once upon a time there was a cat.")
+    arguments = ["tavu", *(str(tmp_path / "text") if part == "FILE" else part for part in command)]
+    code = f"import sys; from tavu.cli.main import main; sys.argv = {arguments}\n"
     code += "try: main()\nfinally: assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("Once")
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith(("Once", "0.", "1."))
 
 
 def test_what_it_cannot_run_is_left_to_torch(run_folder, make_model, configs, tmp_path, monkeypatch):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tavu.config import FixedPatchConfig, LevelConfig
 from tavu.data.records import MARK
 from tavu.errors import TavuError
-from tavu.evaluation.bits_per_byte import bits_per_byte, document_bits, id_bits, summarize
+from tavu.evaluation.bits_per_byte import bits_per_byte, document_bits, summarize
+from tavu.evaluation.torch_scorer import TorchScorer, id_bits
 from tavu.model_file import build_model
 from tavu.vocabulary import END
 
@@ -47,7 +48,7 @@ def test_the_uniform_guess_costs_log2_of_257_an_id():
     for parameter in model.parameters():
         parameter.zero_()
     for n in (1, 14, 15, 100):
-        assert bits_per_byte(model, documents_of(n)).bits_per_byte == pytest.approx(math.log2(257) * (n + 1) / n, rel=1e-5)
+        assert bits_per_byte(TorchScorer(model), documents_of(n)).bits_per_byte == pytest.approx(math.log2(257) * (n + 1) / n, rel=1e-5)
 
 
 def test_id_bits_are_those_of_the_probability():
@@ -59,7 +60,7 @@ def test_id_bits_are_those_of_the_probability():
 def test_every_id_costs_what_a_slow_reading_of_its_document_says(either_model):
     documents = documents_of(*LENGTHS)
     found: list[dict[int, float]] = [{} for _ in documents]
-    for document, first, bits, places in document_bits(either_model, documents, torch.float64):
+    for document, first, bits, places in document_bits(TorchScorer(either_model, torch.float64), documents):
         assert len(bits) == len(places)
         for t, cost in enumerate(bits.tolist(), first):
             assert t not in found[document], f"id {t} of document {document} is counted twice"
@@ -68,7 +69,7 @@ def test_every_id_costs_what_a_slow_reading_of_its_document_says(either_model):
         assert list(costs) == list(range(len(document) + 1))  # in order, each byte and END
         assert list(costs.values()) == pytest.approx(slow_bits(either_model, document).tolist(), abs=1e-4)
     expected = sum(sum(costs.values()) for costs in found) / sum(LENGTHS)
-    assert bits_per_byte(either_model, documents).bits_per_byte == pytest.approx(expected, abs=1e-4)
+    assert bits_per_byte(TorchScorer(either_model), documents).bits_per_byte == pytest.approx(expected, abs=1e-4)
 
 
 def test_every_id_is_counted_once_whatever_the_context_and_the_lengths():
@@ -78,7 +79,7 @@ def test_every_id_is_counted_once_whatever_the_context_and_the_lengths():
     @given(st.sampled_from(models), st.lists(st.integers(0, 70), min_size=1, max_size=5))
     def law(model, lengths):
         counted = [0] * len(lengths)
-        for document, first, bits, _ in document_bits(model, documents_of(*lengths)):
+        for document, first, bits, _ in document_bits(TorchScorer(model), documents_of(*lengths)):
             assert first == counted[document]
             counted[document] += len(bits)
         assert counted == [n + 1 for n in lengths]
@@ -88,21 +89,21 @@ def test_every_id_is_counted_once_whatever_the_context_and_the_lengths():
 
 def test_the_places_are_those_of_the_patches(make_model, configs):
     document = np.frombuffer(b"one two, three", dtype=np.uint8)
-    ((_, _, _, places),) = document_bits(make_model(configs["words"]), [document])
+    ((_, _, _, places),) = document_bits(TorchScorer(make_model(configs["words"])), [document])
     assert places.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6]
-    ((_, _, _, places),) = document_bits(make_model(configs["two levels"]), [document])
+    ((_, _, _, places),) = document_bits(TorchScorer(make_model(configs["two levels"])), [document])
     assert places.tolist() == [t % 4 for t in range(1, 16)]
 
 
 def test_the_figure_depends_neither_on_order_nor_on_company(model):
     documents = documents_of(*LENGTHS, seed=1)
-    whole = bits_per_byte(model, documents)
+    whole = bits_per_byte(TorchScorer(model), documents)
     assert (whole.num_bytes, whole.num_documents) == (sum(LENGTHS), len(LENGTHS))
-    turned = bits_per_byte(model, documents[::-1])
+    turned = bits_per_byte(TorchScorer(model), documents[::-1])
     assert turned.bits_per_byte == pytest.approx(whole.bits_per_byte, abs=1e-5)
     assert turned.standard_error == pytest.approx(whole.standard_error, abs=1e-5)
-    alone = [bits_per_byte(model, [d, documents_of(1)[0]]) for d in documents]
-    one = bits_per_byte(model, documents_of(1)).bits_per_byte
+    alone = [bits_per_byte(TorchScorer(model), [d, documents_of(1)[0]]) for d in documents]
+    one = bits_per_byte(TorchScorer(model), documents_of(1)).bits_per_byte
     totals = sum(result.bits_per_byte * result.num_bytes - one for result in alone)
     assert totals / whole.num_bytes == pytest.approx(whole.bits_per_byte, abs=1e-4)
 
@@ -110,15 +111,15 @@ def test_the_figure_depends_neither_on_order_nor_on_company(model):
 def test_more_documents_than_fit_in_a_batch(make_model, configs):
     model, few = make_model(configs["two levels"]), documents_of(40, 40, 7)
     many = few * 200
-    assert bits_per_byte(model, many).bits_per_byte == pytest.approx(bits_per_byte(model, few).bits_per_byte, abs=1e-5)
-    assert bits_per_byte(model, many).standard_error < bits_per_byte(model, few).standard_error
+    assert bits_per_byte(TorchScorer(model), many).bits_per_byte == pytest.approx(bits_per_byte(TorchScorer(model), few).bits_per_byte, abs=1e-5)
+    assert bits_per_byte(TorchScorer(model), many).standard_error < bits_per_byte(TorchScorer(model), few).standard_error
 
 
 def test_a_trained_model_is_cheap_on_what_it_knows(trained_model):
     known, other = ([np.frombuffer(text, dtype=np.uint8)] for text in (b"hello there.", b"othre.l leeh"))
-    cheap = bits_per_byte(trained_model, known).bits_per_byte
-    assert cheap < 0.5 and bits_per_byte(trained_model, other).bits_per_byte > 4
-    assert bits_per_byte(trained_model, known, torch.bfloat16).bits_per_byte == pytest.approx(cheap, abs=0.1)
+    cheap = bits_per_byte(TorchScorer(trained_model), known).bits_per_byte
+    assert cheap < 0.5 and bits_per_byte(TorchScorer(trained_model), other).bits_per_byte > 4
+    assert bits_per_byte(TorchScorer(trained_model, torch.bfloat16), known).bits_per_byte == pytest.approx(cheap, abs=0.1)
 
 
 def test_the_standard_error_is_that_of_a_bootstrap():
@@ -140,16 +141,16 @@ def test_one_document_has_no_standard_error_and_none_is_an_error(make_model, con
     model = make_model(configs["two levels"])
     for nothing in ([], documents_of(0), documents_of(0, 0)):
         with pytest.raises(TavuError, match="There is nothing to measure"):
-            bits_per_byte(model, nothing)
-    assert bits_per_byte(model, documents_of(0, 3)).num_bytes == 3
+            bits_per_byte(TorchScorer(model), nothing)
+    assert bits_per_byte(TorchScorer(model), documents_of(0, 3)).num_bytes == 3
 
 
 @torch.inference_mode()
 def test_of_a_record_only_the_completion_counts(either_model):
     prompt, completion = b"Words: oak\nStory:" + MARK, b"Once there was an oak, and it was tall and old and kind."
     record, plain = (np.frombuffer(document, dtype=np.uint8) for document in (prompt + completion, completion))
-    bits = np.concatenate([bits for _, _, bits, _ in document_bits(either_model, [record])])
-    result = bits_per_byte(either_model, [record], as_records=True)
+    bits = np.concatenate([bits for _, _, bits, _ in document_bits(TorchScorer(either_model), [record])])
+    result = bits_per_byte(TorchScorer(either_model), [record], as_records=True)
     assert result.num_bytes == len(completion)
     assert result.bits_per_byte == pytest.approx(bits[len(prompt) :].sum() / len(completion), rel=1e-5)
-    assert bits_per_byte(either_model, [plain], as_records=True) == bits_per_byte(either_model, [plain])
+    assert bits_per_byte(TorchScorer(either_model), [plain], as_records=True) == bits_per_byte(TorchScorer(either_model), [plain])

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tavu.errors import TavuError
-from tavu.evaluation.bits_per_byte import id_bits
 from tavu.evaluation.explain import Nearest, explain
+from tavu.evaluation.torch_scorer import id_bits
 from tavu.reports.explain_page import explain_page
 from tavu.vocabulary import END
 

@@ -13,6 +13,7 @@ from tavu.errors import TavuError
 from tavu.evaluation.choices import Choice, choices_from, choose, english_choices
 from tavu.evaluation.stories import evaluate_stories
 from tavu.evaluation.text_measures import Seen, distinct, longest_copied, precision, repetition, words_in_order
+from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.generation.decoder import TorchWriter
 from tavu.reports.stories_page import stories_page
 
@@ -49,9 +50,9 @@ def test_choices_made_from_stories_differ_where_they_say():
 
 def test_a_choice_costs_what_its_endings_do(trained_model):
     """The model knows "tick tock " and "hello there." by heart."""
-    (chosen,) = choose(trained_model, [Choice("x", "tick tock tick", " tock", " what")])
+    (chosen,) = choose(TorchScorer(trained_model), [Choice("x", "tick tock tick", " tock", " what")])
     assert chosen.is_right and chosen.right_bits < 3 and chosen.wrong_bits > 10
-    (other,) = choose(trained_model, [Choice("x", "tick tock tick", " what", " tock")])
+    (other,) = choose(TorchScorer(trained_model), [Choice("x", "tick tock tick", " what", " tock")])
     assert not other.is_right and other.right_bits == chosen.wrong_bits
 
 
@@ -62,7 +63,7 @@ def evaluation(make_model, configs):
     model = make_model(dataclasses.replace(configs["words"], max_seq_len=2048))
     train = [text.encode() for text in TALES[:20]]
     return evaluate_stories(
-        model, TorchWriter(model), documents, train, SamplingConfig(max_bytes=30), follows_requests=True, num_stories=3, num_requests=2
+        TorchScorer(model), TorchWriter(model), documents, train, SamplingConfig(max_bytes=30), follows_requests=True, num_stories=3, num_requests=2
     )
 
 
@@ -86,4 +87,4 @@ def test_the_page_shows_every_story_and_runs_nothing(evaluation):
 def test_no_story_that_is_long_enough(make_model, configs):
     model = make_model(configs["words"])
     with pytest.raises(TavuError, match="There is no story of 40 to 48 bytes to go on with, of 1 documents"):
-        evaluate_stories(model, TorchWriter(model), [b"Once."], [], SamplingConfig())
+        evaluate_stories(TorchScorer(model), TorchWriter(model), [b"Once."], [], SamplingConfig())

@@ -8,6 +8,7 @@ from tavu.config import LevelConfig, WordPatchConfig
 from tavu.data.corpus import build_corpus
 from tavu.data.sources import SourceOptions
 from tavu.evaluation.bits_per_byte import bits_per_byte
+from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.model.patching import read_words
 from tavu.model_file import build_model
 from tavu.training.counting import begin_from_counts
@@ -76,7 +77,7 @@ def test_any_text_will_do(tmp_path, document):
     corpus = build_corpus([str(tmp_path / "file.bin")], valid_sources=[str(tmp_path / "valid.bin")], options=options, cache_dir=tmp_path)
     model = counted_model(corpus.train)
     assert all(torch.isfinite(p).all() for p in model.parameters())
-    assert np.isfinite(bits_per_byte(model, [np.frombuffer(document, dtype=np.uint8)]).bits_per_byte)
+    assert np.isfinite(bits_per_byte(TorchScorer(model), [np.frombuffer(document, dtype=np.uint8)]).bits_per_byte)
 
 
 def test_only_as_much_is_counted_as_was_asked_for(corpus):

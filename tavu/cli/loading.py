@@ -1,0 +1,24 @@
+"""A model, a device and an engine, as the commands take them that run a model."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    from tavu.language_model import LanguageModel
+
+
+def load(model: Path, device: str, engine: str | None) -> "LanguageModel":
+    """The model of a file or run folder; where PyTorch has to run it, why is told. Raises TavuError for what cannot be."""
+    from tavu import language_model
+    from tavu.config import check
+
+    check(engine in (None, "native", "torch"), "engine", engine, "native or torch.")
+    if device != "cpu":  # of which nothing need be known, so that torch stays out
+        from tavu.training.machine import pick_device
+
+        device = pick_device(device, "--device")
+    loaded = language_model.load(model, device=device, engine=cast(Literal["native", "torch"] | None, engine))
+    if loaded.fallback:
+        print(f"Running with PyTorch, which is slower: {loaded.fallback}.", file=sys.stderr)
+    return loaded

@@ -1,0 +1,39 @@
+"""PyTorch as a Scorer (bits_per_byte.py): any model, on any device and in any precision.
+
+Shapes: B rows, T positions, V ids.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tavu.model_file import Model
+from tavu.vocabulary import END
+
+
+class TorchScorer:
+    """What ids cost a torch module."""
+
+    def __init__(self, model: Model, dtype: torch.dtype = torch.float32):
+        self.model, self.config, self.dtype = model, model.config, dtype
+
+    def score(self, stretches: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """As one batch; see Scorer."""
+        padded = np.full((len(stretches), max(map(len, stretches))), END)
+        for row, ids in zip(padded, stretches, strict=True):
+            row[: len(ids)] = ids
+        ids = torch.from_numpy(padded).to(next(self.model.parameters()).device)
+        with torch.inference_mode():
+            bits = id_bits(self.model(ids, self.dtype), ids).cpu().numpy()
+            places = self.model.places_in_patch(ids).cpu().numpy()
+        counted = [slice(first, len(ids)) for ids, first in zip(stretches, firsts, strict=True)]
+        return [(bits[i, part], places[i, part]) for i, part in enumerate(counted)]
+
+
+def id_bits(logits: Tensor, ids: Tensor) -> Tensor:
+    """The cost of each id in bits. Shapes: logits (B, T, V), ids (B, T), result (B, T) float32."""
+    return F.cross_entropy(logits.float().transpose(1, 2), ids, reduction="none") / math.log(2)
