@@ -9,7 +9,7 @@ VENV = .venv/bin
 	$(VENV)/pip install --quiet --editable '.[dev]'
 	touch .venv/ready
 
-.PHONY: story test check
+.PHONY: story test check golden
 story: .venv/ready    ## Train on the built-in tales for two minutes, then write a story.
 	@rm -rf runs/story
 	@$(VENV)/tavu train tales --minutes $(MINUTES) --out runs/story
@@ -21,3 +21,8 @@ test: .venv/ready     ## Run every test but the slow ones.
 
 check: .venv/ready    ## Format and lint, as we hold the code to them.
 	@$(VENV)/ruff check . && $(VENV)/ruff format --check .
+
+golden: .venv/ready   ## Write the golden texts and losses anew, after a change that is meant to change them.
+	@$(VENV)/python -m tests.golden.test_texts
+	@$(VENV)/python -m tests.golden.test_losses
+	@git diff --stat tests/golden

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 import tavu
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.data.tales import tell_many
+from tavu.engine import native
 from tavu.model.patching import read_words
 from tavu.model.words import NOBODY
 from tavu.model_file import Model, build_model
@@ -154,6 +155,19 @@ def trained_model() -> Model:
         loss.backward()
         optimizer.step()
     return model.eval()
+
+
+KERNELS = {"any processor": 0, "AVX2": 1, "AVX-512": 2, "ARM with dot products": 3}
+
+
+@pytest.fixture(params=[name for name, which in KERNELS.items() if native.is_built() and native.library().tavu_use_kernels(which)])
+def kernels(request):
+    """The engine with the kernels for one kind of processor, then again with the best that this one can use."""
+    use = native.library().tavu_use_kernels
+    use(KERNELS[request.param])
+    yield
+    for which in KERNELS.values():
+        use(which)
 
 
 @contextlib.contextmanager

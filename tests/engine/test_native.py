@@ -58,19 +58,6 @@ def both(request, make_model, tmp_path_factory):
     return load_model(path)[0], NativeEngine(open_model(path)), bits
 
 
-KERNELS = {"any processor": 0, "AVX2": 1, "AVX-512": 2, "ARM with dot products": 3}
-
-
-@pytest.fixture(params=[name for name, which in KERNELS.items() if native.is_built() and native.library().tavu_use_kernels(which)])
-def kernels(request):
-    """The engine with the kernels for one kind of processor, then again with the best that this one can use."""
-    use = native.library().tavu_use_kernels
-    use(KERNELS[request.param])
-    yield
-    for which in KERNELS.values():
-        use(which)
-
-
 @torch.inference_mode()
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("prompt", [*(TEXT[:num] for num in (0, 1, 2, 5, 9, 46, 47, 48, 237)), REQUEST, REQUEST[:20], 2 * REQUEST[-26:]])
