@@ -7,6 +7,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from tavu.training.events import Event, Note, Overfitting, Progress, Started, St
 from tavu.training.machine import Plan, keep_freed_memory, make_plan, resumed_plan, timed
 from tavu.training.milestones import Milestones
 from tavu.training.optimizer import Optimizer
+from tavu.training.randomness import seeded
 from tavu.training.run_log import RunLog, is_finished
 from tavu.training.schedule import Stopwatch, budget_fraction, dropout_share, learning_rate_scale, milestones_reached, within_budget
 from tavu.training.signals import StopRequest
@@ -138,12 +140,12 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
 
     plan = resumed_plan(Plan(**counters.plan), config, folder, new_plan) if resume else new_plan()
     counters.plan = asdict(plan)
-    torch.manual_seed(config.seed)
-    model = build_model(recipe.model)
-    if config.begin_from is not None and not resume:
-        model.load_state_dict(load_model(config.begin_from)[0].state_dict())
-    elif isinstance(model, WordModel) and config.counted_bytes and not resume:
-        begin_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
+    with seeded(config.seed):
+        model = build_model(recipe.model)
+        if config.begin_from is not None and not resume:
+            model.load_state_dict(load_model(config.begin_from)[0].state_dict())
+        elif isinstance(model, WordModel) and config.counted_bytes and not resume:
+            begin_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
     model = model.to(plan.device)
     optimizer = Optimizer(model, config, plan.dtype)
     if resume:
@@ -233,8 +235,8 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
 
             scale = learning_rate_scale(fraction, config)
             ids = torch.from_numpy(training.batches.batch(step)).to(plan.device)
-            torch.manual_seed(config.seed + step)  # of dropout, so that a resume leaves out the same
-            cost = accumulate(forward, ids, plan, loss_of)
+            with seeded(config.seed + step) if counters.dropout else nullcontext():  # so that a resume leaves out the same
+                cost = accumulate(forward, ids, plan, loss_of)
             if not math.isfinite(cost):
                 raise TavuError(_not_finite(cost, step, folder))
             training.optimizer.step(scale)
@@ -300,7 +302,8 @@ def _forward(training: Training, loss_of: Loss) -> Callable[[Tensor, torch.dtype
         return model
     compiled = _compiled(model)
     try:
-        accumulate(compiled, torch.from_numpy(training.batches.batch(training.counters.step)).to(plan.device), plan, loss_of)
+        with seeded(training.recipe.train.seed):
+            accumulate(compiled, torch.from_numpy(training.batches.batch(training.counters.step)).to(plan.device), plan, loss_of)
     except Exception as fault:  # whatever a compiler fails with
         reason = (str(fault).strip() or type(fault).__name__).splitlines()[0][:200]
         training.notes.append(f"Training goes on without torch.compile, which failed here: {reason}")
@@ -316,7 +319,8 @@ def _compiled(model: Model) -> Callable[[Tensor, torch.dtype], Tensor]:
 
 def _bytes_per_second(recipe: Recipe, batches: Batches, loss_of: Loss, plan: Plan) -> float:
     """How fast training goes on a plan, tried on a model of its own."""
-    model = build_model(recipe.model).to(plan.device)
+    with seeded(recipe.train.seed):
+        model = build_model(recipe.model).to(plan.device)
     forward = _compiled(model) if plan.compile else model
 
     def steps() -> Iterator[int]:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import threading
 from dataclasses import replace
 
 import pytest
@@ -57,6 +58,24 @@ def test_the_same_seed_gives_the_same_model_and_another_does_not(tiny, corpus, t
         list(train(tiny(f"train.seed={seed}"), corpus, tmp_path / name))
     assert_same_weights(weights(tmp_path / "a"), weights(tmp_path / "b"))
     assert not torch.equal(next(iter(weights(tmp_path / "a").values())), next(iter(weights(tmp_path / "c").values())))
+
+
+def test_trainings_in_threads_give_the_models_that_each_gives_alone(tiny, small_corpus, tmp_path):
+    """With dropout, which draws from the generator that torch has for the whole process."""
+
+    def begun(name, seed):
+        recipe = tiny("train.steps=40", "train.milestones=8", f"train.seed={seed}")
+        return threading.Thread(target=lambda: list(train(recipe, small_corpus, tmp_path / name)))
+
+    for together in ([("a", 0)], [("b", 1)], [("a too", 0), ("b too", 1)]):
+        threads = [begun(name, seed) for name, seed in together]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert load_counters(tmp_path / "a").dropout
+    for name in "ab":
+        assert_same_weights(weights(tmp_path / name), weights(tmp_path / f"{name} too"))
 
 
 @pytest.mark.parametrize("stop_after", [1, 7, 19])
