@@ -1,0 +1,139 @@
+"""The model: its levels, and how bytes are cut into patches."""
+
+from dataclasses import dataclass
+
+from tavu.config.check import check, check_at_most, check_positive
+
+# What a model may be at most. A damaged or hostile model file can name any size; none of these takes long to refuse.
+MAX_DIM, MAX_LAYERS, MAX_SEQ_LEN, MAX_ROWS, MAX_WORDS = 2**16, 256, 2**21, 2**30, 2**16
+
+
+@dataclass(frozen=True)
+class LevelConfig:
+    """One level of the hierarchy: a transformer over units of `patch_size` bytes each (1: over bytes)."""
+
+    dim: int
+    num_layers: int
+    num_heads: int
+    mlp_dim: int
+    patch_size: int = 1
+
+    def check(self, where: str) -> None:
+        check_positive(where, self, "dim", "num_layers", "mlp_dim", "patch_size")
+        check_at_most(where, self, MAX_DIM, "dim", "mlp_dim")
+        check_at_most(where, self, MAX_LAYERS, "num_layers")
+        check(self.num_heads >= 0, f"{where}.num_heads", self.num_heads, "0 (a stack of MLPs) or more.")
+        if self.num_heads and self.dim % (2 * self.num_heads):
+            step = 2 * self.num_heads
+            lower, upper = self.dim // step * step, (self.dim // step + 1) * step
+            expected = f"a multiple of twice num_heads {self.num_heads} (rotary positions need an even head_dim). Try {upper}"
+            check(False, f"{where}.dim", self.dim, f"{expected} or {lower}." if lower else f"{expected}.")
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.num_heads
+
+
+@dataclass(frozen=True)
+class FixedPatchConfig:
+    """MEGABYTE with n levels of fixed patches, coarsest first (Yu et al. 2023, arXiv 2305.07185, section 2)."""
+
+    levels: tuple[LevelConfig, ...]
+    max_seq_len: int = 1024
+    conv_encoder: bool = False
+    """Causal convolutions over the bytes before they are cut into patches (section 2.3.1)."""
+    cross_patch_bytes: int = 0
+    """r: how many bytes of the previous patch the local model also attends to (section 2.3.2)."""
+    patching: str = "fixed"
+
+    def __post_init__(self) -> None:
+        check(len(self.levels) >= 2, "model.levels", f"{len(self.levels)} level(s)", "two or more, coarsest first.")
+        for i, level in enumerate(self.levels):
+            level.check(f"model.levels.{i}")
+            check(level.num_heads >= 1, f"model.levels.{i}.num_heads", level.num_heads, "1 or more with fixed patches.")
+        last = len(self.levels) - 1
+        check(self.levels[last].patch_size == 1, f"model.levels.{last}.patch_size", self.levels[last].patch_size, "1: the last level models bytes.")
+        for i in range(len(self.levels) - 1):
+            coarse, fine, where = self.levels[i], self.levels[i + 1], f"model.levels.{i}"
+            check(
+                coarse.patch_size > fine.patch_size and coarse.patch_size % fine.patch_size == 0,
+                f"{where}.patch_size",
+                coarse.patch_size,
+                f"a multiple of the next level's {fine.patch_size}, and larger.",
+            )
+            check(
+                coarse.dim % coarse.patch_size == 0,
+                f"{where}.dim",
+                coarse.dim,
+                f"a multiple of patch_size {coarse.patch_size}. Try {-(-coarse.dim // coarse.patch_size) * coarse.patch_size}.",
+            )
+        check(
+            self.max_seq_len >= self.levels[0].patch_size and self.max_seq_len % self.levels[0].patch_size == 0,
+            "model.max_seq_len",
+            self.max_seq_len,
+            f"a multiple of the patch_size {self.levels[0].patch_size}.",
+        )
+        check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
+        check(
+            0 <= self.cross_patch_bytes <= self.levels[-2].patch_size,
+            "model.cross_patch_bytes",
+            self.cross_patch_bytes,
+            f"0 to the patch size, {self.levels[-2].patch_size}.",
+        )
+
+
+@dataclass(frozen=True)
+class WordPatchConfig:
+    """Patches that begin where words begin, read through hashed tables: two levels, global and local."""
+
+    levels: tuple[LevelConfig, ...]
+    max_seq_len: int = 1024
+    max_patch_size: int = 24
+    """A word longer than this many bytes is cut into several patches."""
+    word_rows: int = 16384
+    """Rows of the table of words: seven in eight are for the commonest, the others share the rest."""
+    pair_rows: int = 0
+    """Rows of the table of pairs of words; 0: there is none."""
+    prefix_rows: int = 32768
+    """Rows of the table of word beginnings that the local model reads."""
+    ngram_orders: tuple[int, ...] = (3, 5)
+    ngram_rows: int = 32768
+    """Rows of the table of each order of n-grams that the local model reads."""
+    phrase_orders: tuple[int, ...] = ()
+    """The local model also reads the word so far together with the n words before it, for each n of these."""
+    phrase_rows: int = 131072
+    """Rows of the table of each order of phrases."""
+    lexicon_words: int = 0
+    """So many of the commonest words are scored as a whole by the global model, each byte hearing its share of it; 0: none are."""
+    pointer_dim: int = 0
+    """Width of what the global model looks up which words of the context are to come again; 0: it does not."""
+    patching: str = "words"
+
+    def __post_init__(self) -> None:
+        check(len(self.levels) == 2, "model.levels", f"{len(self.levels)} level(s)", "two with word patches: global, local.")
+        for i, level in enumerate(self.levels):
+            level.check(f"model.levels.{i}")
+            check(level.patch_size == 1, f"model.levels.{i}.patch_size", level.patch_size, "no value: words decide where patches begin.")
+        check(self.levels[0].num_heads >= 1, "model.levels.0.num_heads", self.levels[0].num_heads, "1 or more.")
+        check(self.levels[1].num_heads == 0, "model.levels.1.num_heads", self.levels[1].num_heads, "0: the local model is a stack of MLPs.")
+        check(self.max_seq_len >= 2, "model.max_seq_len", self.max_seq_len, "2 or more.")
+        check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
+        check(0 <= self.lexicon_words <= MAX_WORDS, "model.lexicon_words", self.lexicon_words, f"0 (none) to {MAX_WORDS}.")
+        check_at_most("model", self, MAX_ROWS, "word_rows", "pair_rows", "prefix_rows", "ngram_rows", "phrase_rows")
+        check(0 <= self.pointer_dim <= MAX_DIM, "model.pointer_dim", self.pointer_dim, f"0 (none) to {MAX_DIM}.")
+        check(2 <= self.max_patch_size <= 255, "model.max_patch_size", self.max_patch_size, "2 to 255.")
+        for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows", *(["pair_rows"] if self.pair_rows else [])):
+            rows = getattr(self, name)
+            check(rows >= 2 and rows & (rows - 1) == 0, f"model.{name}", rows, "a power of two, as 65536.")
+        for name, low, high in (("ngram_orders", 2, 16), ("phrase_orders", 1, 4)):
+            orders = list(getattr(self, name))
+            is_valid = all(low <= n <= high for n in orders) and len(set(orders)) == len(orders)
+            check(is_valid, f"model.{name}", orders, f"different orders from {low} to {high}.")
+
+    @property
+    def num_known_words(self) -> int:
+        """Rows of the table of words that belong to one word each."""
+        return self.word_rows - max(1, self.word_rows // 8)
+
+
+ModelConfig = FixedPatchConfig | WordPatchConfig

@@ -1,0 +1,75 @@
+"""Writing: how bytes are drawn, and what a training writes at its milestones."""
+
+import math
+from dataclasses import dataclass
+
+from tavu.config.check import check
+from tavu.errors import TavuError
+
+INSIST, MAX_INSIST = 1.5, 10.0
+"""What stories to order are written with; and the most."""
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How bytes are drawn and when a generation stops. Raises TavuError for a value out of range."""
+
+    temperature: float = 0.8
+    """0 always takes the likeliest byte."""
+    top_k: int | None = None
+    """Keep the k likeliest ids; of equals, the lower ids."""
+    top_p: float | None = None
+    """Keep the fewest, likeliest ids that hold this share of the probability."""
+    min_p: float | None = None
+    """Keep ids at least this fraction as likely as the likeliest."""
+    repetition_penalty: float = 1.0
+    """Divides the probability of a byte that completes a repeat, once per time seen: see RepetitionTracker. 1 is off."""
+    max_bytes: int = 2048
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    """A generation ends before the first of these."""
+    valid_utf8: bool = True
+    """Draw only bytes that keep the text UTF-8."""
+    used_bytes: frozenset[int] | None = None
+    """With valid_utf8: draw only these bytes, those of the training text, while any of them may follow. None: all."""
+    insist: float = 1.0
+    """How much a model of records presses what was asked for and is not yet written: 1 as it has learned, 0 not at all. See Pointer.expect."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise TavuError(f"temperature is {self.temperature}, expected 0 (always the likeliest byte) or more. Try 0.8.")
+        if self.top_k is not None and not self.top_k >= 1:
+            raise TavuError(f"top_k is {self.top_k}, expected 1 or more. Leave it out to keep every byte.")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise TavuError(f"top_p is {self.top_p}, expected above 0 and up to 1. Try 0.95, or leave it out.")
+        if self.min_p is not None and not 0 <= self.min_p < 1:
+            raise TavuError(f"min_p is {self.min_p}, expected from 0 to below 1. Try 0.05, or leave it out.")
+        if not 0 <= self.insist <= MAX_INSIST:
+            raise TavuError(f"insist is {self.insist}, expected 0 (not at all) to {MAX_INSIST:g}. Try {INSIST:g}.")
+        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty >= 1):
+            raise TavuError(f"repetition_penalty is {self.repetition_penalty}, expected 1 (off) or more. Try 1.2.")
+        if not self.max_bytes >= 1:
+            raise TavuError(f"max_bytes is {self.max_bytes}, expected 1 or more. Try 2048.")
+        if not self.seed >= 0:
+            raise TavuError(f"seed is {self.seed}, expected 0 or more.")
+        if isinstance(self.stop, str):
+            raise TavuError(f"stop is the string {self.stop!r}, expected a tuple of strings. Try ({self.stop!r},).")
+        for text in self.stop:
+            if not text:
+                raise TavuError("stop has an empty string, expected at least one character in each. Leave it out.")
+            if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+                raise TavuError(f"stop has {text!r}, which UTF-8 cannot spell, expected text without lone surrogates.")
+
+
+@dataclass(frozen=True)
+class ProgressConfig:
+    """What the model is asked to write at each milestone, so that one can watch it learn."""
+
+    prompts: tuple[str, ...] = ()
+    """None: nothing at all, and the words that most validation documents open with."""
+    max_bytes: int = 400
+    temperature: float = 0.8
+
+    def __post_init__(self) -> None:
+        check(self.max_bytes >= 1, "sample.max_bytes", self.max_bytes, "1 or more.")
+        check(0 <= self.temperature < math.inf, "sample.temperature", self.temperature, "0 (greedy) or more.")
