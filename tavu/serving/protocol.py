@@ -84,7 +84,11 @@ class CompletionRequest(_Sampled):
     """Text that goes on from a prompt."""
 
     prompt: Prompts = Field(None, validate_default=True, description="Text, or ids of bytes, 0 to 255; or a list of either, each to be gone on from.")
-    request: StoryRequest | None = Field(None, description="tavu's own: the prompt is then the beginning of a story that has all this.")
+    request: StoryRequest | None = Field(
+        None,
+        description="tavu's own: the prompt is then the beginning of a story that has all this. "
+        "Each choice tells at its end, as `obeyed`, what of it the story has, prompt included.",
+    )
     logprobs: int | None = Field(None, ge=0, le=5, description="Tell each byte's log-probability, and so many likelier ones.")
     echo: bool | None = Field(
         None, description="Tell the prompt before what is written, with its log-probabilities. It is then read as it stands, as a document."

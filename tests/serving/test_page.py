@@ -163,6 +163,46 @@ def test_wishes_are_ticked_marked_and_written_anew_as_the_command_line_does(stud
     assert page.input_value("#seed") == "3"
 
 
+def story_event(text, **has):
+    obeyed = {"words": has, "features": {}, "sentence": None, "places": []}
+    choice = {"index": 0, "text": text, "finish_reason": "stop", "logprobs": None, "obeyed": obeyed}
+    return f"data: {json.dumps({'choices': [choice]})}\n\ndata: [DONE]\n\n"
+
+
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+def test_a_try_that_does_not_end_leaves_the_best_of_those_before(studio, how):
+    """Tries are answered in their place, so that it is known when each begins and ends."""
+    page = studio()
+    expect(page.locator("#order")).to_be_visible()
+    tries = []
+
+    def answer(route):
+        asked = route.request.post_data_json
+        tries.append(asked["seed"])
+        if len(tries) <= 2:
+            route.fulfill(
+                content_type="text/event-stream", body=story_event("A key." if len(tries) == 1 else "Nothing.", key=len(tries) == 1, oak=False)
+            )
+        elif how == "failed":
+            route.abort()
+
+    page.route("**/v1/completions", answer)
+    page.select_option("#count", "1")
+    page.fill("#words", "key, oak")
+    page.fill("#seed", "5")
+    page.click("#begin")
+    if how == "stopped":
+        expect(page.locator(".ended")).to_have_text("Written anew. The last one lacked: key, oak.")
+        page.keyboard.press("Escape")
+    finished(page)
+    assert tries == [5, 1_000_005, 2_000_005]
+    expect(page.locator(".text")).to_have_text("A key.")
+    expect(page.locator(".wishes .met")).to_contain_text("key")
+    expect(page.locator(".ended")).to_have_text("The end. The best of 2 tries.")
+    expect(page.locator(".draft .keep")).to_be_visible()
+    assert page.is_visible("#problem") == (how == "failed")
+
+
 def test_a_server_that_goes_away_leaves_what_is_written_and_says_so(studio, model_file):
     with serving(model_file, limits=Limits(shutdown_seconds=1)) as address:
         page = studio(address)

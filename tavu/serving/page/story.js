@@ -38,6 +38,7 @@ export class Draft {
 
   get editing() { return !this.area.hidden; }
   get growing() { return this.element.classList.contains("growing"); }
+  get numWhole() { return this.tries.filter((one) => one.ending).length; }
   get missed() { return missed(this.obeyed); }
 
   label() {
@@ -53,7 +54,7 @@ export class Draft {
     this.goOn.textContent = t(this.editing ? "goOnHere" : "goOn");
     this.close.textContent = t("again");
     this.#labelWishes();
-    this.ended.textContent = this.growing && this.lacked ? `${t("anew")}: ${this.lacked.join(", ")}.` : this.stopped ? `${t(this.stopped)} ${this.tries.length > 1 ? `${t("best")} ${this.tries.length} ${t("tries")}` : ""}` : "";
+    this.ended.textContent = this.growing && this.lacked ? `${t("anew")}: ${this.lacked.join(", ")}.` : this.stopped ? `${t(this.stopped)} ${this.numWhole > 1 ? `${t("best")} ${this.numWhole} ${t("tries")}` : ""}` : "";
   }
 
   /** Something is written after all that stands there. */
