@@ -13,10 +13,15 @@ class LevelConfig:
     """One level of the hierarchy: a transformer over units of `patch_size` bytes each (1: over bytes)."""
 
     dim: int
+    """Width of the level's vectors."""
     num_layers: int
+    """Blocks, each attention and an MLP."""
     num_heads: int
+    """Attention heads in a block; 0 makes the level a stack of MLPs, as the local model of `words` is."""
     mlp_dim: int
+    """Width of the hidden layer of each MLP."""
     patch_size: int = 1
+    """Bytes in one unit of the level: 1 on the last level, and with word patches."""
 
     def check(self, where: str) -> None:
         check_positive(where, self, "dim", "num_layers", "mlp_dim", "patch_size")
@@ -39,12 +44,15 @@ class FixedPatchConfig:
     """MEGABYTE with n levels of fixed patches, coarsest first (Yu et al. 2023, arXiv 2305.07185, section 2)."""
 
     levels: tuple[LevelConfig, ...]
+    """The levels, coarsest first; `model.levels.0.dim` is the width of the global model."""
     max_seq_len: int = 1024
+    """Bytes of context."""
     conv_encoder: bool = False
     """Causal convolutions over the bytes before they are cut into patches (section 2.3.1)."""
     cross_patch_bytes: int = 0
     """r: how many bytes of the previous patch the local model also attends to (section 2.3.2)."""
     patching: str = "fixed"
+    """How bytes are cut into patches: `fixed`, every patch_size bytes, or `words`, where words begin."""
 
     def __post_init__(self) -> None:
         check(len(self.levels) >= 2, "model.levels", f"{len(self.levels)} level(s)", "two or more, coarsest first.")
@@ -87,7 +95,9 @@ class WordPatchConfig:
     """Patches that begin where words begin, read through hashed tables: two levels, global and local."""
 
     levels: tuple[LevelConfig, ...]
+    """The global model, then the local one."""
     max_seq_len: int = 1024
+    """Bytes of context."""
     max_patch_size: int = 24
     """A word longer than this many bytes is cut into several patches."""
     word_rows: int = 16384
@@ -97,6 +107,7 @@ class WordPatchConfig:
     prefix_rows: int = 32768
     """Rows of the table of word beginnings that the local model reads."""
     ngram_orders: tuple[int, ...] = (3, 5)
+    """The local model also reads the last n bytes, for each n of these."""
     ngram_rows: int = 32768
     """Rows of the table of each order of n-grams that the local model reads."""
     phrase_orders: tuple[int, ...] = ()
@@ -104,10 +115,11 @@ class WordPatchConfig:
     phrase_rows: int = 131072
     """Rows of the table of each order of phrases."""
     lexicon_words: int = 0
-    """So many of the commonest words are scored as a whole by the global model, each byte hearing its share of it; 0: none are."""
+    """So many of the commonest words are scored as a whole by the global model, and each byte gets its share of their probability; 0: none are."""
     pointer_dim: int = 0
-    """Width of what the global model looks up which words of the context are to come again; 0: it does not."""
+    """Width of the keys and queries by which the global model predicts which words of the context are repeated; 0: no such pointer."""
     patching: str = "words"
+    """As above."""
 
     def __post_init__(self) -> None:
         check(len(self.levels) == 2, "model.levels", f"{len(self.levels)} level(s)", "two with word patches: global, local.")

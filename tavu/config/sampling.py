@@ -25,7 +25,9 @@ class SamplingConfig:
     repetition_penalty: float = 1.0
     """Divides the probability of a byte that completes a repeat, once per time seen: see RepetitionTracker. 1 is off."""
     max_bytes: int = 2048
+    """The longest text."""
     seed: int = 0
+    """The same seed writes the same text."""
     stop: tuple[str, ...] = ()
     """A generation ends before the first of these."""
     valid_utf8: bool = True
@@ -33,7 +35,7 @@ class SamplingConfig:
     used_bytes: frozenset[int] | None = None
     """With valid_utf8: draw only these bytes, those of the training text, while any of them may follow. None: all."""
     insist: float = 1.0
-    """How much a model of records presses what was asked for and is not yet written: 1 as it has learned, 0 not at all. See Pointer.expect."""
+    """How strongly a model of records favors requested words that are not yet written: 1 as it has learned, 0 not at all. See Pointer.expect."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
@@ -66,9 +68,11 @@ class ProgressConfig:
     """What the model is asked to write at each milestone, so that one can watch it learn."""
 
     prompts: tuple[str, ...] = ()
-    """None: nothing at all, and the words that most validation documents open with."""
+    """What samples begin with; none: with nothing, and with the words that most validation documents open with."""
     max_bytes: int = 400
+    """The longest sample."""
     temperature: float = 0.8
+    """Of the samples."""
 
     def __post_init__(self) -> None:
         check(self.max_bytes >= 1, "sample.max_bytes", self.max_bytes, "1 or more.")

@@ -12,46 +12,62 @@ class TrainConfig:
     """How long and how to train. Exactly one of minutes and steps is the budget."""
 
     minutes: float | None = 10.0
+    """The budget in minutes: reading, training and measuring together."""
     steps: int | None = None
+    """The budget in steps instead."""
     batch_bytes: int = 8192
+    """Bytes of text in one step."""
     seed: int = 0
+    """The same seed, steps and machine give the same model."""
     begin_from: str | None = None
-    """The model file whose weights training begins with, as fine-tuning does; none: fresh ones."""
+    """The model file whose weights training starts from, as fine-tuning does; none: fresh ones."""
     counted_bytes: int = 16_000_000
-    """About how much of the training text is counted to begin the tables of a word model with (training/counting.py), less for short budgets; 0: they
-    begin at random."""
+    """About how much of the training text is counted to initialize the tables of a word model (training/counting.py), less for short budgets; 0: random
+    tables."""
     min_word_count: int = 2
-    """Words that come less often in what is counted are not kept in the model file as they are spelled. With 20, a name or password that stands in a
-    text a few times is not handed on with the model; what that costs is in records/LOG.md."""
+    """Words that occur less often in the counted text are not stored in the model file as they are spelled. With 20, a name or password that occurs a
+    few times is not passed on with the model; what that costs is in records/LOG.md."""
     # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
     muon_learning_rate: float = 0.02
+    """Of the matrices, which Muon updates."""
     adamw_learning_rate: float = 3e-3
+    """Of all other parameters but tables, which AdamW updates."""
     table_learning_rate: float = 0.03
+    """Of the hashed tables, whose rows Adam updates where a batch touches them."""
     muon_every: int = 1
-    """Matrices are updated at every so many steps, from the momentum that every step adds to: most of an update is one and the same for any batch."""
+    """Matrices are updated every so many steps, from the momentum of all of them: most of an update is the same for any batch, and Muon is costly."""
     weight_decay: float = 0.0
+    """Of the matrices."""
     clip_norm: float = 1.0
+    """Gradients of a larger norm are scaled down to it."""
     dropout: float = 0.3
-    """The largest share of what the parts of the model say that is left out in training (set_dropout): as much of it as is fit for how often the text
-    will be read (training/schedule.py), all of it once validation has risen nevertheless. 0: never any."""
+    """The highest dropout: training uses as much of it as suits how often the text will be read (training/schedule.py), and all of it once validation
+    has risen nevertheless. 0: never any."""
     # the schedule, in fractions of the budget (training/schedule.py)
     warmup_fraction: float = 0.02
+    """Fraction of the budget in which the learning rates rise."""
     decay_fraction: float = 0.9
+    """Fraction of the budget, at its end, in which they fall to zero."""
     # watching and saving
     milestones: int = 14
-    """How often, over the whole budget, validation is measured and samples are written."""
+    """How often, over the whole budget, validation is measured and samples are written: densely at first."""
     valid_bytes: int = 50_000
     """About how much of the validation text each milestone measures; the end measures all of it, up to 1 MB. Short budgets measure less."""
     patience: float = 0.3
     """Fraction of the budget without a better validation after which training stops early; 1 never stops."""
     save_every_seconds: float = 60.0
+    """How often all that a resume needs is saved."""
     save_every_steps: int = 0
     """Also save after every so many steps; 0: by time only."""
     # the machine; "auto" and 0 leave it to training/machine.py
     device: str = "auto"
+    """auto takes a GPU where there is one."""
     precision: str = "auto"
+    """auto takes bf16 where this machine is faster in it."""
     compile: str = "auto"
+    """Whether torch.compile is used; auto tries it where it may help."""
     micro_batch_rows: int = 0
+    """Rows of a batch that are computed at once: fewer take less memory. 0 leaves it to the machine."""
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.steps is not None:
