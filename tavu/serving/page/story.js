@@ -7,8 +7,8 @@ const PER_SECOND = 90; // characters, where the writing is to be watched
 const GIVEN = -1; // in place of the level of surprise, of what a person wrote
 const level = (bits) => EDGES.filter((edge) => bits >= edge).length;
 const given = (text) => [...text].map((character) => ({ character, level: GIVEN }));
-/** What has no picture of its own gets one. */
-const seen = (character) => (/[\0-\x08\x0b-\x1f]/.test(character) ? String.fromCharCode(0x2400 + character.charCodeAt(0)) : character);
+/** A dot for what has no picture. */
+const seen = (character) => (/[\0-\x08\x0b-\x1f\x7f-\x9f]/.test(character) ? "·" : character);
 const joined = (letters) => letters.map(({ character }) => character).join("");
 
 /** The wishes that a text was held against, as [name, whether it has it]. */
