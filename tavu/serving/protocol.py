@@ -176,7 +176,7 @@ class Obeyed(BaseModel):
     words: dict[str, bool]
     features: dict[str, bool]
     sentence: bool | None
-    places: list[tuple[int, int]]
+    places: list[list[int]]
     """Where the words stand, in characters from the start of the prompt: the first, and the one after the last."""
 
 

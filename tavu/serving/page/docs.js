@@ -28,5 +28,5 @@ for (const [path, methods] of Object.entries(document_.paths))
     const body = resolve(operation.requestBody?.content["application/json"].schema);
     document.querySelector("#paths").append(make("h2", "", make("code", `${method.toUpperCase()} ${path}`)), make("p", operation.description ?? ""), ...(body ? [table(body)] : []));
   }
-for (const name of ["StoryRequest", "Message"])
+for (const name of ["StoryRequest", "Obeyed", "Message"])
   document.querySelector("#paths").append(make("h2", name), table(document_.components.schemas[name]));

@@ -8,7 +8,7 @@ const $ = (id) => document.getElementById(id);
 const desk = { drafts: [], writing: new Set(), model: null, watching: false, last: 0 };
 const answers = () => ["chat", "prompts"].includes(desk.model?.records); // where the prompt is no part of the text
 const chance = () => String(Math.floor(Math.random() * 1e6));
-const list = (text) => text.split(/[,;]/).map((word) => word.trim()).filter(Boolean);
+const list = (text) => text.split(/[,،、，;]/).map((word) => word.trim()).filter(Boolean);
 
 function problem(error) {
   $("problem").hidden = !error;
