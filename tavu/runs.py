@@ -9,8 +9,8 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -69,8 +69,11 @@ def train(
     """
     recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
     folder, stopped_by = new_folder(out, sources[0]), None
-    with nullcontext() if quiet else Display(recipe, folder) as display:
-        for event in run(recipe, folder, command="tavu.train(...)", read_progress=display.reading if display else None):
+    with (
+        nullcontext() if quiet else Display(recipe, folder) as display,
+        closing(run(recipe, folder, command="tavu.train(...)", read_progress=display.reading if display else None)) as told,
+    ):
+        for event in told:
             if display:
                 display.tell(event)
             if isinstance(event, Stopping):
@@ -220,7 +223,7 @@ def _refuse_a_run(folder: Path) -> None:
 
 def run(
     recipe: Recipe, folder: Path, *, resume: bool = False, command: str | Sequence[str] = "", read_progress: ReadProgress | None = None
-) -> Iterator[Corpus | Event]:
+) -> Generator[Corpus | Event]:
     """Everything that a training does, told as it happens: first the corpus, then the events of training.
 
     The folder gets recipe.toml and environment.json once training has started, and at every milestone a new report.html and progress.png. No other
@@ -263,17 +266,18 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
     from tavu.training.loop import train as train_model
 
     recipe = _with_prompts(recipe, corpus)
-    for event in train_model(recipe, corpus, folder, resume=resume):
-        if isinstance(event, Started):
-            environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
-            replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
-            # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
-            replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
-        if isinstance(event, Finished) or (isinstance(event, Milestone) and event.fraction < 1):  # the end comes right after the last milestone
-            begun = time.monotonic()
-            write_report(folder)
-            event = replace(event, whole_seconds=event.whole_seconds + time.monotonic() - begun) if isinstance(event, Finished) else event
-        yield event
+    with closing(train_model(recipe, corpus, folder, resume=resume)) as told:
+        for event in told:
+            if isinstance(event, Started):
+                environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
+                replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
+                # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
+                replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
+            if isinstance(event, Finished) or (isinstance(event, Milestone) and event.fraction < 1):  # the end comes right after the last milestone
+                begun = time.monotonic()
+                write_report(folder)
+                event = replace(event, whole_seconds=event.whole_seconds + time.monotonic() - begun) if isinstance(event, Finished) else event
+            yield event
 
 
 def source_options(data: DataConfig) -> SourceOptions:

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,10 @@ from tavu.data.corpus import Corpus
 from tavu.data.documents import DocumentFile
 from tavu.data.records import request_of
 from tavu.data.split import FEW_VALID_BYTES
+from tavu.errors import TavuError
 from tavu.reports.wording import showable
 from tavu.training import events
+from tavu.training.signals import without_interrupts
 
 if TYPE_CHECKING:
     from tavu.evaluation.bits_per_byte import BitsPerByte
@@ -48,9 +50,11 @@ class Display:
         self.view.__enter__()
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        with suppress(OSError):
-            self.view.__exit__(*exc)
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        with without_interrupts() if kind is KeyboardInterrupt else nullcontext(), suppress(OSError):
+            self.view.__exit__(kind, *exc)
+            if kind is KeyboardInterrupt:
+                self.view.line(_saved(self.folder))
 
     def reading(self, done: int, total: int | None) -> None:
         with suppress(OSError):
@@ -83,7 +87,7 @@ class Display:
                 best = _duration(event.best_seconds)
                 view.line(f"Validation rises as the text is read again: back to the model after {best}, and on with dropout, its tables at rest.")
             case events.Stopping():
-                view.line("Stopping: the model is measured and saved; a moment.")
+                view.line("Stopping: all is saved, and the model is measured; a moment. Ctrl-C again stops at once.")
             case events.Note():
                 view.line(showable(event.text))
 
@@ -276,6 +280,23 @@ def _summary(finished: events.Finished, options: Sequence[str], folder: Path) ->
         f"Next:    tavu generate {' '.join(_quoted(showable(word)) for word in (str(folder), *options))}",
     ]
     return "\n".join(lines)
+
+
+def _saved(folder: Path) -> str:
+    """What is there of a training that was stopped at once, and how to go on with it."""
+    if not (folder / "recipe.toml").exists():
+        return "Stopped before training began: nothing was saved."
+    from tavu.training.run_log import is_finished
+    from tavu.training.state import load_counters  # torch has long been loaded
+
+    if is_finished(folder):
+        return f"Stopped at once. All is saved but the report: tavu report {_quoted(str(folder))}"
+    try:
+        counters = load_counters(folder)
+    except TavuError as error:
+        return f"Stopped at once. {error}"
+    since = f"step {counters.step:,}, after {_duration(counters.seconds)}"
+    return f"Stopped at once. Saved is {since}; go on with: tavu train --resume {_quoted(str(folder))}"
 
 
 def _asked_for(prompt: str) -> list[str]:

@@ -1,6 +1,8 @@
 """What tavu train and tavu finetune share: a training shown as it goes, its summary, and what --json prints of it."""
 
+import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from tavu import runs
@@ -11,9 +13,16 @@ from tavu.training_display import Display
 
 
 def train_and_tell(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:
-    with Display(recipe, folder, resume=resume) as display:
-        for event in runs.run(recipe, folder, resume=resume, command=["tavu", *sys.argv[1:]], read_progress=display.reading):
-            display.tell(event)
+    try:
+        with (
+            Display(recipe, folder, resume=resume) as display,
+            closing(runs.run(recipe, folder, resume=resume, command=["tavu", *sys.argv[1:]], read_progress=display.reading)) as told,
+        ):
+            for event in told:
+                display.tell(event)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more, while Python ends, would put a traceback below the last line
+        raise
     assert isinstance(event, Finished)
     print(display.summary(event))
     if as_json:

@@ -82,7 +82,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Stopping:
-    """A signal came (its number): the model is measured and saved, then training ends."""
+    """A signal came (its number): the training is saved; the model is measured, then training ends."""
 
     signal: int
 

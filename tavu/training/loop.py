@@ -6,7 +6,7 @@ Shapes: B rows of a batch, T ids of a row.
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -194,7 +194,7 @@ def _holds_a_model(folder: Path) -> bool:
     return True
 
 
-def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss | None = None) -> Iterator[Event]:
+def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_of: Loss | None = None) -> Generator[Event]:
     """Train until the budget is used, validation has stopped improving, or a signal comes; everything is left in `folder`.
 
     A resume goes on from the last save, bit by bit as if nothing had happened where the budget is in steps.
@@ -216,6 +216,7 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             fraction = training.fraction
             stopped = "budget" if fraction >= 1 and step else "interrupted" if stop.signal else None
             if stopped == "interrupted":
+                save_state(folder, model, training.optimizer, counters)  # before the measurement, which a second signal may end
                 yield Stopping(stop.signal)
             if stopped or (milestones_reached(fraction, config) > reached and training.can_afford(measuring)):
                 reached = milestones_reached(fraction, config)

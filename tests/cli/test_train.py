@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tavu.model_file import load_model
+from tavu.training.state import load_counters
 
 FILES = {".lock", "model.safetensors", "report.html", "progress.png", "metrics.jsonl", "samples.jsonl", "recipe.toml", "environment.json", "state"}
 JSON_KEYS = {"model", "val_bpb", "bytes_seen", "bytes_per_second", "seconds", "whole_seconds", "peak_memory_mb", "steps", "stopped", "report"}
@@ -264,11 +265,32 @@ def test_ctrl_c_keeps_the_model_and_says_how_to_go_on(process, answer, small, st
     assert answer("train", "--resume", "a run", "--steps", told["steps"] + 2)["steps"] == told["steps"] + 2
 
 
+@pytest.mark.parametrize("more", [1, 3])
+def test_ctrl_c_again_and_again_ends_at_once_and_says_what_is_saved(process, answer, small, stories, here, more):
+    long_to_measure = ["--set", f"sample.prompts={json.dumps(['Once'] * 2000)}"]
+    with process("train", stories, "--steps", 10**6, "--out", "a run", *small, *long_to_measure, text=True) as training:
+        for line in training.stderr:
+            if line.startswith("Training begins"):
+                break
+        time.sleep(0.3)
+        training.send_signal(signal.SIGINT)
+        assert training.stderr.readline().startswith("Stopping: all is saved")
+        for _ in range(more):
+            training.send_signal(signal.SIGINT)
+            time.sleep(0.03)
+        out, err = training.communicate()
+    step = load_counters(here / "a run").step
+    assert training.returncode == 130 and step > 0 and out == ""
+    assert "Traceback" not in err and err.splitlines()[-1].startswith(f"Stopped at once. Saved is step {step:,}, after ")
+    assert err.endswith('; go on with: tavu train --resume "a run"\n')
+    assert answer("train", "--resume", "a run", "--steps", step + 2, "--set", 'sample.prompts=["Once"]')["steps"] == step + 2
+
+
 def test_ctrl_c_before_training_leaves_nothing(process, here):
     with process("train", "tales:1000000", environment={"TAVU_CACHE": str(here / "cache")}, text=True) as training:
         while not list((here / "cache").glob("corpora/*.tmp/spool")) and training.poll() is None:
             time.sleep(0.05)
         training.send_signal(signal.SIGINT)
-        assert training.communicate() == ("", "")
+        assert training.communicate() == ("", "Stopped before training began: nothing was saved.\n")
     assert training.returncode == 130
     assert not (here / "runs").exists() and not list((here / "cache/corpora").iterdir())
