@@ -30,8 +30,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rivals import Rival
 
-from tavu.config import TrainConfig
-from tavu.data.sources import SourceOptions, SourceReport, read_documents
+from tavu.config import DataConfig, TrainConfig
+from tavu.data.sources import SourceReport, read_documents
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte, summarize, windows
 from tavu.evaluation.ngram import ngram_floors
 from tavu.evaluation.torch_scorer import TorchScorer, id_bits
@@ -130,7 +130,7 @@ def race_ngram(minutes: float, seed: int, train_file: Path, valid_file: Path) ->
 
 
 def documents_of(file: Path) -> Documents:
-    return list(read_documents(str(file), SourceOptions(), SourceReport()))
+    return list(read_documents(str(file), DataConfig(), SourceReport()))
 
 
 def rows_of(encoded: Sequence[Sequence[int]], rival: Rival, seed: int) -> Iterator[torch.Tensor]:

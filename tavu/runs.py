@@ -15,12 +15,12 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from tavu.config import DataConfig, Recipe
+from tavu.config import Recipe
 from tavu.data.corpus import Corpus, build_corpus
 from tavu.data.hub import HUB_FILES
 from tavu.data.kept import default_cache_dir
 from tavu.data.records import MARK, split_document
-from tavu.data.sources import SourceOptions, expand_user
+from tavu.data.sources import expand_user
 from tavu.errors import TavuError
 from tavu.files import clear_unfinished, make_folder, replace_file, unwritable
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
@@ -258,8 +258,7 @@ def _take_away(folder: Path, *, itself: bool) -> None:
 
 
 def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str], read_progress: ReadProgress | None) -> Iterator[Corpus | Event]:
-    data, cache = recipe.data, default_cache_dir() / "corpora"
-    corpus = build_corpus(data.sources, valid_sources=data.valid, options=source_options(data), cache_dir=cache, progress=read_progress)
+    corpus = build_corpus(recipe.data, cache_dir=default_cache_dir() / "corpora", progress=read_progress)
     yield corpus
 
     from tavu.reports.report import write_report  # what takes seconds to load comes once the text is found to be in order
@@ -278,12 +277,6 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
                 write_report(folder)
                 event = replace(event, whole_seconds=event.whole_seconds + time.monotonic() - begun) if isinstance(event, Finished) else event
             yield event
-
-
-def source_options(data: DataConfig) -> SourceOptions:
-    return SourceOptions(
-        data.text_field, data.as_bytes, data.record_bytes, data.skip_bad, data.as_records, data.split, max_unpacked_mb=data.max_unpacked_mb
-    )
 
 
 def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:

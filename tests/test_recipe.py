@@ -41,10 +41,12 @@ def models(draw) -> FixedPatchConfig | WordPatchConfig:
 
 
 sources = st.lists(st.text(min_size=1), min_size=1).map(tuple)
+texts = st.builds(DataConfig, sources=sources, text_field=st.none() | st.just("story"), split=st.sampled_from((None, "lines")))
+raw_bytes = st.builds(DataConfig, sources=sources, as_bytes=st.just(True), record_bytes=st.none() | positive)
 recipes = st.builds(
     Recipe,
     model=models(),
-    data=st.builds(DataConfig, sources=sources, as_bytes=st.booleans(), text_field=st.none() | st.just("story"), record_bytes=st.none() | positive),
+    data=texts | raw_bytes,
     train=train_configs(),
     sample=st.builds(ProgressConfig, prompts=st.lists(st.text()).map(tuple), max_bytes=positive, temperature=st.floats(0, 9)),
 )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from tavu.data.sources import SourceOptions, SourceReport
+    from tavu.config import DataConfig
+    from tavu.data.sources import SourceReport
     from tavu.evaluation.evaluate import Evaluation
     from tavu.evaluation.stories import Measure, Story
     from tavu.language_model import LanguageModel
@@ -56,8 +57,8 @@ def evaluate(
 
     from tavu.cli.json_line import print_json_line
     from tavu.cli.loading import load
-    from tavu.config import check
-    from tavu.data.sources import SourceOptions, SourceReport
+    from tavu.config import DataConfig, check
+    from tavu.data.sources import SourceReport
     from tavu.errors import TavuError
     from tavu.evaluation.evaluate import evaluate as evaluate_model
     from tavu.evaluation.ngram import MAX_TRAIN_BYTES
@@ -73,11 +74,19 @@ def evaluate(
     check(count >= 1, "count", count, "1 or more.")
     if (judge is None) != (judge_model is None) or (judge and not stories):
         raise TavuError("A judge needs --stories, --judge URL and --judge-model NAME, all three.")
-    options = SourceOptions(text_field, as_bytes=not loaded.is_text, record_bytes=record_bytes, skip_bad=skip_bad, as_records=records, split=split)
+    data = DataConfig(
+        tuple(source),
+        text_field=text_field,
+        as_bytes=not loaded.is_text,
+        record_bytes=record_bytes,
+        skip_bad=skip_bad,
+        as_records=records,
+        split=split,
+    )
     report = SourceReport()
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("reading", total=1.0)
-        documents = list(_read(source, options, report, lambda share: bar.update(task, completed=share)))
+        documents = list(_read(data, report, lambda share: bar.update(task, completed=share)))
         if stories:
             bar.stop()
             _evaluate_stories(loaded, documents, count, seed, page, (judge, judge_model) if judge and judge_model else None, as_json)
@@ -99,13 +108,13 @@ def evaluate(
     print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
 
 
-def _read(sources: list[str], options: "SourceOptions", report: "SourceReport", progress: Callable[[float], None]) -> Iterator[bytes]:
-    """The documents of sources; `progress` is told how much of their files is read."""
+def _read(data: "DataConfig", report: "SourceReport", progress: Callable[[float], None]) -> Iterator[bytes]:
+    """The documents of the sources; `progress` is told how much of their files is read."""
     from tavu.data.sources import locate, read_documents
 
-    num_bytes = sum(file.stat().st_size for source in sources for file in locate(source, options).files)
-    for source in sources:
-        for document in read_documents(source, options, report):
+    num_bytes = sum(file.stat().st_size for source in data.sources for file in locate(source, data).files)
+    for source in data.sources:
+        for document in read_documents(source, data, report):
             yield document
             progress(report.file_bytes_read / max(1, num_bytes))
 
@@ -175,13 +184,13 @@ def training_text(folder: Path, max_bytes: int) -> Iterator[bytes]:
     """About the first max_bytes of the documents that the run in a folder was trained on; nothing where they are not there any more."""
     from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError
-    from tavu.runs import old_recipe, source_options
+    from tavu.runs import old_recipe
 
     report = SourceReport()
     try:
         recipe = old_recipe(folder)
         for source in recipe.data.sources:
-            for document in read_documents(source, source_options(recipe.data), report):
+            for document in read_documents(source, recipe.data, report):
                 yield document
                 if report.bytes > max_bytes:
                     return

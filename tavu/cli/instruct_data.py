@@ -31,8 +31,9 @@ def instruct_data(
     from itertools import chain
 
     from tavu.cli.json_line import print_json_line
+    from tavu.config import DataConfig
     from tavu.data.derive import count_words, derive
-    from tavu.data.sources import SourceOptions, SourceReport, locate, read_documents
+    from tavu.data.sources import SourceReport, locate, read_documents
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import has_dialogue
     from tavu.files import check_writable, replace_file_by
@@ -40,7 +41,7 @@ def instruct_data(
     check_writable(out, ".jsonl")
     if variants < 1:
         raise TavuError(f"--variants is {variants}, expected 1 or more records of each story. Try 3.")
-    options = SourceOptions(text_field, skip_bad=skip_bad, split=split)
+    options = DataConfig(text_field=text_field, skip_bad=skip_bad, split=split)
     for name in source:
         if out.resolve() in (file.resolve() for file in locate(name, options).files):
             raise TavuError(f"{out} is part of {name}, which it would be made of. Choose an --out elsewhere, or name the stories without it.")

@@ -24,7 +24,8 @@ def quantize(
 
     from tavu.cli.json_line import print_json_line
     from tavu.compression.quantize import quantize_file
-    from tavu.data.sources import SourceOptions, SourceReport, read_documents
+    from tavu.config import DataConfig
+    from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError
     from tavu.files import check_writable
     from tavu.language_model import load
@@ -39,7 +40,7 @@ def quantize(
     documents: list[bytes] = []
     if valid:
         loaded = load(model)
-        options = SourceOptions(as_bytes=not loaded.is_text, record_bytes=loaded.record_bytes)
+        options = DataConfig(as_bytes=not loaded.is_text, record_bytes=loaded.record_bytes)
         documents = [document for name in valid for document in read_documents(name, options, SourceReport())]
     done = quantize_file(file, out, bits, documents, note=note)
     if as_json:

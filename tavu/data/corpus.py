@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tavu.config import DataConfig
 from tavu.data import split
 from tavu.data.documents import SEP, write_documents
 from tavu.data.formats import MAX_DOCUMENT_BYTES
 from tavu.data.hub import HUB_FILES
 from tavu.data.kept import Corpus, CorpusReport, file_digest, found, opened, put_in_place, read_meta, temporary_folder, write_meta
 from tavu.data.records import split_document
-from tavu.data.sources import TALES_SEED, Located, SourceOptions, SourceReport, is_text, locate, read_documents
+from tavu.data.sources import TALES_SEED, Located, SourceReport, is_text, locate, read_documents
 from tavu.data.splitting import looks_like_many
 from tavu.data.streams import endings
 from tavu.errors import TavuError
@@ -48,33 +49,30 @@ class _Spool:
 
 
 def build_corpus(
-    sources: Sequence[str],
+    data: DataConfig,
     *,
-    valid_sources: Sequence[str] = (),
-    options: SourceOptions,
     cache_dir: Path,
     valid_percent: float = 5.0,
     progress: Progress | None = None,
 ) -> Corpus:
-    """The corpus of these sources, from `cache_dir` if the same content was built there before.
+    """The corpus of data.sources and data.valid, from `cache_dir` if the same content was built there before.
 
-    Without valid_sources a data set that has a validation file of its own (tinystories) is validated on that, if it is the only source.
+    Without data.valid a data set that has a validation file of its own (tinystories) is validated on that, if it is the only source.
     Raises TavuError for what is wrong with a source, and when the disk is full.
     """
     if not 0 < valid_percent <= 50:
         raise TavuError(f"valid_percent is {valid_percent}, expected more than 0 and at most 50. The usual is 5.")
-    assert sources, "a corpus of no sources"
     set_apart: list[str] = []
-    if not valid_sources and all(f"{source}:valid" in HUB_FILES for source in sources):
-        valid_sources = [f"{source}:valid" for source in sources]
-        set_apart.append(f"valid is the data set's own: {', '.join(valid_sources)}")
-    train_places = [locate(source, options) for source in sources]
-    valid_places = [locate(source, options) for source in valid_sources]
+    if not data.valid and all(f"{source}:valid" in HUB_FILES for source in data.sources):
+        data = replace(data, valid=tuple(f"{source}:valid" for source in data.sources))
+        set_apart.append(f"valid is the data set's own: {', '.join(data.valid)}")
+    train_places = [locate(source, data) for source in data.sources]
+    valid_places = [locate(source, data) for source in data.valid]
     places = (*train_places, *valid_places)
     left_out = tuple(note for place in places for note in place.notes)
     files = [file for place in places for file in place.files]
     states = _states(files)
-    final = cache_dir / _content_key(train_places, valid_places, options, valid_percent)
+    final = cache_dir / _content_key(train_places, valid_places, data, valid_percent)
     if corpus := found(final):
         return _with_notes(corpus, left_out)
     report = SourceReport()
@@ -83,11 +81,11 @@ def build_corpus(
         if os.path.lexists(final):
             left_out += (f"the copy of this text kept in {cache_dir} was damaged, so it was built anew",)
         with temporary_folder(cache_dir, final.name) as folder:
-            spool = _write_spool(folder / "spool", sources, valid_sources, options, report, progress, num_bytes)
+            spool = _write_spool(folder / "spool", data, report, progress, num_bytes)
             if _states(files) != states:
-                raise TavuError(f"{_listed(sources)} changed while being read. Run the command again.")
-            choice = _choose(spool, valid_percent, _listed(sources))
-            hints = _hints(spool, choice, places, options)
+                raise TavuError(f"{_listed(data.sources)} changed while being read. Run the command again.")
+            choice = _choose(spool, valid_percent, _listed(data.sources))
+            hints = _hints(spool, choice, places, data)
             with spool.path.open("rb") as source:
                 write_documents(folder / "train", source, *choice.train)
                 write_documents(folder / "valid", source, *choice.valid)
@@ -121,11 +119,11 @@ def _states(files: Sequence[Path]) -> list[tuple[int, int]]:
     return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
 
 
-def _content_key(train: Sequence[Located], valid: Sequence[Located], options: SourceOptions, valid_percent: float) -> str:
+def _content_key(train: Sequence[Located], valid: Sequence[Located], data: DataConfig, valid_percent: float) -> str:
     """The name of a corpus: what is in its files, not what they are called or where they lie; only endings count."""
     facts = {
         "format": [FORMAT, MAX_DOCUMENT_BYTES, split.MAX_VALID_BYTES],
-        "options": asdict(options),
+        "options": {key: value for key, value in asdict(data).items() if key not in ("sources", "valid")},
         "valid_percent": valid_percent,
         "train": [_content(place) for place in train],
         "valid": [_content(place) for place in valid],
@@ -151,9 +149,7 @@ def _digest_if_readable(file: Path) -> str:
 
 def _write_spool(
     path: Path,
-    sources: Sequence[str],
-    valid_sources: Sequence[str],
-    options: SourceOptions,
+    data: DataConfig,
     report: SourceReport,
     progress: Progress | None,
     num_file_bytes: int | None,
@@ -163,18 +159,18 @@ def _write_spool(
     told = 0
     with path.open("wb", buffering=_PROGRESS_BYTES) as spool:
         spool.write(SEP)
-        for index, source in enumerate((*sources, *valid_sources)):
-            for document in read_documents(source, options, report):
+        for index, source in enumerate((*data.sources, *data.valid)):
+            for document in read_documents(source, data, report):
                 spool.write(document)
                 spool.write(SEP)
                 offsets.append(offsets[-1] + len(document) + 1)
                 digests.append(split.document_digest(document))
-                kin.append(split.document_digest(split_document(document)[1]) if options.as_records else digests[-1])
+                kin.append(split.document_digest(split_document(document)[1]) if data.as_records else digests[-1])
                 num_done = report.bytes if num_file_bytes is None else report.file_bytes_read
                 if progress and num_done >= told + _PROGRESS_BYTES:
                     progress(num_done, num_file_bytes)
                     told = num_done
-            if index < len(sources):
+            if index < len(data.sources):
                 num_train = len(digests)
     if progress:
         progress(report.bytes if num_file_bytes is None else num_file_bytes, num_file_bytes)
@@ -222,12 +218,12 @@ def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
     return _Choice((starts, lengths), (np.array([start + valid_start]), np.array([length - valid_start])), duplicates, 0, (note,))
 
 
-def _hints(spool: _Spool, choice: _Choice, places: Sequence[Located], options: SourceOptions) -> list[str]:
+def _hints(spool: _Spool, choice: _Choice, places: Sequence[Located], data: DataConfig) -> list[str]:
     """What may not be as its user wants it: many texts in one document, or hardly any to validate on."""
     hints = []
     lengths = np.diff(spool.offsets.astype(np.int64)) - 1
     longest = int(np.argmax(lengths))
-    if options.can_split and 2 * lengths[longest] > lengths.sum() and all(is_text(file) for place in places for file in place.files):
+    if data.can_split and 2 * lengths[longest] > lengths.sum() and all(is_text(file) for place in places for file in place.files):
         with spool.path.open("rb") as source:
             source.seek(int(spool.offsets[longest]) + 1)
             shape = looks_like_many(source.read(int(lengths[longest])))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from tavu.config import DataConfig
 from tavu.data import fields, formats, hub, records, rows
 from tavu.data.first_bytes import start_of_text
 from tavu.data.folders import files_below, files_matching
@@ -37,47 +38,6 @@ _NUM_REASONS = 5
 _READ_BYTES = 1 << 16
 _SKIP_ADVICE = re.compile(r",? or (?:pass )?--skip-bad[^.]*")
 """What the sentence of a bad document says to who has not yet done so."""
-
-
-@dataclass(frozen=True)
-class SourceOptions:
-    """How sources are read: the same for all files of a corpus."""
-
-    text_field: str | None = None
-    """The field of .jsonl, .csv, .tsv and .parquet that holds the document, or several of them (fields.py); None: `text`, else `story`."""
-    as_bytes: bool = False
-    """Each file is one document of raw bytes, whatever its ending."""
-    record_bytes: int | None = None
-    """With as_bytes: each so many bytes of a file are one document."""
-    skip_bad: bool = False
-    """Bad documents are skipped and counted, where they would be a mistake otherwise."""
-    as_records: bool = False
-    """Each document is a record: a prompt, a mark, and the completion to learn from (records.py)."""
-    split: str | None = None
-    """Text is also divided at each line (lines), at blank lines (blank), or at the matches of this regular expression (splitting.py)."""
-    max_unpacked_mb: int = 250
-    """A file that unpacks to more than this, and to more than HONEST_RATIO times its size, is refused."""
-
-    @property
-    def can_split(self) -> bool:
-        """Whether a text might also be divided, and is not."""
-        return self.split is None and not self.as_bytes and not self.as_records
-
-    def __post_init__(self) -> None:
-        if self.record_bytes is not None and not self.as_bytes:
-            raise TavuError(f"--record-bytes is {self.record_bytes} without --bytes, which it belongs to. Pass --bytes too.")
-        if self.record_bytes is not None and self.record_bytes < 1:
-            raise TavuError(f"--record-bytes is {self.record_bytes}, expected at least 1: the bytes of one document, such as 784 for 28 x 28 images.")
-        if self.text_field is not None and self.as_bytes:
-            raise TavuError(f"--text-field {self.text_field} and --bytes exclude each other: raw bytes have no fields. Pass one of them.")
-        if self.as_records and (self.as_bytes or self.text_field is not None):
-            raise TavuError("Records have fields of their own: --bytes and --text-field are not for them. Leave them out.")
-        if self.split is not None and (self.as_bytes or self.as_records):
-            raise TavuError(f"--split {self.split!r} is for plain text, not for --bytes or --records, whose documents have ends. Leave it out.")
-        if self.split is not None:
-            Splitter(self.split)
-        if self.max_unpacked_mb < 1:
-            raise TavuError(f"data.max_unpacked_mb is {self.max_unpacked_mb}, expected 1 or more. The usual is 250.")
 
 
 @dataclass
@@ -114,19 +74,19 @@ class Located:
     """What was left out of a folder."""
 
 
-def read_documents(source: str, options: SourceOptions, report: SourceReport) -> Iterator[bytes]:
+def read_documents(source: str, data: DataConfig, report: SourceReport) -> Iterator[bytes]:
     """Each document of a source, never empty: UTF-8 with LF line ends and no white space around it, or raw bytes.
 
     Raises TavuError for a bad document, unless they are skipped, and when there is no document at all.
     """
     num_before = report.documents
     first_reason = ""
-    located = locate(source, options)
+    located = locate(source, data)
     report.notes += located.notes
-    splitter = Splitter(options.split) if options.split is not None else None
-    for document in _read_tales(located.num_tales, options) if located.num_tales else _read_files(located.files, options, splitter, report):
+    splitter = Splitter(data.split) if data.split is not None else None
+    for document in _read_tales(located.num_tales, data) if located.num_tales else _read_files(located.files, data, splitter, report):
         if isinstance(document, TavuError):
-            if not options.skip_bad:
+            if not data.skip_bad:
                 raise document from None
             reason = _SKIP_ADVICE.sub("", str(document))
             first_reason = first_reason or reason
@@ -140,17 +100,17 @@ def read_documents(source: str, options: SourceOptions, report: SourceReport) ->
     if report.documents == num_before:
         raise TavuError(f"{source} holds no documents, nothing but white space and separators. Give a source with text.")
     if splitter is not None and located.files and not splitter.num_matches:
-        raise TavuError(f"--split {options.split!r} matches nowhere in {source}. Try lines or blank, another expression, or leave it out.")
+        raise TavuError(f"--split {data.split!r} matches nowhere in {source}. Try lines or blank, another expression, or leave it out.")
 
 
-def locate(source: str, options: SourceOptions) -> Located:
+def locate(source: str, data: DataConfig) -> Located:
     """The files of a source, sorted; a file of the hub is downloaded if need be. Raises TavuError when there are none."""
     name, _, part = source.partition(":")
     if name == "tales" or source in hub.HUB_FILES:
-        if options.as_bytes:
+        if data.as_bytes:
             raise TavuError(f"{source} is text, and --bytes is for files of raw bytes. Leave --bytes out.")
-        if options.split is not None and name == "tales":
-            raise TavuError(f"{source} are documents already, which --split {options.split!r} is not for. Leave it out.")
+        if data.split is not None and name == "tales":
+            raise TavuError(f"{source} are documents already, which --split {data.split!r} is not for. Leave it out.")
         if name != "tales":
             return Located(files=(hub.download(source),))
         return Located(num_tales=_num_tales(source, part))
@@ -159,11 +119,11 @@ def locate(source: str, options: SourceOptions) -> Located:
         if path.is_file():
             return Located(files=(path,))
         if path.is_dir():
-            found = files_below(path, KINDS, as_bytes=options.as_bytes)
+            found = files_below(path, KINDS, as_bytes=data.as_bytes)
         elif path.exists():
             raise TavuError(f"{source} is a pipe or a device, expected a file: it is read twice. Save it to a file first.")
         elif glob.has_magic(source):
-            found = files_matching(path, KINDS, as_bytes=options.as_bytes)
+            found = files_matching(path, KINDS, as_bytes=data.as_bytes)
         else:
             raise _missing(source, path)
     except OSError as fault:
@@ -203,29 +163,29 @@ def _missing(source: str, path: Path) -> TavuError:
     return TavuError(f"{source}: no such file or folder. {advice}")
 
 
-def _read_tales(num_tales: int, options: SourceOptions) -> Iterator[bytes]:
+def _read_tales(num_tales: int, data: DataConfig) -> Iterator[bytes]:
     from tavu.data.tales import tell_many
 
     for tale in itertools.islice(tell_many(TALES_SEED), num_tales):
-        if options.as_records:
+        if data.as_records:
             row = {"story": tale.text, "words": tale.words, "features": tale.features, "summary": tale.summary}
             yield from records.documents_of_row(row)
         else:
             yield tale.text.encode()
 
 
-def _read_files(files: tuple[Path, ...], options: SourceOptions, splitter: Splitter | None, report: SourceReport) -> Iterator[bytes | TavuError]:
+def _read_files(files: tuple[Path, ...], data: DataConfig, splitter: Splitter | None, report: SourceReport) -> Iterator[bytes | TavuError]:
     for path in files:
         read_before = report.file_bytes_read
         try:
             with path.open("rb", _READ_BYTES) as raw:
-                bytes_left = max(options.max_unpacked_mb * 10**6, HONEST_RATIO * path.stat().st_size)
-                for document in _read_file(raw, path, options, splitter):
+                bytes_left = max(data.max_unpacked_mb * 10**6, HONEST_RATIO * path.stat().st_size)
+                for document in _read_file(raw, path, data, splitter):
                     report.file_bytes_read = read_before + raw.tell()
                     yield document
                     bytes_left -= len(document) if isinstance(document, bytes) else 0
                     if bytes_left < 0:
-                        raise too_much(str(path), options.max_unpacked_mb * 10**6)
+                        raise too_much(str(path), data.max_unpacked_mb * 10**6)
             report.file_bytes_read = read_before + path.stat().st_size
         except TavuError as fault:
             yield fault
@@ -233,16 +193,16 @@ def _read_files(files: tuple[Path, ...], options: SourceOptions, splitter: Split
             yield TavuError(f"{path} cannot be read: {fault.strerror or fault}. Change its permissions, or pass --skip-bad to go on without it.")
 
 
-def _read_file(raw: BinaryIO, path: Path, options: SourceOptions, splitter: Splitter | None) -> formats.Reading:
+def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter | None) -> formats.Reading:
     name = str(path)
-    if options.as_bytes:
-        return formats.raw_documents(raw, name, options.record_bytes)
+    if data.as_bytes:
+        return formats.raw_documents(raw, name, data.record_bytes)
     ending, compression = endings(path)
     kind = KINDS.get(ending, "unknown")
     if splitter is not None and not is_text(path):
         raise TavuError(f"{name} has rows, of which each is a document: --split is for plain text. Leave it out, or name text files only.")
-    wanted = fields.Wanted(options.text_field, all=options.as_records)
-    max_unpacked_bytes = options.max_unpacked_mb * 10**6
+    wanted = fields.Wanted(data.text_field, all=data.as_records)
+    max_unpacked_bytes = data.max_unpacked_mb * 10**6
     if kind == "parquet":
         if compression:
             raise TavuError(f"{name} is a compressed parquet file, expected a plain one: parquet compresses itself. Unpack it first.")
@@ -253,6 +213,6 @@ def _read_file(raw: BinaryIO, path: Path, options: SourceOptions, splitter: Spli
         stream = with_line_feeds(stream)
         if is_text(path):
             texts = formats.text_documents(stream, name, splitter, offset=offset)
-            return records.of_text(texts, name) if options.as_records else texts
+            return records.of_text(texts, name) if data.as_records else texts
         read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted, tab=kind == "tsv")
-    return records.of_rows(read) if options.as_records else fields.texts(read, wanted)
+    return records.of_rows(read) if data.as_records else fields.texts(read, wanted)

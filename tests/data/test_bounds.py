@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tavu.data.sources import SourceOptions, SourceReport, read_documents
+from tavu.config import DataConfig
+from tavu.data.sources import SourceReport, read_documents
 from tavu.errors import TavuError
 
 COMPRESS = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
 
 
 def read(path: Path, **options) -> list[bytes]:
-    return list(read_documents(str(path), SourceOptions(**options), SourceReport()))
+    return list(read_documents(str(path), DataConfig(**options), SourceReport()))
 
 
 @pytest.mark.parametrize("compression", COMPRESS)

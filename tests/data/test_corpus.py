@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tavu.config import DataConfig
 from tavu.data import corpus as corpus_module
 from tavu.data import split
 from tavu.data.corpus import Corpus, build_corpus
 from tavu.data.documents import DocumentFile
 from tavu.data.kept import default_cache_dir, temporary_folder
 from tavu.data.records import split_document
-from tavu.data.sources import SourceOptions
 from tavu.errors import TavuError
 from tavu.vocabulary import END
 
@@ -41,7 +41,7 @@ def write(path: Path, documents: list[str]) -> str:
 
 
 def build(folder: Path, *sources: str, valid: tuple[str, ...] = (), valid_percent: float = 5.0, **options) -> Corpus:
-    return build_corpus(sources, valid_sources=valid, options=SourceOptions(**options), cache_dir=folder / "cache", valid_percent=valid_percent)
+    return build_corpus(DataConfig(sources, valid, **options), cache_dir=folder / "cache", valid_percent=valid_percent)
 
 
 def texts(documents: DocumentFile) -> list[str]:
@@ -62,11 +62,11 @@ def python(code: str, *arguments: str) -> subprocess.Popen[str]:
 BUILD = """
 import os, sys, resource, signal
 from pathlib import Path
+from tavu.config import DataConfig
 from tavu.data.corpus import build_corpus
-from tavu.data.sources import SourceOptions
 from tavu.errors import TavuError
 def build(progress=None, **options):
-    return build_corpus([sys.argv[1]], options=SourceOptions(**options), cache_dir=Path(sys.argv[2]), progress=progress)
+    return build_corpus(DataConfig((sys.argv[1],), **options), cache_dir=Path(sys.argv[2]), progress=progress)
 """
 
 # Documents in equal documents out.
@@ -142,7 +142,7 @@ def test_tales(tmp_path: Path) -> None:
 def test_progress_ends_at_the_total(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", stories(20_000))
     seen: list[tuple[int, int | None]] = []
-    build_corpus([path], options=SourceOptions(), cache_dir=tmp_path / "cache", progress=lambda done, total: seen.append((done, total)))
+    build_corpus(DataConfig((path,)), cache_dir=tmp_path / "cache", progress=lambda done, total: seen.append((done, total)))
     size = os.path.getsize(path)
     assert seen[-1] == (size, size) and len(seen) > 2 and seen == sorted(seen)
 
@@ -389,7 +389,7 @@ def test_a_file_that_changes_while_being_read(tmp_path: Path) -> None:
             file.write("more")
 
     with pytest.raises(TavuError, match="a.txt changed while being read. Run the command again."):
-        build_corpus([str(path)], options=SourceOptions(), cache_dir=tmp_path / "cache", progress=append)
+        build_corpus(DataConfig((str(path),)), cache_dir=tmp_path / "cache", progress=append)
     assert list((tmp_path / "cache").iterdir()) == []
 
 

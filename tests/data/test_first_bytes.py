@@ -17,8 +17,9 @@ import pytest
 import zstandard
 from pyarrow import parquet
 
+from tavu.config import DataConfig
 from tavu.data.first_bytes import wide_encoding
-from tavu.data.sources import SourceOptions, SourceReport, read_documents
+from tavu.data.sources import SourceReport, read_documents
 from tavu.errors import TavuError
 
 TEXTS = {
@@ -36,7 +37,7 @@ TEXTS = {
 
 def mistake(path: Path) -> str:
     with pytest.raises(TavuError) as raised:
-        list(read_documents(str(path), SourceOptions(), SourceReport()))
+        list(read_documents(str(path), DataConfig(), SourceReport()))
     return str(raised.value)
 
 
@@ -134,17 +135,17 @@ def test_an_archive_of_text_by_another_name_is_read_once_renamed_as_told(tmp_pat
     assert "archive, expected text. Let its name say so: mv " in said
     subprocess.run(said.split("say so: ")[1].split("; or pass")[0], shell=True, check=True)
     (renamed,) = tmp_path.iterdir()
-    assert list(read_documents(str(renamed), SourceOptions(), SourceReport())) == [b"Once upon a time."]
+    assert list(read_documents(str(renamed), DataConfig(), SourceReport())) == [b"Once upon a time."]
 
 
 def test_a_parquet_file_by_another_name_is_read_once_renamed_as_told(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"text": ["Once."]}), tmp_path / "rows.txt")
     said = mistake(tmp_path / "rows.txt")
     subprocess.run(said.split("say so: ")[1].split("; or pass")[0], shell=True, check=True)
-    assert list(read_documents(str(tmp_path / "rows.parquet"), SourceOptions(), SourceReport())) == [b"Once."]
+    assert list(read_documents(str(tmp_path / "rows.parquet"), DataConfig(), SourceReport())) == [b"Once."]
 
 
 @pytest.mark.parametrize("text", ["RIFF is how it begins.", "ID3 tags", "BZh", "GIF89a is a format", "PAR1", "PK!"])
 def test_a_text_may_begin_with_the_letters_of_another_kind(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
-    assert list(read_documents(str(tmp_path / "a.txt"), SourceOptions(), SourceReport())) == [text.encode()]
+    assert list(read_documents(str(tmp_path / "a.txt"), DataConfig(), SourceReport())) == [text.encode()]

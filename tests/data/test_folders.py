@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tavu.data.sources import SourceOptions, SourceReport, read_documents
+from tavu.config import DataConfig
+from tavu.data.sources import SourceReport, read_documents
 from tavu.errors import TavuError
 
 
 def read(source: Path | str, **options) -> tuple[list[str], list[str]]:
     """The documents of a source and the notes that came with them."""
     report = SourceReport()
-    documents = list(read_documents(str(source), SourceOptions(**options), report))
+    documents = list(read_documents(str(source), DataConfig(**options), report))
     return [document.decode() for document in documents], report.notes
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tavu.config import DataConfig
 from tavu.data.records import (
     LABELS,
     MARK,
@@ -18,7 +19,7 @@ from tavu.data.records import (
     split_document,
     with_some_fields,
 )
-from tavu.data.sources import SourceOptions, SourceReport, read_documents
+from tavu.data.sources import SourceReport, read_documents
 from tavu.errors import TavuError
 
 STORY = "Sara sat under an oak.\nWords: she knew none."
@@ -125,17 +126,17 @@ def test_sources_of_records(tmp_path):
         ("b.txt", ["record 101 is no record"]),
     ):
         report = SourceReport()
-        documents = list(read_documents(str(tmp_path / name), SourceOptions(as_records=True, skip_bad=True), report))
+        documents = list(read_documents(str(tmp_path / name), DataConfig(as_records=True, skip_bad=True), report))
         assert report.skipped == len(faults) and all(fault in reason for fault, reason in zip(faults, report.reasons, strict=True))
         assert [split_document(document)[1].decode() for document in documents] == [f"{STORY} {n}" for n in range(100)]
         plain = sum(not split_document(document)[0] for document in documents)
         assert 10 <= plain <= 32  # one in five, so that a model goes on writing by itself
         assert {split_document(document)[0] for document in documents} == {b"", b"Words: oak\nStory:" + MARK}
     with pytest.raises(TavuError, match="Records have fields of their own"):
-        SourceOptions(as_records=True, text_field="story")
+        DataConfig(as_records=True, text_field="story")
 
 
 def test_tales_are_records_too():
-    documents = list(read_documents("tales:20", SourceOptions(as_records=True), SourceReport()))
-    plain = list(read_documents("tales:20", SourceOptions(), SourceReport()))
+    documents = list(read_documents("tales:20", DataConfig(as_records=True), SourceReport()))
+    plain = list(read_documents("tales:20", DataConfig(), SourceReport()))
     assert [split_document(document)[1] for document in documents] == plain

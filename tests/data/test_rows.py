@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tavu.config import DataConfig
 from tavu.data import rows
-from tavu.data.sources import SourceOptions, SourceReport, read_documents
+from tavu.data.sources import SourceReport, read_documents
 from tavu.errors import TavuError
 
 
 def read(path: Path, **options) -> list[str]:
-    return [document.decode() for document in read_documents(str(path), SourceOptions(**options), SourceReport())]
+    return [document.decode() for document in read_documents(str(path), DataConfig(**options), SourceReport())]
 
 
 def mistake(path: Path, **options) -> str:
@@ -130,14 +131,14 @@ def test_conversations_are_records_however_they_were_published(tmp_path: Path, k
     parquet.write_table(pyarrow.Table.from_pylist([RECORDS[kind]]), tmp_path / "a.parquet")
     for path in (lines, listed, tmp_path / "a.parquet"):
         report = SourceReport()
-        assert list(read_documents(str(path), SourceOptions(as_records=True), report)) == [b"User: Hi\nAssistant:\xff\nHello."]
+        assert list(read_documents(str(path), DataConfig(as_records=True), report)) == [b"User: Hi\nAssistant:\xff\nHello."]
         said = mistake(path)
         assert "is a record (" in said and said.endswith("`tavu train` and `tavu evaluate` read records with --records.")
 
 
 def test_a_table_of_records_is_read_as_records(tmp_path: Path) -> None:
     table = write(tmp_path / "a.csv", "instruction,input,output\nTranslate.,oak,tammi\n")
-    (document,) = read_documents(str(table), SourceOptions(as_records=True), SourceReport())
+    (document,) = read_documents(str(table), DataConfig(as_records=True), SourceReport())
     assert document == b"User: Translate.\n\noak\nAssistant:\xff\ntammi"
 
 

@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tavu.config import DataConfig
 from tavu.data import fields, formats, rows
-from tavu.data.sources import SourceOptions, SourceReport, locate, read_documents
+from tavu.data.sources import SourceReport, locate, read_documents
 from tavu.errors import TavuError
 
 STORIES = ["Once upon a time.\nThe end.", "Aamulla satoi lunta, ja Väinö heräsi.", "Жила-была девочка.", "😀"]
@@ -27,7 +28,7 @@ AS_BYTES = [story.encode() for story in STORIES]
 
 
 def read(source: Path | str, **options) -> list[bytes]:
-    return list(read_documents(str(source), SourceOptions(**options), SourceReport()))
+    return list(read_documents(str(source), DataConfig(**options), SourceReport()))
 
 
 def mistake(source: Path | str, **options) -> str:
@@ -38,7 +39,7 @@ def mistake(source: Path | str, **options) -> str:
 
 def skipping(source: Path | str, **options) -> tuple[list[bytes], SourceReport]:
     report = SourceReport()
-    return list(read_documents(str(source), SourceOptions(skip_bad=True, **options), report)), report
+    return list(read_documents(str(source), DataConfig(skip_bad=True, **options), report)), report
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -129,7 +130,7 @@ def test_a_hub_name_is_read_from_the_hubs_own_cache(tmp_path: Path) -> None:
     (data_set / "refs" / "main").write_text("0" * 40)
     (data_set / "snapshots" / ("0" * 40)).mkdir(parents=True)
     write(data_set / "snapshots" / ("0" * 40) / "TinyStoriesV2-GPT4-train.txt", "One.\n<|endoftext|>\nTwo.\n")
-    code = "from tavu.data.sources import *; print(list(read_documents('tinystories', SourceOptions(), SourceReport())))"
+    code = "from tavu.data.sources import *; print(list(read_documents('tinystories', DataConfig(), SourceReport())))"
     done = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1")
     assert done.stdout.strip() == "[b'One.', b'Two.']", done.stderr
 
@@ -223,8 +224,8 @@ def test_a_missing_file_names_near_ones(tmp_path: Path, monkeypatch: pytest.Monk
 def test_known_names_win_and_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "tales", "mine")
-    assert locate("tales", SourceOptions()).num_tales == 40_000
-    assert locate("tales:7", SourceOptions()).num_tales == 7
+    assert locate("tales", DataConfig()).num_tales == 40_000
+    assert locate("tales:7", DataConfig()).num_tales == 7
     assert read("./tales") == [b"mine"]
     assert "expected a number of tales from 1 to 100,000,000 after the colon" in mistake("tales:0")
     assert "expected a number of tales from 1" in mistake("tales:many")
@@ -394,7 +395,7 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
 
 
 def test_no_network_and_no_library(tmp_path: Path) -> None:
-    code = "from tavu.data.sources import *\ntry: locate('tinystories', SourceOptions())\nexcept TavuError as fault: print(fault)"
+    code = "from tavu.data.sources import *\ntry: locate('tinystories', DataConfig())\nexcept TavuError as fault: print(fault)"
     offline = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1").stdout
     assert offline.startswith("tinystories: TinyStoriesV2-GPT4-train.txt of roneneldan/TinyStories could not be downloaded (")
     assert "Run the command again when there is a network (it goes on where it stopped), or use `tales`, which needs none." in offline

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tavu.config import DataConfig
 from tavu.data import formats, splitting
 from tavu.data.corpus import build_corpus
-from tavu.data.sources import SourceOptions, SourceReport, read_documents
+from tavu.data.sources import SourceReport, read_documents
 from tavu.data.splitting import Splitter, looks_like_many
 from tavu.data.tales import tell
 from tavu.errors import TavuError
 
 
 def read(path: Path, split: str, **options) -> list[str]:
-    return [document.decode() for document in read_documents(str(path), SourceOptions(split=split, **options), SourceReport())]
+    return [document.decode() for document in read_documents(str(path), DataConfig(split=split, **options), SourceReport())]
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -101,7 +102,7 @@ def test_what_is_divided_already_is_not_divided_further(tmp_path: Path) -> None:
         with pytest.raises(TavuError, match=fault):
             read(path, "lines")  # type: ignore[arg-type]
     with pytest.raises(TavuError, match="is for plain text, not for --bytes or --records"):
-        SourceOptions(split="lines", as_bytes=True)
+        DataConfig(split="lines", as_bytes=True)
 
 
 LISTS = {
@@ -116,10 +117,10 @@ LISTS = {
 @pytest.mark.parametrize("kind", LISTS)
 def test_a_list_or_a_chat_in_one_document_is_noticed_and_the_advice_taken(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / "a.txt", "\n".join(LISTS[kind]))
-    notes = build_corpus([str(path)], options=SourceOptions(), cache_dir=tmp_path / "cache").report.notes
+    notes = build_corpus(DataConfig((str(path),)), cache_dir=tmp_path / "cache").report.notes
     (note,) = [note for note in notes if "pass --split lines" in note]
     assert note.startswith(f"one document of {path.stat().st_size:,} bytes holds ")
-    divided = build_corpus([str(path)], options=SourceOptions(split="lines"), cache_dir=tmp_path / "cache")
+    divided = build_corpus(DataConfig((str(path),), split="lines"), cache_dir=tmp_path / "cache")
     assert divided.report.documents == 99 and not any("--split" in note for note in divided.report.notes)
 
 

@@ -15,8 +15,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tavu.config import DataConfig
 from tavu.data.corpus import Corpus, build_corpus
-from tavu.data.sources import SourceOptions
 from tavu.recipe import override, preset_names, read_preset, to_recipe
 from tavu.training.loop import train
 
@@ -68,7 +68,7 @@ def losses(corpus: Corpus, folder: Path, preset: str, *settings: str) -> list[fl
 
 
 def tales_corpus(cache: Path) -> Corpus:
-    return build_corpus([str(HERE / "tales.txt")], options=SourceOptions(), cache_dir=cache)
+    return build_corpus(DataConfig((str(HERE / "tales.txt"),)), cache_dir=cache)
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tavu.config import Recipe
+from tavu.config import DataConfig, Recipe
 from tavu.data.corpus import Corpus, build_corpus
-from tavu.data.sources import SourceOptions
 from tavu.recipe import override, read_preset, to_recipe
 
 TINY = (
@@ -36,13 +35,13 @@ TINY = (
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return build_corpus(["tales:200"], options=SourceOptions(), cache_dir=tmp_path_factory.mktemp("corpora"))
+    return build_corpus(DataConfig(("tales:200",)), cache_dir=tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture(scope="session")
 def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """So small that the tiny training reads it twice."""
-    return build_corpus(["tales:5"], options=SourceOptions(), cache_dir=tmp_path_factory.mktemp("corpora"))
+    return build_corpus(DataConfig(("tales:5",)), cache_dir=tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tavu.config import LevelConfig, WordPatchConfig
+from tavu.config import DataConfig, LevelConfig, WordPatchConfig
 from tavu.data.corpus import build_corpus
-from tavu.data.sources import SourceOptions
 from tavu.evaluation.bits_per_byte import bits_per_byte
 from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.model.patching import read_words
@@ -47,7 +46,7 @@ def test_a_model_that_was_counted_is_ahead_after_a_few_steps(tiny, corpus, tmp_p
 def test_words_that_are_followed_alike_get_vectors_alike(tmp_path):
     text = "".join(f"the {animal} sat on the {thing} by the {animal}. " for animal in ("cat", "dog", "hen") for thing in ("mat", "rug", "bed"))
     (tmp_path / "text.txt").write_text("\n<|endoftext|>\n".join(f"{n} {text}" for n in range(20)))
-    documents = build_corpus([str(tmp_path / "text.txt")], options=SourceOptions(), cache_dir=tmp_path).train
+    documents = build_corpus(DataConfig((str(tmp_path / "text.txt"),)), cache_dir=tmp_path).train
     model = counted_model(documents)
 
     def vector(word: bytes) -> torch.Tensor:
@@ -61,7 +60,7 @@ def test_words_that_are_followed_alike_get_vectors_alike(tmp_path):
 def test_the_commonest_words_become_the_lexicon(tmp_path):
     text = "the cat saw the dog. the cat ran; the end. " * 20 + "once"
     (tmp_path / "text.txt").write_text("\n<|endoftext|>\n".join(f"{n} {text}" for n in range(20)))
-    lexicon = counted_model(build_corpus([str(tmp_path / "text.txt")], options=SourceOptions(), cache_dir=tmp_path).train).lexicon
+    lexicon = counted_model(build_corpus(DataConfig((str(tmp_path / "text.txt"),)), cache_dir=tmp_path).train).lexicon
     words = lexicon.spelled()
     assert words == sorted([b"the ", b"cat ", b"saw ", b"dog.", b" the ", b"ran;", b"end."])  # nothing that ends with the document
     expected = lexicon.expect(torch.zeros(1, 32))[0].tolist()
@@ -73,8 +72,8 @@ def test_the_commonest_words_become_the_lexicon(tmp_path):
 def test_any_text_will_do(tmp_path, document):
     (tmp_path / "file.bin").write_bytes(document)
     (tmp_path / "valid.bin").write_bytes(b"valid")
-    options = SourceOptions(as_bytes=True)
-    corpus = build_corpus([str(tmp_path / "file.bin")], valid_sources=[str(tmp_path / "valid.bin")], options=options, cache_dir=tmp_path)
+    data = DataConfig((str(tmp_path / "file.bin"),), (str(tmp_path / "valid.bin"),), as_bytes=True)
+    corpus = build_corpus(data, cache_dir=tmp_path)
     model = counted_model(corpus.train)
     assert all(torch.isfinite(p).all() for p in model.parameters())
     assert np.isfinite(bits_per_byte(TorchScorer(model), [np.frombuffer(document, dtype=np.uint8)]).bits_per_byte)
