@@ -176,8 +176,9 @@ class Obeyed(BaseModel):
     words: dict[str, bool]
     features: dict[str, bool]
     sentence: bool | None
-    places: list[list[int]]
-    """Where the words stand, in characters from the start of the prompt: the first, and the one after the last."""
+    places: list[list[int]] = Field(
+        description="Where the words stand, in characters from the start of the prompt: the first, and the one after the last."
+    )
 
 
 class CompletionChoice(BaseModel):
