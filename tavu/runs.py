@@ -24,12 +24,12 @@ from tavu.data.sources import expand_user
 from tavu.errors import TavuError
 from tavu.files import clear_unfinished, make_folder, replace_file, unwritable
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
+from tavu.run_folder import ENVIRONMENT, LOCK, RECIPE, STATE
 from tavu.stored_model import open_model
 from tavu.training.events import Event, Finished, Milestone, Started, Stopping
-from tavu.training.run_lock import LOCK_NAME, locked
+from tavu.training.run_lock import locked
 from tavu.training_display import Display
 
-RECIPE_NAME, ENVIRONMENT_NAME = "recipe.toml", "environment.json"
 RUNS = Path("runs")
 """Where runs go that are not told where."""
 DEFAULT_PRESET, DEFAULT_BYTES_PRESET = "words", "megabyte"
@@ -164,9 +164,9 @@ def old_recipe(
     Raises TavuError when there is none, or its model, batches or the reading of its data would change. That the text is the same is seen when it is
     read (training/loop.py).
     """
-    path = folder / RECIPE_NAME
+    path = folder / RECIPE
     if not path.is_file():
-        raise TavuError(f"{folder} is not a run folder: it has no {RECIPE_NAME}. Name one that `tavu train` made, as runs/stories.")
+        raise TavuError(f"{folder} is not a run folder: it has no {RECIPE}. Name one that `tavu train` made, as runs/stories.")
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
@@ -207,7 +207,7 @@ def new_folder(out: str | Path | None, source: str) -> Path:
         folder = RUNS / (name if n == 1 else f"{name}-{n}")
         try:
             folder.mkdir()
-            (folder / LOCK_NAME).touch()
+            (folder / LOCK).touch()
             return folder
         except FileExistsError:
             continue
@@ -217,7 +217,7 @@ def new_folder(out: str | Path | None, source: str) -> Path:
 
 
 def _refuse_a_run(folder: Path) -> None:
-    if (folder / RECIPE_NAME).exists():
+    if (folder / RECIPE).exists():
         raise TavuError(f"{folder} already holds a run. Go on with it by --resume {folder}, or choose another --out.")
 
 
@@ -229,7 +229,7 @@ def run(
     The folder gets recipe.toml and environment.json once training has started, and at every milestone a new report.html and progress.png. No other
     process can train in it meanwhile. Where training never starts, no new folder is left.
     """
-    is_new = not folder.exists() or [path.name for path in folder.iterdir()] == [LOCK_NAME]
+    is_new = not folder.exists() or [path.name for path in folder.iterdir()] == [LOCK]
     was_empty = is_new or not any(folder.iterdir())
     make_folder(folder)
     with locked(folder):
@@ -237,10 +237,10 @@ def run(
             if not resume:
                 _refuse_a_run(folder)
             clear_unfinished(folder)
-            clear_unfinished(folder / "state")
+            clear_unfinished(folder / STATE)
             yield from _run(recipe, folder, resume, command, read_progress)
         finally:
-            if was_empty and not (folder / RECIPE_NAME).exists():
+            if was_empty and not (folder / RECIPE).exists():
                 _take_away(folder, itself=is_new)
 
 
@@ -269,9 +269,9 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
         for event in told:
             if isinstance(event, Started):
                 environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
-                replace_file(folder / ENVIRONMENT_NAME, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
+                replace_file(folder / ENVIRONMENT, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
                 # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
-                replace_file(folder / RECIPE_NAME, to_toml(recipe).encode(errors="surrogateescape"))
+                replace_file(folder / RECIPE, to_toml(recipe).encode(errors="surrogateescape"))
             if isinstance(event, Finished) or (isinstance(event, Milestone) and event.fraction < 1):  # the end comes right after the last milestone
                 begun = time.monotonic()
                 write_report(folder)

@@ -19,12 +19,12 @@ from tavu.checksum import CHECKSUM, checksum
 from tavu.config import ModelConfig
 from tavu.errors import TavuError, shortened
 from tavu.recipe import to_model_config
+from tavu.run_folder import MODEL
 from tavu.vocabulary import NUM_BYTES
 
 UNFIT = "The file is damaged, or another version of tavu wrote it: copy it again, train it again, or use that version."
 FORMAT = 2
 """Raised by one when files change so that older versions of tavu would misread them. 2: weights may be quantized; 1 is read as it is."""
-MODEL_NAME = "model.safetensors"
 SHIPPED = Path(__file__).parent / "models"
 """Models that come with tavu, by name."""
 SCALES = ".scales"
@@ -66,7 +66,7 @@ class StoredModel:
     @property
     def name(self) -> str:
         """What people call it: its run folder's name, or its file's."""
-        return self.file.parent.name if self.file.name == MODEL_NAME else self.file.stem
+        return self.file.parent.name if self.file.name == MODEL else self.file.stem
 
     @property
     def num_parameters(self) -> int:
@@ -95,13 +95,13 @@ def find_model(path: str | Path) -> Path:
     shipped = {file.stem: file for file in SHIPPED.glob("*.safetensors")}
     if os.path.isfile(path):  # Path.is_file would raise for a name that is too long, as a prompt in the wrong place is
         return path
-    if os.path.isfile(path / MODEL_NAME):
-        return path / MODEL_NAME
+    if os.path.isfile(path / MODEL):
+        return path / MODEL
     if str(path) in shipped:
         return shipped[str(path)]
     if os.path.isdir(path):
-        raise TavuError(f"{path} holds no {MODEL_NAME}. Name a run folder or a model file, as `tavu train` leaves them under runs/.")
-    runs = sorted(str(p.parent) for p in Path("runs").glob(f"*/{MODEL_NAME}"))
+        raise TavuError(f"{path} holds no {MODEL}. Name a run folder or a model file, as `tavu train` leaves them under runs/.")
+    runs = sorted(str(p.parent) for p in Path("runs").glob(f"*/{MODEL}"))
     here = f" Here are: {', '.join(runs)}." if runs else " `tavu train` makes one."
     with_tavu = f" With tavu come: {', '.join(sorted(shipped))}." if shipped else ""
     raise TavuError(f"There is no model {str(path)!r}.{here}{with_tavu}")

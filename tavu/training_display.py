@@ -22,6 +22,7 @@ from tavu.data.records import request_of
 from tavu.data.split import FEW_VALID_BYTES
 from tavu.errors import TavuError
 from tavu.reports.wording import showable
+from tavu.run_folder import PICTURE, RECIPE, REPORT
 from tavu.training import events
 from tavu.training.signals import without_interrupts
 
@@ -74,7 +75,7 @@ class Display:
                     view.line(f"{context}: the rest of each is learned from without its prompt, which is out of sight there.")
             case events.Started():
                 view.line(_plan_line(event))
-                begins, watch = "goes on" if self.resume else "begins", self.folder / "report.html"
+                begins, watch = "goes on" if self.resume else "begins", self.folder / REPORT
                 took = f" after {_duration(event.preparation)} of preparation" if event.preparation >= 1 else ""
                 view.line(f"Training {begins}{took}; Ctrl-C stops it and keeps the model. Watch {showable(str(watch))}")
             case events.Progress():
@@ -275,8 +276,8 @@ def _summary(finished: events.Finished, options: Sequence[str], folder: Path) ->
         f"{ends[finished.stopped]}. {seen}, peak memory {finished.peak_memory_mb:,.0f} MB.",
         f"Validation: {_bits(finished.validation, 4)} bits per byte over {_counted(finished.validation)}.",
         f"Model:   {finished.model}",
-        f"Report:  {folder / 'report.html'}",
-        f"Picture: {folder / 'progress.png'}",
+        f"Report:  {folder / REPORT}",
+        f"Picture: {folder / PICTURE}",
         f"Next:    tavu generate {' '.join(_quoted(showable(word)) for word in (str(folder), *options))}",
     ]
     return "\n".join(lines)
@@ -284,7 +285,7 @@ def _summary(finished: events.Finished, options: Sequence[str], folder: Path) ->
 
 def _saved(folder: Path) -> str:
     """What is there of a training that was stopped at once, and how to go on with it."""
-    if not (folder / "recipe.toml").exists():
+    if not (folder / RECIPE).exists():
         return "Stopped before training began: nothing was saved."
     from tavu.training.run_log import is_finished
     from tavu.training.state import load_counters  # torch has long been loaded

@@ -9,7 +9,7 @@ FLOORS = [
     {"errors"},
     {"vocabulary", "memory"},
     {"config"},
-    {"checksum", "files", "recipe", "tensor_file", "quantized", "stored_model"},
+    {"checksum", "files", "recipe", "tensor_file", "quantized", "stored_model", "run_folder"},
     {"model", "data"},
     {"model_file"},
     {"generation"},

@@ -16,7 +16,8 @@ from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.errors import TavuError
 from tavu.model_file import build_model, load_model, save_model
 from tavu.quantized import can_quantize, dequantize, quantize
-from tavu.stored_model import MODEL_NAME, find_model
+from tavu.run_folder import MODEL
+from tavu.stored_model import find_model
 
 FACTS = {"kind": "text", "bits_per_byte": 1.25, "sources": ["äiti.txt"], "nothing": None}
 TINY = WordPatchConfig((LevelConfig(4, 1, 1, 4), LevelConfig(4, 1, 0, 4)), 8, word_rows=2, prefix_rows=2, ngram_rows=2)
@@ -24,7 +25,7 @@ TINY = WordPatchConfig((LevelConfig(4, 1, 1, 4), LevelConfig(4, 1, 0, 4)), 8, wo
 
 @pytest.fixture(scope="module")
 def tiny_file(tmp_path_factory, make_model) -> bytes:
-    path = tmp_path_factory.mktemp("tiny") / MODEL_NAME
+    path = tmp_path_factory.mktemp("tiny") / MODEL
     save_model(path, make_model(TINY), FACTS)
     return path.read_bytes()
 
@@ -67,7 +68,7 @@ def refusal(path, content: bytes) -> str:
 
 
 def test_a_model_comes_back_rounded_to_bfloat16(model, make_ids, tmp_path):
-    save_model(tmp_path / MODEL_NAME, model, FACTS)
+    save_model(tmp_path / MODEL, model, FACTS)
     loaded, facts = load_model(tmp_path)
     assert facts == FACTS and loaded.config == model.config and not loaded.training
     parameters = dict(loaded.named_parameters())
@@ -80,7 +81,7 @@ def test_a_model_comes_back_rounded_to_bfloat16(model, make_ids, tmp_path):
     with torch.inference_mode():
         torch.testing.assert_close(loaded(ids), rounded(ids))
     save_model(tmp_path / "again.safetensors", loaded, facts)
-    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / MODEL_NAME).read_bytes()
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / MODEL).read_bytes()
 
 
 def test_a_loaded_model_can_learn_on(model, make_ids, tmp_path):
@@ -94,12 +95,12 @@ def test_a_model_is_named_by_its_file_or_its_folder(tmp_path, tiny_file, monkeyp
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "runs" / "stories"
     folder.mkdir(parents=True)
-    with pytest.raises(TavuError, match=f"stories holds no {MODEL_NAME}. Name a run folder"):
+    with pytest.raises(TavuError, match=f"stories holds no {MODEL}. Name a run folder"):
         find_model(folder)
     with pytest.raises(TavuError, match=r"There is no model 'nowhere'\. `tavu train` makes one"):
         find_model("nowhere")
-    (folder / MODEL_NAME).write_bytes(tiny_file)
-    assert find_model("runs/stories") == find_model(f"runs/stories/{MODEL_NAME}")
+    (folder / MODEL).write_bytes(tiny_file)
+    assert find_model("runs/stories") == find_model(f"runs/stories/{MODEL}")
     for wrong in ("nowhere", "Once upon a time " * 50, "a\0b"):
         with pytest.raises(TavuError, match=r"There is no model .* Here are: runs/stories\."):
             load_model(wrong)
@@ -289,12 +290,12 @@ def test_random_damage_gives_a_model_or_a_sentence(tmp_path, make_model):
 
 
 def test_a_save_that_fails_leaves_the_old_file(tmp_path, tiny_file, make_model, files_of_at_most):
-    path = tmp_path / MODEL_NAME
+    path = tmp_path / MODEL
     path.write_bytes(tiny_file)
     with files_of_at_most(len(tiny_file) // 2), pytest.raises(TavuError, match="could not be written: File too large"):
         save_model(path, make_model(TINY), FACTS)
     with pytest.raises(TypeError):
         save_model(path, make_model(TINY), {"facts": object()})
     with pytest.raises(TavuError, match="could not be written"):
-        save_model(tmp_path / "missing" / MODEL_NAME, make_model(TINY), FACTS)
-    assert os.listdir(tmp_path) == [MODEL_NAME] and path.read_bytes() == tiny_file
+        save_model(tmp_path / "missing" / MODEL, make_model(TINY), FACTS)
+    assert os.listdir(tmp_path) == [MODEL] and path.read_bytes() == tiny_file

@@ -16,9 +16,10 @@ def report(
     """
     from tavu.cli.json_line import print_json_line
     from tavu.reports.report import write_report
+    from tavu.run_folder import PICTURE, REPORT
 
     write_report(run)
-    files = {"report": str(run / "report.html"), "picture": str(run / "progress.png")}
+    files = {"report": str(run / REPORT), "picture": str(run / PICTURE)}
     if as_json:
         print_json_line(files)
     else:

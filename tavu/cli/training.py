@@ -8,6 +8,7 @@ from pathlib import Path
 from tavu import runs
 from tavu.cli.json_line import print_json_line
 from tavu.config import Recipe
+from tavu.run_folder import REPORT
 from tavu.training.events import Finished
 from tavu.training_display import Display
 
@@ -39,6 +40,6 @@ def train_and_tell(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool)
                 "whole_seconds": event.whole_seconds,
                 "peak_memory_mb": event.peak_memory_mb,
                 "stopped": event.stopped,
-                "report": str(folder / "report.html"),
+                "report": str(folder / REPORT),
             }
         )

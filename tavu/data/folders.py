@@ -15,8 +15,9 @@ from pathlib import Path
 
 from tavu.data.streams import endings
 from tavu.errors import TavuError
+from tavu.run_folder import ENVIRONMENT, RECIPE
 
-_OWN = (({"recipe.toml", "environment.json"}, "run folder"), ({"meta.json", "train.bin", "valid.bin"}, "folder of the cache"))
+_OWN = (({RECIPE, ENVIRONMENT}, "run folder"), ({"meta.json", "train.bin", "valid.bin"}, "folder of the cache"))
 """Files that say of the folder they lie in that it is tavu's own."""
 _PLURALS = {
     "run folder": "run folders",

@@ -12,6 +12,7 @@ from tavu.reports.plots import write_progress_png
 from tavu.reports.run_folder import RunRecord, read_run
 from tavu.reports.timeline import timeline
 from tavu.reports.wording import bpb, duration, ending, meaning, showable
+from tavu.run_folder import PICTURE, REPORT
 
 RELOAD_SECONDS = 20
 SILENT_SECONDS = 15 * 60
@@ -24,8 +25,8 @@ def write_report(folder: Path) -> None:
     Raises TavuError as `read_run` does, and when the folder cannot be written to.
     """
     record = read_run(folder)
-    write_progress_png(record, record.folder / "progress.png")
-    replace_file(record.folder / "report.html", report_page(record, now=time.time()).encode(errors="backslashreplace"))
+    write_progress_png(record, record.folder / PICTURE)
+    replace_file(record.folder / REPORT, report_page(record, now=time.time()).encode(errors="backslashreplace"))
 
 
 def report_page(record: RunRecord, *, now: float) -> str:

@@ -7,13 +7,13 @@ A folder in the middle of its training reads too: samples, environment or recipe
 import json
 import math
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tavu.errors import TavuError
+from tavu.run_folder import ENVIRONMENT, METRICS, RECIPE, SAMPLES, read_lines
 
 
 @dataclass(frozen=True)
@@ -124,15 +124,15 @@ def read_run(folder: Path) -> RunRecord:
     Damaged lines are left out, and a note says so. Raises TavuError when it is not a run folder, has measured nothing yet, or holds a broken file.
     """
     folder = Path(folder)
-    metrics = folder / "metrics.jsonl"
+    metrics = folder / METRICS
     if not folder.is_dir():
         state = "is a file" if folder.exists() else "does not exist"
         raise TavuError(f"{folder} {state}, expected a run folder. Name the folder that `tavu train` wrote.")
     if not metrics.is_file():
-        raise TavuError(f"{folder} holds no metrics.jsonl, expected a run folder. Name the folder that `tavu train` wrote.")
+        raise TavuError(f"{folder} holds no {METRICS}, expected a run folder. Name the folder that `tavu train` wrote.")
     damaged: list[str] = []
     train, valid, notes, outcome = _read_metrics(metrics, damaged)
-    samples = _read_samples(folder / "samples.jsonl", damaged)
+    samples = _read_samples(folder / SAMPLES, damaged)
     if not train and not valid and not outcome:
         raise TavuError(f"{metrics} holds no measurement yet. Let the training run a little longer, then try again.")
     if damaged:
@@ -140,8 +140,8 @@ def read_run(folder: Path) -> RunRecord:
         notes.append(Note(0, 0.0, f"{lines} left out: {', '.join(damaged[:3])}."))
     return RunRecord(
         folder=folder,
-        recipe=_read_table(folder / "recipe.toml", tomllib.loads),
-        environment=_read_table(folder / "environment.json", json.loads),
+        recipe=_read_table(folder / RECIPE, tomllib.loads),
+        environment=_read_table(folder / ENVIRONMENT, json.loads),
         train=tuple(train),
         valid=tuple(valid),
         notes=tuple(notes),
@@ -189,7 +189,7 @@ def _rewind(points: list[Any], step: int) -> None:
 
 def _read_samples(path: Path, damaged: list[str]) -> list[Sample]:
     samples: list[Sample] = []
-    for row in _rows(path, damaged) if path.is_file() else ():
+    for row in _rows(path, damaged):
         new = _value(Sample, row)
         if new is None:
             damaged.append(f"{path.name}, a sample")
@@ -201,20 +201,11 @@ def _read_samples(path: Path, damaged: list[str]) -> list[Sample]:
     return samples
 
 
-def _rows(path: Path, damaged: list[str]) -> Iterator[dict[str, Any]]:
-    """Each object of a `.jsonl`; a last line that was cut is left out, and where other lines are damaged that is added to `damaged`."""
-    *lines, tail = path.read_bytes().split(b"\n")  # not splitlines: a text may hold U+2028 and its like
-    for number, line in enumerate([*lines, tail], start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            yield row
-        elif number <= len(lines):
-            damaged.append(f"{path.name}, line {number}")
+def _rows(path: Path, damaged: list[str]) -> list[dict[str, Any]]:
+    """The objects of a log; which lines of it are damaged is added to `damaged`."""
+    rows, lines = read_lines(path)
+    damaged += [f"{path.name}, line {number}" for number in lines]
+    return rows
 
 
 T = TypeVar("T")

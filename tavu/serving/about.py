@@ -5,16 +5,15 @@ from typing import Any
 
 from tavu.evaluation.obedience import SEEDS_APART, TRIES
 from tavu.generation.writing import Writer
+from tavu.run_folder import MODEL, REPORT
 from tavu.serving.examples import examples
-from tavu.stored_model import MODEL_NAME, StoredModel
-
-REPORT_NAME = "report.html"
+from tavu.stored_model import StoredModel
 
 
 def report_of(stored: StoredModel) -> Path | None:
     """The training report beside a model in its run folder."""
-    path = stored.file.with_name(REPORT_NAME)
-    return path if stored.file.name == MODEL_NAME and path.is_file() else None
+    path = stored.file.with_name(REPORT)
+    return path if stored.file.name == MODEL and path.is_file() else None
 
 
 def about(stored: StoredModel, writer: Writer) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from tavu.data.records import request_of
 from tavu.errors import TavuError
 from tavu.generation.writing import Writer, write
 from tavu.reports.run_folder import read_run
-from tavu.stored_model import MODEL_NAME, StoredModel
+from tavu.run_folder import MODEL
+from tavu.stored_model import StoredModel
 
 NUM_WORDS, OPENING_WORDS, LONGEST = 3, 5, 80
 OWN_BYTES = 240
@@ -34,7 +35,7 @@ def examples(stored: StoredModel, writer: Writer) -> dict[str, object]:
 
 def _prompts(stored: StoredModel) -> tuple[str, ...]:
     """The prompts of the samples in its run folder."""
-    if stored.file.name != MODEL_NAME:
+    if stored.file.name != MODEL:
         return ()
     try:
         return read_run(stored.file.parent).prompts

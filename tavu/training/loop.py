@@ -28,7 +28,7 @@ from tavu.model.transformer import set_dropout
 from tavu.model.words import WordModel
 from tavu.model_file import Model, build_model, load_model
 from tavu.recipe import to_model_config, to_tables
-from tavu.stored_model import MODEL_NAME
+from tavu.run_folder import MODEL, RECIPE, STATE
 from tavu.training.counting import begin_from_counts
 from tavu.training.events import Event, Note, Overfitting, Progress, Started, Stopped, Stopping
 from tavu.training.machine import Plan, keep_freed_memory, make_plan, resumed_plan, timed
@@ -131,7 +131,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     counters.corpus, counters.recipe = corpus.digest, _fixed(recipe)
     if counters.best_bpb is not None and not _holds_a_model(folder):
         counters.best_bpb = None
-        notes.append(f"{folder / MODEL_NAME} is missing or damaged: the best model so far is lost, and the next milestone writes it anew.")
+        notes.append(f"{folder / MODEL} is missing or damaged: the best model so far is lost, and the next milestone writes it anew.")
 
     def new_plan() -> Plan:
         same_shapes = not isinstance(recipe.model, WordPatchConfig)  # words fall otherwise in each batch
@@ -152,7 +152,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
         load_state(folder, model, optimizer)
     counters.preparation += time.monotonic() - begun
     counters.ending = counters.ending or max(2.0, counters.preparation)  # until a milestone tells better: a slow machine is slow at both
-    make_folder(folder / "state")
+    make_folder(folder / STATE)
     log = RunLog(folder, from_step=counters.step)
     if not resume:
         save_state(folder, model, optimizer, counters)  # a full disk shows at once
@@ -167,7 +167,7 @@ def _where_it_stands(recipe: Recipe, corpus: Corpus, folder: Path) -> Counters:
     """The counters of the training in a folder. Raises TavuError when there is none, or it began with another recipe or on other text."""
     counters = load_counters(folder)
     if counters.recipe and not _is_fixed_to(recipe, counters.recipe):
-        raise TavuError(f"{folder / 'recipe.toml'} is not the recipe that the training beside it began with. Restore it, or start a new run.")
+        raise TavuError(f"{folder / RECIPE} is not the recipe that the training beside it began with. Restore it, or start a new run.")
     if counters.corpus not in ("", corpus.digest):
         moved = f"or, where it has moved, name its new place: tavu train NEW_PLACE --resume {folder}"
         raise TavuError(
@@ -188,7 +188,7 @@ def _is_fixed_to(recipe: Recipe, fixed: dict[str, Any]) -> bool:
 
 def _holds_a_model(folder: Path) -> bool:
     try:
-        load_model(folder / MODEL_NAME)
+        load_model(folder / MODEL)
     except TavuError:
         return False
     return True

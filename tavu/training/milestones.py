@@ -22,7 +22,8 @@ from tavu.generation.decoder import TorchWriter
 from tavu.generation.writing import write
 from tavu.memory import peak_memory_mb
 from tavu.model_file import Model, load_model, save_model
-from tavu.stored_model import MODEL_NAME, open_model
+from tavu.run_folder import MODEL
+from tavu.stored_model import open_model
 from tavu.training.events import Finished, Milestone, Stopped
 from tavu.training.machine import Plan
 from tavu.training.run_log import RunLog
@@ -59,7 +60,7 @@ class Milestones:
 
     @property
     def model_path(self) -> Path:
-        return self.folder / MODEL_NAME
+        return self.folder / MODEL
 
     def measure(self, model: Model, counters: Counters, fraction: float) -> Milestone:
         """Validation and samples now; the model becomes the run's model file if none before was better."""

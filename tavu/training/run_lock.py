@@ -7,14 +7,12 @@ from pathlib import Path
 
 from tavu.errors import TavuError
 from tavu.files import unwritable
+from tavu.run_folder import LOCK
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
-
-LOCK_NAME = ".lock"
-"""Stays in the folder: a lock file that is removed could be held by one process and made anew by the next."""
 
 
 @contextmanager
@@ -23,7 +21,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     On file systems without locks nothing is held.
     """
-    path = folder / LOCK_NAME
+    path = folder / LOCK
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:

@@ -13,11 +13,11 @@ from tavu.checksum import CHECKSUM, checksum
 from tavu.errors import TavuError
 from tavu.model.lexicon import Lexicon
 from tavu.model_file import Model
+from tavu.run_folder import STATE, STATE_FILE
 from tavu.tensor_file import bytes_of, write_tensors
 from tavu.training.machine import PRECISIONS, Plan
 from tavu.training.optimizer import Optimizer
 
-STATE_NAME = "training.safetensors"
 _KEY = "tavu_training"
 
 
@@ -56,13 +56,13 @@ def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Count
     """Write everything to folder/state. Raises TavuError when it cannot be written; the state before it is then still there."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state.items()}
-    path = folder / "state" / STATE_NAME
+    path = folder / STATE / STATE_FILE
     write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters))})
 
 
 def load_counters(folder: Path) -> Counters:
     """Where the training in a run folder stands. Raises TavuError when there is none to resume, or its state is damaged."""
-    path = folder / "state" / STATE_NAME
+    path = folder / STATE / STATE_FILE
     if not path.is_file():
         raise TavuError(f"{folder} holds no training to resume (no {path.relative_to(folder)}). Start one with `tavu train SOURCE --out {folder}-2`.")
     try:
@@ -86,7 +86,7 @@ def _counters(values: dict[str, Any]) -> Counters:
 
 def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
     """Put the saved weights and moments into a fresh model and optimizer. Raises TavuError when they do not fit."""
-    path = folder / "state" / STATE_NAME
+    path = folder / STATE / STATE_FILE
     targets = {f"model.{name}": t for name, t in model.state_dict().items()} | {f"optimizer.{name}": t for name, t in optimizer.state.items()}
     try:
         with safe_open(path, framework="pt") as file, torch.no_grad():
