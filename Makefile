@@ -19,8 +19,10 @@ story: .venv/ready    ## Train on the built-in tales for two minutes, then write
 test: .venv/ready     ## Run every test but the slow ones.
 	@$(VENV)/python -m pytest
 
-check: .venv/ready    ## Format and lint, as we hold the code to them.
+check: .venv/ready    ## Format, lint and C warnings, as we hold the code to them.
 	@$(VENV)/ruff check . && $(VENV)/ruff format --check .
+	@for compiler in gcc clang; do if command -v $$compiler > /dev/null; then \
+		for file in tavu/engine/*.c; do $$compiler -std=c11 -O2 -Wall -Wextra -Werror -c $$file -o /dev/null || exit 1; done; fi; done
 
 golden: .venv/ready   ## Write the golden texts and losses anew, after a change that is meant to change them.
 	@$(VENV)/python -m tests.golden.test_texts
