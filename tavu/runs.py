@@ -170,9 +170,13 @@ def old_recipe(
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise TavuError(f"{path} could not be read: {error.strerror or error}.") from None
-    tables = parse_toml(text, str(path))
-    before = to_recipe(tables)
+        raise TavuError(f"{path} could not be read: {error.strerror or error}. Change its permissions, or restore it from a copy.") from None
+    try:
+        before = to_recipe(tables := parse_toml(text, str(path)))
+    except TavuError as error:
+        said = str(error).removeprefix(f"{path} ")
+        way_out = f"Correct it, restore it from a copy, or train again in another folder: tavu train SOURCE --out {folder}-2"
+        raise TavuError(f"{path} {said if said != str(error) else f'is no recipe of this version: {said}'} {way_out}") from None
     places = {key: [_absolute(s) for s in named] for key, named in (("sources", sources), ("valid", valid)) if named}
     recipe = to_recipe(override(_asked_for(_merge(tables, "data", places), minutes, steps, None), settings))
     data = replace(recipe.data, sources=before.data.sources, valid=before.data.valid)

@@ -101,6 +101,27 @@ def test_a_run_refuses_other_text_and_is_left_as_it_was(copy_of_run, tmp_path):
     assert ((copy_of_run / "recipe.toml").read_bytes(), (copy_of_run / "metrics.jsonl").read_bytes()) == before
 
 
+BROKEN = {  # what was done to a recipe, what is said of it
+    "a slip": (lambda text: text.replace("=", "==", 1), r"recipe\.toml is not valid TOML: "),
+    "cut off": (lambda text: text[:300], r"recipe\.toml is not valid TOML: "),
+    "emptied": (lambda text: "", r"recipe\.toml is no recipe of this version: model\.patching is None, expected one of fixed, words\. "),
+    "a setting misspelled": (lambda text: text.replace("seed", "sede"), r"recipe\.toml is no recipe .*: There is no setting train\.sede\. "),
+    "a word for a number": (lambda text: text.replace("steps = 20", 'steps = "x"'), r"recipe\.toml is no recipe .*: train\.steps is 'x', expected "),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_recipe_is_told_with_a_way_out(copy_of_run, name):
+    change, said = BROKEN[name]
+    path = copy_of_run / "recipe.toml"
+    whole = path.read_text()
+    path.write_text(change(whole))
+    with pytest.raises(tavu.TavuError, match=rf"{said}.*Correct it, restore it from a copy, or train again .*: tavu train SOURCE --out"):
+        old_recipe(copy_of_run, steps=22)
+    path.write_text(whole)
+    assert old_recipe(copy_of_run, steps=22).train.steps == 22
+
+
 def test_a_run_of_an_earlier_version_goes_on_and_says_that_its_text_is_not_known(copy_of_run):
     change_state(copy_of_run, corpus="", recipe={})
     assert any("cannot be checked" in event.text for event in resume(copy_of_run, 21) if isinstance(event, Note))

@@ -1,6 +1,7 @@
 """The command line: one file per verb, and one place where a mistake becomes a sentence."""
 
 import os
+import re
 import sys
 import traceback
 from typing import Annotated, cast
@@ -74,8 +75,11 @@ def main() -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, _UsageError):
-        said = error.format_message()
-        return f"{said if said.endswith(('.', '?')) else f'{said}.'} See `{error.ctx.command_path if error.ctx else 'tavu'} --help`."
+        said, command = error.format_message(), error.ctx.command_path if error.ctx else "tavu"
+        told = f"{said if said.endswith(('.', '?')) else f'{said}.'} See `{command} --help`."
+        begin = re.fullmatch("No such option: (-[^-])", said)
+        meant = next((argument for argument in sys.argv[1:] if begin and argument.startswith(begin[1])), None)
+        return f"{told} A text or name that begins with a dash comes last, after a `--`: `{command} ... -- {meant}`." if meant else told
     if isinstance(error, OSError):  # where it was foreseen it is a TavuError; what is left is mostly standard output on a full disk
         return f"{error.filename or 'Standard output'}: {error.strerror or error}. Add --traceback to see where in the code."
     return str(error)

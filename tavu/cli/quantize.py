@@ -13,6 +13,7 @@ def quantize(
         Path | None, typer.Option(help="The new file.  [default: beside the model, as model-8bit.safetensors; here for one that came with tavu]")
     ] = None,
     valid: Annotated[list[str] | None, typer.Option(help="Text to measure the cost on: files, folders, globs.")] = None,
+    text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
     note: Annotated[str | None, typer.Option(help="A line to keep in the file and show in `tavu info`, as its licence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -37,11 +38,11 @@ def quantize(
     if open_model(file).facts.get("weight_bits") == bits:
         raise TavuError(f"{file} has {bits} bits a weight already. Give another number, as --bits 4, or use it as it is.")
     check_writable(out, ".safetensors")
-    documents: list[bytes] = []
+    documents, report = list[bytes](), SourceReport()
     if valid:
         loaded = load(model)
-        options = DataConfig(as_bytes=not loaded.is_text, record_bytes=loaded.record_bytes)
-        documents = [document for name in valid for document in read_documents(name, options, SourceReport())]
+        options = DataConfig(text_field=text_field, as_bytes=not loaded.is_text, record_bytes=loaded.record_bytes, skip_bad=True)
+        documents = [document for name in valid for document in read_documents(name, options, report)]
     done = quantize_file(file, out, bits, documents, note=note)
     if as_json:
         print_json_line(asdict(done) | {"out": str(out)})
@@ -50,5 +51,7 @@ def quantize(
     if done.before and done.after:
         more = done.after.bits_per_byte / done.before.bits_per_byte - 1
         print(f"Bits per byte: {done.after.bits_per_byte:.4f} instead of {done.before.bits_per_byte:.4f} ({more:+.2%}).")
+        for line in report.lines():
+            print(line)
     else:
         print("What it costs was not measured: name some text with --valid.")

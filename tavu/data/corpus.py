@@ -91,7 +91,7 @@ def build_corpus(
                 write_documents(folder / "valid", source, *choice.valid)
             spool.path.unlink()
             skipped = [f"skipped: {reason}" for reason in report.reasons]
-            notes = (*set_apart, *choice.notes, *hints, *skipped)
+            notes = (*set_apart, *choice.notes, *report.markup_lines(), *hints, *skipped)
             lengths = np.concatenate([choice.train[1], choice.valid[1]])
             write_meta(folder, CorpusReport(len(lengths), int(lengths.sum()), choice.duplicates, choice.in_valid, report.skipped, notes))
             put_in_place(folder, final)

@@ -75,18 +75,24 @@ def columns(where: str, names: Sequence[str], wanted: Wanted) -> list[str] | Non
     return None if wanted.all else found
 
 
-def header(name: str, row: list[str], wanted: Wanted) -> list[str]:
-    """The names of the columns of a CSV, given its first row: the row itself, or the numbers of its columns where numbers are wanted."""
+def header(name: str, row: list[str], following: list[str], wanted: Wanted) -> tuple[list[str], bool]:
+    """The names of the columns of a CSV, given its first two rows, or the numbers of its columns where numbers are wanted; and whether the first row
+    is a header."""
     if wanted.among(row) is not None or wanted.all:
-        return row
+        return row, True
     numbers = [str(place) for place in range(1, len(row) + 1)]
     if wanted.are_numbers and wanted.among(numbers) is not None:
-        return numbers
+        return numbers, _are_names(row) and any(map(_is_prose, following))
     if any(_is_prose(cell) for cell in row):
         longest = max(range(len(row)), key=lambda place: len(row[place]))
         cells = ", ".join(repr(cell[:40]) for cell in row[:_MAX_NAMES])
         raise TavuError(f"{name} has no header: its first row is {cells}. Pass --text-field {longest + 1} to read column {longest + 1}.")
     raise _no_field(f"{name}: the header", wanted, row)
+
+
+def _are_names(row: list[str]) -> bool:
+    """Whether cells may be what columns are called: a word or two each, none twice."""
+    return len(set(row)) == len(row) and not any(_is_prose(cell) or len(cell.split()) > 2 for cell in row)
 
 
 def _is_prose(cell: str) -> bool:

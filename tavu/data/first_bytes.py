@@ -46,6 +46,12 @@ _IN_ZIP = (  # the name of a file in it, what the whole is
     (b"application/epub+zip", "an e-book (.epub)"),
     (b"application/vnd.oasis.opendocument", "an OpenDocument file (.odt, .ods)"),
 )
+_MARKUP = {
+    "HTML": re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE),
+    "XML": re.compile(rb"\s*<\?xml\b"),
+    "JSON": re.compile(rb"""\s*(\[\s*)?(\{\s*"[^"\n]{1,100}"\s*:|(?<=\[)\s*"(?:[^"\\]|\\.)*"\s*[],])"""),
+}
+"""How a text in it begins."""
 _PACKED = {".gz": "gzip -dc", ".xz": "xz -dc", ".zst": "zstd -dc"}
 
 
@@ -64,7 +70,7 @@ def start_of_text(stream: io.BufferedReader, name: str, *, check: bool) -> int:
     if check and (0 in head or not _is_utf8(head)):
         raise TavuError(
             f"{name} does not look like UTF-8 text. Give a text file (or .jsonl, .csv, .tsv, .parquet, also .gz, .xz, .zst), "
-            "or pass --bytes to train on raw bytes."
+            "or train on its raw bytes: tavu train --bytes"
         )
     return len(stream.read(len(codecs.BOM_UTF8))) if head.startswith(codecs.BOM_UTF8) else 0
 
@@ -77,9 +83,9 @@ def _known_kind(head: bytes, name: str) -> TavuError | None:
         advice = _UNTAR
     elif endings(Path(name))[1] and advice != _UNTAR:
         advice = "Unpack it, and see what is in it"
-    advice = f"{advice}; or pass" if advice else "Pass"
+    advice = f"{advice}; or train" if advice else "Train"
     place = {"name": shlex.quote(name), "bare": shlex.quote(str(Path(name).with_suffix("")))}
-    return TavuError(f"{name} is {kind}, expected text. {advice.format(**place)} --bytes to train on raw bytes.")
+    return TavuError(f"{name} is {kind}, expected text. {advice.format(**place)} on its raw bytes: tavu train --bytes")
 
 
 def _kind_and_advice(head: bytes) -> tuple[str, str]:
@@ -90,6 +96,24 @@ def _kind_and_advice(head: bytes) -> tuple[str, str]:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return next(((kind, _AS_TEXT) for inside, kind in _IN_ZIP if inside in head), ("a ZIP archive", "Unpack it first: unzip {name}"))
     return ("a tar archive", _UNTAR) if head[257:262] == b"ustar" else ("", "")
+
+
+def markup(head: bytes) -> str:
+    """What text that begins so is written in, "" where it seems to be plain.
+
+    >>> markup(b"<!DOCTYPE html>"), markup(b'{"text": "Once"}'), markup(b"<3 Once upon a time")
+    ('HTML', 'JSON', '')
+    """
+    return next((name for name, begin in _MARKUP.items() if begin.match(head)), "")
+
+
+def marked_up(name: str, language: str) -> str:
+    """The sentence for a text file in a language of markup, with the way to what it says."""
+    compression = endings(Path(name))[1]
+    if language == "JSON":
+        return f"{name} looks like JSON, and is read as one plain text. Let its name end in .jsonl{compression}, and each of its rows is a document."
+    tool = f": pandoc -f html -t plain {shlex.quote(name)} -o text.txt" if language == "HTML" and not compression else "."
+    return f"{name} looks like {language}, whose tags are read as text. To be without them, take the text out first{tool}"
 
 
 def wide_encoding(head: bytes) -> str | None:
@@ -132,8 +156,9 @@ def not_utf8(name: str, data: bytes, fault: UnicodeDecodeError, *, offset: int) 
     byte = data[fault.start]
     around = data[max(0, fault.start - SNIFF_BYTES) : fault.start + SNIFF_BYTES]
     looks, encoding = _likely_encoding(around, byte, fault)
-    convert = f"Convert it: {_convert(name, encoding)}; or pass" if encoding else "Pass"
-    return TavuError(f"{name}: byte 0x{byte:02x} at offset {offset + fault.start:,} is not UTF-8 ({looks}). {convert} --bytes to train on raw bytes.")
+    convert = f"Convert it: {_convert(name, encoding)}; or train" if encoding else "Train"
+    where = f"byte 0x{byte:02x} at offset {offset + fault.start:,}"
+    return TavuError(f"{name}: {where} is not UTF-8 ({looks}). {convert} on its raw bytes: tavu train --bytes")
 
 
 def _likely_encoding(around: bytes, byte: int, fault: UnicodeDecodeError) -> tuple[str, str]:

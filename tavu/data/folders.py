@@ -80,7 +80,7 @@ def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found
         raise TavuError(f"{folder} is a folder without files{aside}.{link or ' Give one with text files in it.'}")
     raise TavuError(
         f"{folder} is a folder without text: {found.left_out()}. Expected {', '.join(known)} (also .gz, .xz, .zst). "  # type: ignore[arg-type]
-        f"Name the files themselves if they are text, as in '{folder}/*', or pass --bytes to train on raw bytes."
+        f"Name the files themselves if they are text, as in '{folder}/*', or train on their raw bytes: tavu train --bytes"
     )
 
 

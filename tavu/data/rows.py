@@ -103,22 +103,33 @@ def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted, *, tab
             yield line.decode(errors="surrogateescape")
 
     rows = csv.reader(decoded(), delimiter=delimiter, strict=True)
+
+    def parsed() -> Iterator[list[str] | csv.Error]:
+        nonlocal last_line
+        while True:
+            last_line = rows.line_num + MAX_ROW_LINES
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as fault:
+                row = fault
+            yield row
+
+    left: Iterator[list[str] | csv.Error] = parsed()
     header: list[str] | None = None
     number = 0
-    while True:
+    while (row := next(left, None)) is not None:
         where = f"{name} row {number:,}"
-        last_line = rows.line_num + MAX_ROW_LINES
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as fault:
-            yield where, TavuError(f"{where} is not CSV ({fault}). Fix the row, or pass --skip-bad to go on without it.")
+        if isinstance(row, csv.Error):
+            yield where, TavuError(f"{where} is not CSV ({row}). Fix the row, or pass --skip-bad to go on without it.")
             number += 1
             continue
         if header is None and row:
-            header = fields.header(name, row, wanted)
-            if header is row:
+            following = list(itertools.islice(left, 1)) if wanted.are_numbers else []
+            left = itertools.chain(following, left)
+            header, is_first_row = fields.header(name, row, next((one for one in following if isinstance(one, list)), []), wanted)
+            if is_first_row:
                 row = []
             else:
                 number, where = 1, f"{name} row 1"

@@ -16,10 +16,10 @@ from typing import BinaryIO
 
 from tavu.config import DataConfig
 from tavu.data import fields, formats, hub, records, rows
-from tavu.data.first_bytes import start_of_text
+from tavu.data.first_bytes import marked_up, markup, start_of_text
 from tavu.data.folders import files_below, files_matching
 from tavu.data.splitting import Splitter
-from tavu.data.streams import HONEST_RATIO, endings, open_stream, too_much, with_line_feeds
+from tavu.data.streams import HONEST_RATIO, SNIFF_BYTES, endings, open_stream, too_much, with_line_feeds
 from tavu.errors import TavuError
 
 KINDS = {
@@ -54,9 +54,15 @@ class SourceReport:
     notes: list[str] = field(default_factory=list)
     """What was left out of folders."""
 
+    markup: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Text that is not plain: of each language of markup, the sentence for the first such file, and how many there are."""
+
+    def markup_lines(self) -> list[str]:
+        return [said + (f" (So are {number - 1:,} more.)" if number > 1 else "") for said, number in self.markup.values()]
+
     def lines(self) -> list[str]:
         """All that a reader of the documents should know, to be printed."""
-        return [*self.notes, *([f"Skipped {self.skipped:,}, as: {self.reasons[0]}"] if self.skipped else [])]
+        return [*self.notes, *self.markup_lines(), *([f"Skipped {self.skipped:,}, as: {self.reasons[0]}"] if self.skipped else [])]
 
     def skip(self, reason: str) -> None:
         self.skipped += 1
@@ -100,7 +106,8 @@ def read_documents(source: str, data: DataConfig, report: SourceReport) -> Itera
     if report.documents == num_before:
         raise TavuError(f"{source} holds no documents, nothing but white space and separators. Give a source with text.")
     if splitter is not None and located.files and not splitter.num_matches:
-        raise TavuError(f"--split {data.split!r} matches nowhere in {source}. Try lines or blank, another expression, or leave it out.")
+        others = " or ".join(split for split in ("lines", "blank") if split != data.split)
+        raise TavuError(f"--split {data.split!r} matches nowhere in {source}. Try {others}, another expression, or leave it out.")
 
 
 def locate(source: str, data: DataConfig) -> Located:
@@ -180,7 +187,7 @@ def _read_files(files: tuple[Path, ...], data: DataConfig, splitter: Splitter | 
         try:
             with path.open("rb", _READ_BYTES) as raw:
                 bytes_left = max(data.max_unpacked_mb * 10**6, HONEST_RATIO * path.stat().st_size)
-                for document in _read_file(raw, path, data, splitter):
+                for document in _read_file(raw, path, data, splitter, report):
                     report.file_bytes_read = read_before + raw.tell()
                     yield document
                     bytes_left -= len(document) if isinstance(document, bytes) else 0
@@ -193,7 +200,7 @@ def _read_files(files: tuple[Path, ...], data: DataConfig, splitter: Splitter | 
             yield TavuError(f"{path} cannot be read: {fault.strerror or fault}. Change its permissions, or pass --skip-bad to go on without it.")
 
 
-def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter | None) -> formats.Reading:
+def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter | None, report: SourceReport) -> formats.Reading:
     name = str(path)
     if data.as_bytes:
         return formats.raw_documents(raw, name, data.record_bytes)
@@ -212,6 +219,11 @@ def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter |
         offset = start_of_text(stream, name, check=kind == "unknown")
         stream = with_line_feeds(stream)
         if is_text(path):
+            if language := markup(stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]):
+                if language == "JSON" and data.as_records:
+                    raise TavuError(marked_up(name, language))
+                said, number = report.markup.get(language, (marked_up(name, language), 0))
+                report.markup[language] = said, number + 1
             texts = formats.text_documents(stream, name, splitter, offset=offset)
             return records.of_text(texts, name) if data.as_records else texts
         read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted, tab=kind == "tsv")

@@ -1,5 +1,6 @@
 """The border between people and the rest: what begins with a dash, what takes a terminal apart, what cannot be written."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,46 @@ from tavu.model_file import load_model, save_model
 def test_a_prompt_may_begin_with_a_dash(tavu, run_folder, prompt, where):
     status, out, err = tavu("generate", run_folder, *where(prompt))
     assert status == 0 and out.startswith(prompt), err
+
+
+@pytest.mark.parametrize("verb", ["generate", "evaluate", "train"])
+def test_a_word_that_begins_with_a_dash_is_told_where_to_stand(refused, verb):
+    word = "-Hello"
+    assert refused(verb, word).endswith(f"A text or name that begins with a dash comes last, after a `--`: `tavu {verb} ... -- {word}`.")
+
+
+def test_a_word_that_begins_with_a_dash_stands_after_two(tavu, run_folder):
+    assert tavu("generate", run_folder, "--max-bytes", 3, "--", "-Hello")[1].startswith("-Hello")
+
+
+BAD = {
+    "a.txt": b"caf\xe9 and more",
+    "a.pdf": b"%PDF-1.4 Once",
+    "empty.txt": b"",
+    "a.csv": b"title,body\na,b\n",
+    "a.jsonl": b'{"body": "Once"}\n',
+    "b.jsonl": b"{",
+    "c.jsonl": b'{"messages": []}\n',
+    "b.txt": b'{"text": "Once"}',
+    "c.txt.gz": b"\x1f\x8b\x08",
+    "binary": b"\x80\x00\x01",
+    "folder/a.jpg": b"\xff\xd8",
+}
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "finetune", "instruct-data", "quantize"])
+@pytest.mark.parametrize("name", BAD)
+def test_no_verb_advises_an_option_that_it_lacks(tavu, run_folder, tmp_path, verb, name):
+    bad = tmp_path / name.split("/")[0]
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(BAD[name])
+    out = ["--out", tmp_path / "out"]
+    arguments = {"train": [bad, *out], "evaluate": [run_folder, bad], "finetune": [run_folder, bad, *out], "instruct-data": [bad, *out]}
+    status, _, err = tavu(verb, *arguments.get(verb, [run_folder, "--valid", bad, *out]))
+    assert status == 2 or name == "b.txt", err
+    said = re.sub("`?tavu train (NEW_PLACE |SOURCE )?--[a-z-]+|`tavu evaluate` read records with --records", "", err)  # of another verb
+    for option in re.findall("--[a-z][a-z-]+", said.replace(str(tmp_path), "")):
+        assert f"{option} " in tavu(verb, "--help")[1], err
 
 
 @pytest.mark.parametrize("option", ["--sed", "-x", "--temprature=3"])

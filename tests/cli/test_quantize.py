@@ -12,6 +12,14 @@ def test_a_file_beside_the_model(tavu, run_folder, answer, stories, tmp_path):
     assert (facts["weight_bits"], facts["note"]) == (8, "MIT licence")
 
 
+def test_text_to_measure_on_is_read_as_elsewhere(tavu, refused, run_folder, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"body": "Once there was a cat."}\n{"body": 3}\n')
+    command = ("quantize", run_folder, "--out", tmp_path / "x", "--valid", tmp_path / "a.jsonl")
+    assert refused(*command).endswith("it has 'body'. Pass --text-field NAME.")
+    status, out, _ = tavu(*command, "--text-field", "body")
+    assert status == 0 and "Skipped 1, as: " in out
+
+
 def test_bad_bits(refused, run_folder, tmp_path):
     assert refused("quantize", run_folder, "--bits", 3, "--out", tmp_path / "x") == "bits is 3, expected 8 or 4."
     assert not (tmp_path / "x").exists()

@@ -74,7 +74,7 @@ def test_eight_bit_encodings_are_converted_as_told(tmp_path: Path) -> None:
     for encoding, text in (("latin-1", "Hyvää päivää, sanoi kärpänen. "), ("cp1251", TEXTS["Russian"]), ("cp1252", "“Hello”, he said. ")):
         path = tmp_path / f"{encoding} 'text'.txt"
         path.write_bytes((text * 9).encode(encoding))
-        subprocess.run(mistake(path).split("Convert it: ")[1].split("; or pass")[0], shell=True, check=True, cwd=tmp_path)
+        subprocess.run(mistake(path).split("Convert it: ")[1].split("; or train")[0], shell=True, check=True, cwd=tmp_path)
         assert (tmp_path / "utf8.txt").read_text(encoding="utf-8") == text * 9
     path.write_bytes("olé\n".encode("latin-1"))
     assert "it looks like Latin-1" in mistake(path)  # its last letter could begin a character of UTF-8
@@ -124,7 +124,7 @@ def test_what_is_no_text_is_told_by_its_first_bytes_whatever_it_is_called(tmp_pa
     (tmp_path / name).write_bytes(NOT_TEXT[kind])
     said = mistake(tmp_path / name)
     assert said.startswith(f"{tmp_path / name} is {kind.strip()}, expected text. ")
-    assert said.endswith("ass --bytes to train on raw bytes.") and ("first" in said or "PNG" in said or "GGUF" in said)
+    assert said.endswith("rain on its raw bytes: tavu train --bytes") and ("first" in said or "PNG" in said or "GGUF" in said)
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, zstandard.compress])
@@ -133,7 +133,7 @@ def test_an_archive_of_text_by_another_name_is_read_once_renamed_as_told(tmp_pat
     path.write_bytes(compress(b"Once upon a time."))
     said = mistake(path)
     assert "archive, expected text. Let its name say so: mv " in said
-    subprocess.run(said.split("say so: ")[1].split("; or pass")[0], shell=True, check=True)
+    subprocess.run(said.split("say so: ")[1].split("; or train")[0], shell=True, check=True)
     (renamed,) = tmp_path.iterdir()
     assert list(read_documents(str(renamed), DataConfig(), SourceReport())) == [b"Once upon a time."]
 
@@ -141,7 +141,7 @@ def test_an_archive_of_text_by_another_name_is_read_once_renamed_as_told(tmp_pat
 def test_a_parquet_file_by_another_name_is_read_once_renamed_as_told(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"text": ["Once."]}), tmp_path / "rows.txt")
     said = mistake(tmp_path / "rows.txt")
-    subprocess.run(said.split("say so: ")[1].split("; or pass")[0], shell=True, check=True)
+    subprocess.run(said.split("say so: ")[1].split("; or train")[0], shell=True, check=True)
     assert list(read_documents(str(tmp_path / "rows.parquet"), DataConfig(), SourceReport())) == [b"Once."]
 
 
@@ -149,3 +149,41 @@ def test_a_parquet_file_by_another_name_is_read_once_renamed_as_told(tmp_path: P
 def test_a_text_may_begin_with_the_letters_of_another_kind(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     assert list(read_documents(str(tmp_path / "a.txt"), DataConfig(), SourceReport())) == [text.encode()]
+
+
+MARKED_UP = {  # how a text begins, what is said of it
+    '{"text": "Once."}\n{"text": "Twice."}\n': "looks like JSON, and is read as one plain text. Let its name end in .jsonl, and each of its rows",
+    '[\n  {"text": "Once."},\n  {"text": "Twice."}\n]': "looks like JSON",
+    '["Once.", "Twice."]': "looks like JSON",
+    "<!DOCTYPE html>\n<p>Once.</p>": "looks like HTML, whose tags are read as text. To be without them, take the text out first: pandoc ",
+    "\n<HTML lang=en><body>Once.": "looks like HTML",
+    "<?xml version='1.0'?><story>Once.</story>": "looks like XML, whose tags are read as text. To be without them, take the text out first.",
+}
+
+
+@pytest.mark.parametrize("content", MARKED_UP)
+def test_text_that_is_not_plain_is_read_and_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.txt").write_text(content)
+    shutil.copy(tmp_path / "a.txt", tmp_path / "b.txt")
+    report = SourceReport()
+    assert len(list(read_documents(str(tmp_path), DataConfig(), report))) == 2
+    (line,) = report.lines()
+    assert line.startswith(f"{tmp_path / 'a.txt'} {MARKED_UP[content]}") and line.endswith(" (So are 1 more.)")
+    if "JSON" in line:
+        (tmp_path / "a.txt").rename(tmp_path / "a.jsonl")
+        assert b"".join(read_documents(str(tmp_path / "a.jsonl"), DataConfig(), report)) in (b"Once.Twice.", b"Once.")
+
+
+@pytest.mark.parametrize(
+    "content", ["<3 Once.", '["Hello," he said] Once.', "{Once.}", "[1] Once.", '"Once."', "<div align=center>Once.", "# Once\n```json\n{}"]
+)
+def test_text_that_only_begins_so_is_plain(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.txt").write_text(content)
+    report = SourceReport()
+    assert list(read_documents(str(tmp_path / "a.txt"), DataConfig(), report)) == [content.encode()] and not report.lines()
+
+
+def test_records_in_json_that_is_called_text_are_told_from_records_in_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text('{"prompt": "Once", "completion": "upon"}')
+    with pytest.raises(TavuError, match=r"a.txt looks like JSON, .* Let its name end in .jsonl, "):
+        list(read_documents(str(tmp_path / "a.txt"), DataConfig(as_records=True), SourceReport()))

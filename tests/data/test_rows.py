@@ -95,6 +95,16 @@ def test_csv_without_a_header_says_so_and_is_read_by_the_number_of_a_column(tmp_
     assert "the header has no field 'text' or 'story'; it has 'title', 'body'. Pass --text-field NAME" in mistake(headed)
 
 
+@pytest.mark.parametrize("row", ["Tale 1,Once there was a cat.", '1,"Once there was a cat."', "cat,There once lived a very small cat"])
+def test_a_header_above_columns_that_are_named_by_number_is_no_document(tmp_path: Path, row: str) -> None:
+    text = row.split(",")[1].strip('"')
+    assert read(write(tmp_path / "a.csv", f"id,body\n{row}\n"), text_field="2") == [text]
+    assert len(read(write(tmp_path / "b.csv", f"{row}\n{row}\n"), text_field="2")) == 2
+    for first in ("cat,kissa\ndog,koira\n", "cat,A small animal\ndog,What is kept to watch over a house\n", "cat,kissa\n"):
+        assert len(read(write(tmp_path / "c.csv", first), text_field="2")) == first.count("\n")  # which may well be no header
+    assert "is not CSV" in mistake(write(tmp_path / "d.csv", 'id,body\n1,"a"b\n'), text_field="2")
+
+
 def test_fields_are_joined_in_the_order_they_are_named(tmp_path: Path) -> None:
     objects = [{"title": "T", "body": "B", "title,body": None}, {"body": "b", "title": None}]
     path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, [objects[0] | {"title,body": "both"}])))

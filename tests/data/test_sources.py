@@ -258,14 +258,14 @@ def test_latin_1_and_its_relatives(tmp_path: Path) -> None:
     name = write(tmp_path / "stories.txt", text.encode("latin-1"))
     assert mistake(name) == (
         f"{name}: byte 0xe4 at offset 1,191 is not UTF-8 (it looks like Latin-1). "
-        f"Convert it: iconv -f latin1 -t utf-8 {name} > utf8.txt; or pass --bytes to train on raw bytes."
+        f"Convert it: iconv -f latin1 -t utf-8 {name} > utf8.txt; or train on its raw bytes: tavu train --bytes"
     )
     assert "byte 0x93 at offset 0 is not UTF-8 (it looks like Windows-1252)" in mistake(
         write(tmp_path / "quotes.txt", "“Hello”, he said.".encode("cp1252"))
     )
     assert "such as Windows-1251). Convert it: iconv -f cp1251 -t utf-8" in mistake(write(tmp_path / "ru.txt", "Жила-была девочка".encode("cp1251")))
-    assert "at offset 2 is not UTF-8 (a character is cut off there). Pass --bytes" in mistake(write(tmp_path / "cut.txt", "ab€".encode()[:-1]))
-    assert "(it does not look like text). Pass --bytes" in mistake(write(tmp_path / "binary.txt", b"\x80\x81\x00\x01\x02"))
+    assert "at offset 2 is not UTF-8 (a character is cut off there). Train on its raw" in mistake(write(tmp_path / "cut.txt", "ab€".encode()[:-1]))
+    assert "(it does not look like text). Train on its raw" in mistake(write(tmp_path / "binary.txt", b"\x80\x81\x00\x01\x02"))
 
 
 def test_the_offset_is_that_of_the_file(tmp_path: Path) -> None:

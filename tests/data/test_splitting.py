@@ -72,6 +72,7 @@ def test_a_bad_byte_spoils_only_its_own_document(tmp_path: Path) -> None:
     ("split", "fault"),
     [
         ("^zzz$", r"--split '\^zzz\$' matches nowhere in .*a.txt. Try lines or blank"),
+        ("blank", r"--split 'blank' matches nowhere in .*a.txt. Try lines, another expression"),
         ("x*", "also matches nothing at all, so it would divide everywhere"),
         ("", "also matches nothing at all"),
         ("(", r"is no regular expression: missing \), unterminated subpattern"),
