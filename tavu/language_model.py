@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tavu.config import SamplingConfig
-from tavu.data.records import MARK, Request, chat_prompt, read_for
+from tavu.data.records import Request
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, Scorer, bits_per_byte
 from tavu.evaluation.obedience import SEEDS_APART, has_word, obedience, words_of
+from tavu.generation import reads
+from tavu.generation.reads import text_bytes
 from tavu.generation.writing import Writer, Written, stream, write
 from tavu.stored_model import StoredModel, open_model
 from tavu.vocabulary import END, NUM_BYTES
@@ -84,7 +86,7 @@ class LanguageModel:
         return self.facts.get("kind") != "bytes"
 
     @property
-    def record_bytes(self) -> int | None:
+    def recordtext_bytes(self) -> int | None:
         """How many bytes each document of its training was, where that was said."""
         known = self.facts.get("record_bytes")
         return known if isinstance(known, int) else None
@@ -93,12 +95,12 @@ class LanguageModel:
         self,
         prompt: str | bytes = "",
         *,
-        max_bytes: int = 2048,
-        temperature: float = 0.8,
+        max_bytes: int = SamplingConfig.max_bytes,
+        temperature: float = SamplingConfig.temperature,
         top_k: int | None = None,
         top_p: float | None = None,
         min_p: float | None = None,
-        repetition_penalty: float = 1.0,
+        repetition_penalty: float = SamplingConfig.repetition_penalty,
         stop: str | Sequence[str] = (),
         seed: int | None = 0,
     ) -> str:
@@ -107,36 +109,36 @@ class LanguageModel:
         Raises TavuError for a value out of range, or text that UTF-8 cannot spell.
         """
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, _seed(seed), _strings(stop), self.is_text)
-        return self.write(self.read_for(_bytes(prompt)), config)[0].text
+        return self.write(self.read_for(text_bytes(prompt)), config)[0].text
 
     def stream(
         self,
         prompt: str | bytes = "",
         *,
-        max_bytes: int = 2048,
-        temperature: float = 0.8,
+        max_bytes: int = SamplingConfig.max_bytes,
+        temperature: float = SamplingConfig.temperature,
         top_k: int | None = None,
         top_p: float | None = None,
         min_p: float | None = None,
-        repetition_penalty: float = 1.0,
+        repetition_penalty: float = SamplingConfig.repetition_penalty,
         stop: str | Sequence[str] = (),
         seed: int | None = 0,
     ) -> Iterator[str]:
         """What `generate` returns, piece by piece as it is written; never half a character."""
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, _seed(seed), _strings(stop), self.is_text)
-        return stream(self.writer, self.read_for(_bytes(prompt)), replace(config, used_bytes=self.used_bytes))
+        return stream(self.writer, self.read_for(text_bytes(prompt)), replace(config, used_bytes=self.used_bytes))
 
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
         """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
-        return write(self.writer, _bytes(prompt), replace(config, used_bytes=self.used_bytes), count=count)
+        return write(self.writer, text_bytes(prompt), replace(config, used_bytes=self.used_bytes), count=count)
 
     def read_for(self, prompt: bytes) -> bytes:
         """What the model reads where somebody gives it a prompt."""
-        return read_for(prompt, self.records)
+        return reads.of_prompt(prompt, self.records)
 
     def read_for_messages(self, messages: Sequence[Mapping[str, str]]) -> bytes:
         """What the model reads before its answer in a conversation; each message has a role and a content."""
-        return _bytes(chat_prompt(messages)) + MARK
+        return reads.of_conversation(messages)
 
     def write_to_order(
         self,
@@ -155,7 +157,7 @@ class LanguageModel:
         most is kept. With best_of, each is the one of so many that obeys most, and of these the likeliest by bits per byte.
         With force_words its words come for sure, put in where they cost least. Raises TavuError as read_before.
         """
-        prompt = self.read_before(request) + _bytes(opening)
+        prompt = self.read_before(request) + text_bytes(opening)
 
         def draw(seed: int, count: int) -> list[Written]:
             if not force_words:
@@ -183,7 +185,7 @@ class LanguageModel:
         if self.records != "stories":
             teach = f"Teach it with `tavu finetune {self.path} DATA`"
             raise TavuError(f'{self.path} was not taught to follow requests. {teach}, or give it a beginning instead, as "Once upon a time".')
-        return _bytes(request.prompt()) + MARK
+        return reads.of_request(request)
 
     def _cost(self, prompt: bytes, draft: Written) -> float:
         """Bits per byte of what was written after a prompt."""
@@ -193,7 +195,7 @@ class LanguageModel:
     def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
         """What a document, or several, cost this model: each with its END, divided by their bytes. Raises TavuError when there is no byte."""
         documents = [text] if isinstance(text, (str, bytes)) else text
-        return bits_per_byte(self.scorer, [np.frombuffer(_bytes(document), dtype=np.uint8) for document in documents])
+        return bits_per_byte(self.scorer, [np.frombuffer(text_bytes(document), dtype=np.uint8) for document in documents])
 
     def logits(self, ids: "Tensor") -> "Tensor":
         """For each position the logits of its id given the ids before it in the document. Shapes: ids (B, T) int64 of bytes, result (B, T, 257).
@@ -224,13 +226,3 @@ def _seed(seed: int | None) -> int:
 
 def _strings(stop: str | Sequence[str]) -> tuple[str, ...]:
     return (stop,) if isinstance(stop, str) else tuple(stop)  # a string is a sequence too: of its characters
-
-
-def _bytes(text: str | bytes) -> bytes:
-    if not isinstance(text, (str, bytes, bytearray)):
-        raise TavuError(f"The text is of type {type(text).__name__}, expected str or bytes.")
-    try:
-        return text.encode() if isinstance(text, str) else bytes(text)
-    except UnicodeEncodeError as error:
-        bad = f"{error.object[error.start]!r} at character {error.start:,}"
-        raise TavuError(f"The text has {bad}, half of a surrogate pair, which UTF-8 cannot spell. Leave it out, or give bytes.") from None

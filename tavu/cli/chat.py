@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from tavu.config import SamplingConfig
+
 
 def chat(
     model: Annotated[Path, typer.Argument(help="A model that was fine-tuned on records with messages.")],
     system: Annotated[str | None, typer.Option(help="What stands before the conversation.")] = None,
     max_bytes: Annotated[int, typer.Option(help="The longest answer.")] = 1024,
-    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = 0.8,
+    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = SamplingConfig.temperature,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
 ) -> None:
     """Talk with a model; an empty line, or Ctrl-D, ends it.
@@ -20,9 +22,8 @@ def chat(
     """
     from dataclasses import replace
 
-    from tavu.config import SamplingConfig
-    from tavu.data.records import latest_messages
     from tavu.errors import TavuError
+    from tavu.generation.reads import latest_messages
     from tavu.generation.writing import stream
     from tavu.language_model import load
     from tavu.reports.wording import showable

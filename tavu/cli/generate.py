@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from tavu.config import SamplingConfig
+
 
 def generate(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
@@ -27,14 +29,16 @@ def generate(
         int | None, typer.Option(help="Write anew, so often in all, while something asked for is missing.  [default: 4; 1 where PyTorch writes]")
     ] = None,
     best_of: Annotated[int, typer.Option(help="Write so many in any case, and show the one that obeys most and is likeliest.")] = 1,
-    max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = 2048,
-    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = 0.8,
+    max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = SamplingConfig.max_bytes,
+    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = SamplingConfig.temperature,
     top_k: Annotated[int | None, typer.Option(help="Draw from the K likeliest bytes only.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Draw from the likeliest bytes that hold this share of the probability.")] = None,
     min_p: Annotated[float | None, typer.Option(help="Draw from bytes at least this fraction as likely as the likeliest.")] = None,
-    repetition_penalty: Annotated[float, typer.Option(help="More than 1 discourages repeating longer runs of bytes.")] = 1.0,
+    repetition_penalty: Annotated[
+        float, typer.Option(help="More than 1 discourages repeating longer runs of bytes.")
+    ] = SamplingConfig.repetition_penalty,
     stop: Annotated[list[str] | None, typer.Option(help="Stop before this text; may be given several times.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = SamplingConfig.seed,
     count: Annotated[int, typer.Option(help="Write this many texts, with seeds SEED, SEED+1, ...")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.")] = None,
@@ -49,7 +53,7 @@ def generate(
     from tavu.cli.json_line import print_json_line
     from tavu.cli.loading import load
     from tavu.cli.request import insistence, read_request, refuse_unknown_features, tries_for
-    from tavu.config import SamplingConfig, check
+    from tavu.config import check
     from tavu.errors import TavuError
     from tavu.evaluation.obedience import obedience
     from tavu.generation.writing import stream

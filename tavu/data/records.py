@@ -34,8 +34,6 @@ PLAIN_ONE_IN = 5
 Kind = Literal["stories", "chat", "prompts"]
 """What a model was fine-tuned on: stories with requests, answers in a conversation, or completions of other prompts."""
 ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
-ROOM_FOR_ANSWER = 256
-"""Bytes of the context that a conversation leaves free for an answer."""
 
 
 @dataclass(frozen=True)
@@ -254,34 +252,6 @@ def chat_prompt(messages: Sequence[Mapping[str, str]]) -> str:
     'User: Hello!\\nAssistant:'
     """
     return "".join(f"{ROLES[message['role']]}: {message['content'].strip()}\n" for message in messages) + f"{ROLES['assistant']}:"
-
-
-def latest_messages(messages: Sequence[Mapping[str, str]], context_bytes: int) -> list[Mapping[str, str]]:
-    """What of a conversation fits in a context and leaves room for an answer: the oldest turns are forgotten first.
-
-    What stands before the conversation (system) is kept, and so is its last message; the first turn that is kept is not an answer.
-
-    >>> turns = [{"role": role, "content": "Hello."} for role in ("system", "user", "assistant", "user")]
-    >>> [message["role"] for message in latest_messages(turns, 80)]
-    ['system', 'user']
-    """
-    first = next((i for i, message in enumerate(messages) if message["role"] != "system"), len(messages))
-    sizes = [len(chat_prompt([message]).encode()) - len(chat_prompt([]).encode()) for message in messages]
-    room = context_bytes - min(ROOM_FOR_ANSWER, context_bytes // 2) - len(chat_prompt([]).encode()) - len(MARK) - sum(sizes[:first])
-    kept = len(messages)
-    while kept > first and (kept == len(messages) or sizes[kept - 1] <= room):
-        kept -= 1
-        room -= sizes[kept]
-    while kept < len(messages) - 1 and messages[kept]["role"] == "assistant":
-        kept += 1
-    return [*messages[:first], *messages[kept:]]
-
-
-def read_for(prompt: bytes, kind: str | None) -> bytes:
-    """What a model that was fine-tuned on such records reads where somebody gives it a prompt; of stories, or of none, the beginning of one."""
-    if kind == "chat" and prompt:
-        return chat_prompt([{"role": "user", "content": prompt.decode(errors="replace")}]).encode() + MARK
-    return prompt + MARK if kind == "prompts" and prompt else prompt
 
 
 def _of_messages(messages: Sequence[Mapping[str, str]]) -> Iterator[Record]:

@@ -17,6 +17,7 @@ from tavu.evaluation.bits_per_byte import Scorer
 from tavu.evaluation.choices import Chosen, choices_from, choose, english_choices
 from tavu.evaluation.obedience import Obedience, obedience
 from tavu.evaluation.text_measures import Seen, distinct, longest_copied, precision, repetition, words_in_order
+from tavu.generation import reads
 from tavu.generation.writing import Writer, Written, write
 
 CUT_SHARE = 0.4
@@ -120,7 +121,7 @@ def _requested(writer: Writer, asked: Sequence[tuple[Request, str]], config: Sam
     stories = []
     for i, (request, true_story) in enumerate(asked):
         progress("writing to order", i / len(asked))
-        (written,) = write(writer, request.prompt().encode() + MARK, replace(config, seed=config.seed + i, insist=INSIST))
+        (written,) = write(writer, reads.of_request(request), replace(config, seed=config.seed + i, insist=INSIST))
         story = _story("", written, true_story)
         stories.append(replace(story, request=request, obeyed=obedience(request, written.text)))
     return stories

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from tavu.config import INSIST, SamplingConfig
 from tavu.evaluation.obedience import SEEDS_APART, TRIES
 from tavu.generation.writing import Writer
 from tavu.run_folder import MODEL, REPORT
@@ -26,6 +27,8 @@ def about(stored: StoredModel, writer: Writer) -> dict[str, Any]:
         | {
             "kind": "bytes" if facts.get("kind") == "bytes" else "text",
             "tries": TRIES,
+            "temperature": SamplingConfig.temperature,
+            "insist": INSIST,
             "seeds_apart": SEEDS_APART,
             "note": facts["note"] if isinstance(facts.get("note"), str) else None,
             "name": stored.name,

@@ -3,14 +3,14 @@
 import secrets
 
 from tavu.config import SamplingConfig
-from tavu.data.records import MARK, chat_prompt, latest_messages, read_for
+from tavu.generation import reads
 from tavu.serving.errors import Refusal
 from tavu.serving.growing import Order
 from tavu.serving.limits import MAX_BYTES
 from tavu.serving.protocol import ChatRequest, CompletionRequest
 from tavu.stored_model import StoredModel
 
-DEFAULT_BYTES, DEFAULT_TEMPERATURE = 1024, 0.8
+DEFAULT_BYTES = 1024
 ROLES = {"developer": "system", "tool": "user", "function": "user"}
 """Of those that models are not taught, the one that comes nearest."""
 
@@ -20,14 +20,14 @@ def completion_order(asked: CompletionRequest, stored: StoredModel, seconds: flo
     contents = [prompt.content for prompt in asked.prompt]
     if asked.request is None:
         as_it_stands = [bool(asked.echo) or prompt.is_ids for prompt in asked.prompt]
-        reads = [content if raw else read_for(content, stored.records) for content, raw in zip(contents, as_it_stands, strict=True)]
+        read = [content if raw else reads.of_prompt(content, stored.records) for content, raw in zip(contents, as_it_stands, strict=True)]
     elif stored.records == "stories":
-        reads = [asked.request.request().prompt().encode() + MARK + content for content in contents]
+        read = [reads.of_request(asked.request.request()) + content for content in contents]
     else:
         advice = "Leave out request, and give a beginning as the prompt, or teach it with `tavu finetune`"
         raise Refusal(409, f"This model was not taught to follow requests. {advice}.", "cannot_follow_requests", param="request")
     return Order(
-        tuple(reads),
+        tuple(read),
         sampling(asked, asked.max_tokens, stored, asked.request.insist if asked.request else 1.0),
         asked.n or 1,
         asked.logprobs,
@@ -45,10 +45,10 @@ def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order
     messages = [{"role": ROLES.get(message.role, message.role), "content": message.content} for message in asked.messages]
     if stored.records == "chat":
         spoken = [message for message in messages if message["content"].strip()]
-        read = chat_prompt(latest_messages(spoken, stored.config.max_seq_len - 1)).encode() + MARK
+        read = reads.of_conversation(reads.latest_messages(spoken, stored.config.max_seq_len - 1))
     else:
         said = [message["content"] for message in messages if message["role"] == "user"]
-        read = read_for((said[-1] if said else "").encode(), stored.records)
+        read = reads.of_prompt((said[-1] if said else "").encode(), stored.records)
     num_top = (asked.top_logprobs or 0) if asked.logprobs else None
     max_tokens = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     return Order((read,), sampling(asked, max_tokens, stored), asked.n or 1, num_top, seconds, writes=max_tokens != 0)
@@ -57,11 +57,11 @@ def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order
 def sampling(asked: CompletionRequest | ChatRequest, max_tokens: int | None, stored: StoredModel, insist: float = 1.0) -> SamplingConfig:
     """How the texts are drawn; without a seed, one that nobody chose."""
     return SamplingConfig(
-        temperature=DEFAULT_TEMPERATURE if asked.temperature is None else asked.temperature,
+        temperature=SamplingConfig.temperature if asked.temperature is None else asked.temperature,
         top_k=asked.top_k,
         top_p=asked.top_p,
         min_p=asked.min_p,
-        repetition_penalty=asked.repetition_penalty or 1.0,
+        repetition_penalty=asked.repetition_penalty or SamplingConfig.repetition_penalty,
         max_bytes=_max_bytes(max_tokens),
         seed=secrets.randbelow(2**32) if asked.seed is None else asked.seed,
         stop=tuple(asked.stop or ()),

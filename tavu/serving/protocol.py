@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from tavu.config import INSIST, MAX_INSIST
+from tavu.config import INSIST, MAX_INSIST, SamplingConfig
 from tavu.data.records import Request
 from tavu.serving.limits import MAX_BYTES, MAX_CHOICES, MAX_STOPS, MAX_TEXTS
 from tavu.serving.prompts import Content, Prompts
@@ -68,7 +68,7 @@ class _Sampled(_Asked):
     max_tokens: int | None = Field(
         None, ge=-1, description=f"The longest text, in bytes; 1024 if left out, {MAX_BYTES:,} for all that is more, or -1. 0 writes nothing."
     )
-    temperature: float | None = Field(None, ge=0, le=2, description="0 always takes the likeliest byte; 0.8 if left out.")
+    temperature: float | None = Field(None, ge=0, le=2, description=f"0 always takes the likeliest byte; {SamplingConfig.temperature} if left out.")
     top_p: float | None = Field(None, gt=0, le=1)
     top_k: int | None = Field(None, ge=1, le=257)
     min_p: float | None = Field(None, ge=0, lt=1)

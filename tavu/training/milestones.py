@@ -19,6 +19,7 @@ from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, bits_per_byte
 from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.generation.decoder import TorchWriter
+from tavu.generation.reads import of_record
 from tavu.generation.writing import write
 from tavu.memory import peak_memory_mb
 from tavu.model_file import Model, load_model, save_model
@@ -110,7 +111,7 @@ class Milestones:
 
     def read(self, prompt: str) -> bytes:
         """What a model reads before it writes: of a record, its mark too."""
-        return prompt.encode() + (MARK if self.recipe.data.as_records and prompt else b"")
+        return of_record(prompt) if self.recipe.data.as_records else prompt.encode()
 
     def bytes_seen(self, counters: Counters) -> int:
         rows = max(1, self.recipe.train.batch_bytes // self.recipe.model.max_seq_len)

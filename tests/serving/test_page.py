@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tavu.config import SamplingConfig
+from tavu.config import INSIST, SamplingConfig
 from tavu.data.records import Request
 from tavu.evaluation.obedience import obedience
 from tavu.language_model import load
@@ -139,7 +139,7 @@ def test_wishes_are_ticked_marked_and_written_anew_as_the_command_line_does(stud
     page.check("#features input >> nth=1")
     page.fill("#opening", "Once, he said,")
     shown = write(page, seed=3, count=2, length=90)
-    sampling = SamplingConfig(temperature=0.7, max_bytes=90, seed=3, insist=1.5)
+    sampling = SamplingConfig(max_bytes=90, seed=3, insist=INSIST)
     texts = [wanted_text.text for wanted_text in load(model_file).write_to_order(wanted, sampling, opening="Once, he said,", count=2, tries=4)]
     for keep in page.locator(".draft .keep").all():
         keep.click()

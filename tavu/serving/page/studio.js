@@ -188,10 +188,19 @@ function tell(model) {
   $("report").hidden = !model.report;
 }
 
+const SLIDERS = { temperature: 1, insist: 2 };  // and how many digits of each are shown
+
+function slide(id, value) {
+  $(id).value = value;
+  $(`${id}-told`).textContent = Number(value).toFixed(SLIDERS[id]);
+}
+
 async function meet() {
   try {
+    const isFirst = !desk.model;
     desk.model = await facts();
     tell(desk.model);
+    if (isFirst) for (const id of Object.keys(SLIDERS)) slide(id, desk.model[id]);
     $("ask-key").close();
   } catch (error) { problem(error); }
 }
@@ -233,7 +242,7 @@ $("composer").onsubmit = (event) => { event.preventDefault(); begin(); };
 $("key-form").onsubmit = (event) => { event.preventDefault(); key.set($("key").value.trim()); meet(); };
 $("halt").onclick = halt;
 $("dice").onclick = () => { $("seed").value = chance(); };
-for (const [id, digits] of [["temperature", 1], ["insist", 2]]) $(id).oninput = () => { $(`${id}-told`).textContent = Number($(id).value).toFixed(digits); };
+for (const id of Object.keys(SLIDERS)) $(id).oninput = () => slide(id, $(id).value);
 $("underlay").onchange = () => $("desk").classList.toggle("plain", !$("underlay").checked);
 $("look").onchange = look;
 $("language").onchange = () => {
