@@ -40,10 +40,10 @@ def model_file(bits: int, folder: Path) -> Path:
     return path
 
 
-def clear_text(model: Model, prompt: bytes) -> str:
+def clear_text(model: Model, prompt: bytes, longest: int = LONGEST) -> str:
     """The greedy text while each byte leads by LEAD, and ends in a whole character."""
     decoder, text = Decoder(model, prompt_ids(prompt)), bytearray()
-    while len(text) < LONGEST:
+    while len(text) < longest:
         (first, second), (id, _) = (values.tolist() for values in decoder.logits[0].topk(2))
         if first - second < LEAD or id == END:
             break
