@@ -41,7 +41,8 @@ from tavu.model.transformer import set_dropout
 from tavu.runs import new_recipe, run
 from tavu.training.events import Finished, Milestone
 from tavu.training.machine import keep_freed_memory, processor_name
-from tavu.training.schedule import dropout_share, learning_rate_scale
+from tavu.training.overfitting import dropout_share
+from tavu.training.schedule import learning_rate_scale
 
 RECORDS = Path(__file__).parent.parent / "records"
 MEASURED_AT = (0.1, 0.25, 0.5, 0.75)

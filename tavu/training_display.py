@@ -85,8 +85,7 @@ class Display:
                 prompt = event.samples[-1][0]
                 self.next_options = _asked_for(prompt) if recipe.data.as_records else [prompt]
             case events.Overfitting():
-                best = _duration(event.best_seconds)
-                view.line(f"Validation rises as the text is read again: back to the model after {best}, and on with dropout, its tables at rest.")
+                view.line(event.text)
             case events.Stopping():
                 view.line("Stopping: all is saved, and the model is measured; a moment. Ctrl-C again stops at once.")
             case events.Note():

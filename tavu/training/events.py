@@ -57,9 +57,14 @@ class Milestone:
 
 @dataclass(frozen=True)
 class Overfitting:
-    """Validation has risen while the text was read again: training goes back to the best model, and goes on guarded (Training.guard)."""
+    """Validation has risen while the text was read again: training goes back to the best model (training/overfitting.py)."""
 
     best_seconds: float
+
+    @property
+    def text(self) -> str:
+        back = f"training goes back to its best model, of minute {self.best_seconds / 60:.3g}"
+        return f"Validation rises as the text is read again: {back}, and goes on with maximum dropout and its tables frozen."
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,6 @@ def milestones_reached(fraction: float, config: TrainConfig) -> int:
     return math.floor(config.milestones * math.sqrt(min(1.0, fraction)) + 1e-9)
 
 
-def dropout_share(readings: float, num_bytes: int, most: float) -> float:
-    """How much is best left out where so long a text is read so many times: the more the oftener and the shorter; nothing of what is read once.
-
-    A rule of thumb, drawn through what was best for 1 MB and for 14 MB (records/LOG.md).
-
-    >>> [round(dropout_share(readings, num_bytes, most=0.3), 2) for readings, num_bytes in ((1, 10**6), (4, 10**6), (8, 14 * 10**6), (99, 10**6))]
-    [0.0, 0.2, 0.11, 0.3]
-    """
-    return min(most, 0.05 * readings / math.sqrt(num_bytes / 1e6)) if readings > 1.5 else 0.0
-
-
 class Stopwatch:
     """Seconds at work, however long a step takes or waits for a disk, a compiler or an accelerator. `with` it around the work.
 

@@ -1,0 +1,157 @@
+"""A training as it begins: the model with its first weights, or all that the last save left."""
+
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tavu.config import Recipe, WordPatchConfig
+from tavu.data.batches import Batches
+from tavu.data.corpus import Corpus
+from tavu.errors import TavuError
+from tavu.files import make_folder
+from tavu.model.transformer import set_dropout
+from tavu.model.words import WordModel
+from tavu.model_file import Model, build_model, load_model
+from tavu.recipe import to_model_config, to_tables
+from tavu.run_folder import MODEL, RECIPE, STATE
+from tavu.training.counting import begin_from_counts
+from tavu.training.losses import Loss
+from tavu.training.machine import Plan, keep_freed_memory, make_plan, resumed_plan
+from tavu.training.milestones import Milestones
+from tavu.training.optimizer import Optimizer
+from tavu.training.randomness import seeded
+from tavu.training.run_log import RunLog, is_finished
+from tavu.training.schedule import budget_fraction, within_budget
+from tavu.training.state import Counters, load_counters, load_state, save_state
+from tavu.training.step import bytes_per_second
+
+MEASURING_SHARE = 0.15
+"""Of a budget in time, about the most that milestones may take."""
+COUNTED_BYTES_PER_MINUTE = 4_000_000
+"""Of a short budget at most so much text is counted, or little time would be left to train."""
+
+
+@dataclass
+class Training:
+    """All that the loop works with."""
+
+    recipe: Recipe
+    folder: Path
+    batches: Batches
+    counters: Counters
+    plan: Plan
+    model: Model
+    optimizer: Optimizer
+    log: RunLog
+    milestones: Milestones
+    notes: list[str]
+    """What went otherwise than planned, to be told once."""
+
+    @property
+    def fraction(self) -> float:
+        """How much of the budget is used, 0 to 1."""
+        return budget_fraction(self.recipe.train, self.counters.step, self.counters.seconds, self.counters.aside)
+
+    def can_afford(self, measuring: float) -> bool:
+        """Whether there is time for a milestone after those that took so many seconds: a short budget has some of them later, or together."""
+        if self.recipe.train.minutes is None:
+            return True
+        return measuring + self.counters.ending <= MEASURING_SHARE * max(self.counters.seconds, 60 * self.recipe.train.minutes / 4)
+
+    def raise_dropout(self, share: float) -> None:
+        """Go on with at least so much dropout."""
+        self.counters.dropout = max(share, self.counters.dropout)
+        set_dropout(self.model, self.counters.dropout)
+
+    def answer_overfitting(self) -> None:
+        """Go on with maximum dropout, and freeze the tables, which memorize rare n-grams."""
+        self.raise_dropout(self.recipe.train.dropout)
+        self.optimizer.tables_rest = True
+
+
+def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of: Loss) -> Training:
+    """A training at its start, or where its last save left it; from here on there is something to resume. Errors as train."""
+    keep_freed_memory()
+    config, begun = recipe.train, time.monotonic()
+    rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
+    batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
+    counters = _saved_counters(recipe, corpus, folder) if resume else Counters(corpus=corpus.digest, recipe=_fixed(recipe))
+    has_ended = resume and is_finished(folder)
+    if budget_fraction(config, counters.step, counters.seconds, counters.aside) >= 1 and has_ended:
+        used = f"{counters.step:,} steps" if config.steps is not None else f"{counters.seconds / 60:.3g} minutes"
+        raise TavuError(f"{folder} has trained {used}, its budget is {_budget(recipe)}. To train on, give a larger one, as --minutes or --steps.")
+    if has_ended or counters.stopped != "early":
+        counters.stopped = None  # else a kill came before the last measurement
+    notes = []
+    if not counters.corpus:
+        notes.append("An earlier version began this run and kept nothing to recognize its text by: whether it is the same cannot be checked.")
+    counters.corpus, counters.recipe = corpus.digest, _fixed(recipe)
+    if counters.best_bpb is not None and not _holds_a_model(folder):
+        counters.best_bpb = None
+        notes.append(f"{folder / MODEL} is missing or damaged: the best model so far is lost, and the next milestone writes it anew.")
+
+    def new_plan() -> Plan:
+        same_shapes = not isinstance(recipe.model, WordPatchConfig)  # words fall otherwise in each batch
+        speed = partial(bytes_per_second, recipe, batches, loss_of)
+        return make_plan(config, rows, recipe.model.max_seq_len, speed, same_shapes=same_shapes)
+
+    plan = resumed_plan(Plan(**counters.plan), config, folder, new_plan) if resume else new_plan()
+    counters.plan = asdict(plan)
+    with seeded(config.seed):
+        model = build_model(recipe.model)
+        if config.begin_from is not None and not resume:
+            model.load_state_dict(load_model(config.begin_from)[0].state_dict())
+        elif isinstance(model, WordModel) and config.counted_bytes and not resume:
+            begin_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
+    model = model.to(plan.device)
+    optimizer = Optimizer(model, config, plan.dtype)
+    if resume:
+        load_state(folder, model, optimizer)
+    counters.preparation += time.monotonic() - begun
+    counters.ending = counters.ending or max(2.0, counters.preparation)  # until a milestone tells better: a slow machine is slow at both
+    make_folder(folder / STATE)
+    log = RunLog(folder, from_step=counters.step)
+    if not resume:
+        save_state(folder, model, optimizer, counters)  # a full disk shows at once
+    training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan), notes)
+    training.raise_dropout(counters.dropout)
+    if counters.overfits:
+        training.answer_overfitting()
+    return training
+
+
+def _saved_counters(recipe: Recipe, corpus: Corpus, folder: Path) -> Counters:
+    """The counters of the training in a folder. Raises TavuError when there is none, or it began with another recipe or on other text."""
+    counters = load_counters(folder)
+    if counters.recipe and not _is_fixed_to(recipe, counters.recipe):
+        raise TavuError(f"{folder / RECIPE} is not the recipe that the training beside it began with. Restore it, or start a new run.")
+    if counters.corpus not in ("", corpus.digest):
+        moved = f"or, where it has moved, name its new place: tavu train NEW_PLACE --resume {folder}"
+        raise TavuError(
+            f"{folder} began on other text than {', '.join(recipe.data.sources)} holds now. Put that text back, {moved}. New text takes a new run."
+        )
+    return counters
+
+
+def _fixed(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe may not change while it trains, besides its text."""
+    return {"model": to_tables(recipe.model), "batch_bytes": recipe.train.batch_bytes, "seed": recipe.train.seed}
+
+
+def _is_fixed_to(recipe: Recipe, fixed: dict[str, Any]) -> bool:
+    one = recipe.model, recipe.train.batch_bytes, recipe.train.seed
+    return one == (to_model_config(fixed.get("model", {})), fixed.get("batch_bytes"), fixed.get("seed"))
+
+
+def _holds_a_model(folder: Path) -> bool:
+    try:
+        load_model(folder / MODEL)
+    except TavuError:
+        return False
+    return True
+
+
+def _budget(recipe: Recipe) -> str:
+    return f"{recipe.train.steps:,} steps" if recipe.train.steps is not None else f"{recipe.train.minutes:g} minutes"
