@@ -61,7 +61,9 @@ class StoredModel:
     config: ModelConfig
     facts: dict[str, Any]
     tensors: dict[str, StoredTensor]
-    """By name; parts of the file itself, read as they are used."""
+    """By name; parts of content."""
+    content: np.ndarray
+    """All bytes of the file."""
 
     @property
     def name(self) -> str:
@@ -123,7 +125,8 @@ def open_model(path: str | Path) -> StoredModel:
     except (ValueError, TypeError, KeyError, RecursionError) as fault:
         raise TavuError(f"{file} is not a whole model file ({_known_kind(content) or shortened(fault)}). Copy or train it again.") from None
     header = _header(file, metadata)
-    return StoredModel(file, _config(file, header["model"]), header["facts"], {name: _tensor(file, name, data, e) for name, e in entries.items()})
+    tensors = {name: _tensor(file, name, data, e) for name, e in entries.items()}
+    return StoredModel(file, _config(file, header["model"]), header["facts"], tensors, content)
 
 
 def _may_be_whole(file: Path) -> bool:

@@ -3,34 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct Engine {
-    const Kind *kind;
-    void *model;
-    int32_t max_seq_len;
-};
+#include "transformer.h"
 
-static Engine *make_engine(const Kind *kind, void *model, int32_t max_seq_len) {
-    Engine *e = model ? malloc(sizeof *e) : NULL;
-    if (e)
-        *e = (Engine){kind, model, max_seq_len};
-    else if (model)
-        kind->free_model(model);
-    return e;
-}
-
-Engine *tavu_words_engine(const Words *model) {
-    use_best_kernels();
-    return make_engine(&words_kind, prepare_words(model), model->max_seq_len);
-}
-
-Engine *tavu_megabyte_engine(const Megabyte *model) {
-    use_best_kernels();
-    return make_engine(&megabyte_kind, prepare_megabyte(model), model->max_seq_len);
-}
-
-void tavu_free_engine(Engine *e) {
+void tavu_close(Engine *e) {
     if (!e) return;
-    e->kind->free_model(e->model);
+    free_arena(&e->arena);
     free(e);
 }
 
@@ -46,9 +23,9 @@ static int32_t reserve(Row *row, int64_t num_ids) {
 Row *tavu_row(const Engine *e) {
     Row *row = calloc(1, sizeof *row);
     if (!row) return NULL;
-    row->pending = -1, row->kind = e->kind;
-    row->state = e->kind->new_state(e->model);
-    if (!row->state || reserve(row, 256)) {
+    row->pending = -1, row->architecture = e->architecture;
+    row->cache = e->architecture->new_cache(e->model);
+    if (!row->cache || reserve(row, 256)) {
         tavu_free_row(row);
         return NULL;
     }
@@ -57,7 +34,7 @@ Row *tavu_row(const Engine *e) {
 
 void tavu_free_row(Row *row) {
     if (!row) return;
-    if (row->state) row->kind->free_state(row->state);
+    if (row->cache) row->architecture->free_cache(row->cache);
     free(row->ids);
     free(row);
 }
@@ -70,16 +47,16 @@ Row *tavu_copy_row(const Engine *e, const Row *from) {
     }
     Row own = *row;
     *row = *from;
-    row->ids = own.ids, row->capacity = own.capacity, row->state = own.state;
+    row->ids = own.ids, row->capacity = own.capacity, row->cache = own.cache;
     memcpy(row->ids, from->ids, (size_t)from->num_ids * sizeof *row->ids);
-    if (e->kind->copy_state(e->model, from->state, row->state)) return row;
+    if (e->architecture->copy_cache(e->model, from->cache, row->cache)) return row;
     tavu_free_row(row);
     return NULL;
 }
 
-static int32_t read_from(Engine *e, Row *row, int64_t start) {
+static int32_t prefill_from(Engine *e, Row *row, int64_t start) {
     row->context_start = start;
-    return e->kind->read(e->model, row) ? 0 : OUT_OF_MEMORY;
+    return e->architecture->prefill(e->model, row) ? 0 : OUT_OF_MEMORY;
 }
 
 int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state, float insist) {
@@ -89,12 +66,12 @@ int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int3
     row->utf8_state = utf8_state;
     row->insist = insist;
     int64_t most = e->max_seq_len - 1;
-    return read_from(e, row, row->num_ids > most ? row->num_ids - most : 0);
+    return prefill_from(e, row, row->num_ids > most ? row->num_ids - most : 0);
 }
 
 /* Read the ids that were drawn last, each row its own. 0, or OUT_OF_MEMORY. */
 static int32_t read_pending(Engine *e, Row **rows, int n) {
-    Row *growing[AT_ONCE], *full[AT_ONCE];
+    Row *growing[MAX_BATCH], *full[MAX_BATCH];
     int num_growing = 0, num_full = 0;
     for (int i = 0; i < n; i++) {
         Row *row = rows[i];
@@ -107,17 +84,17 @@ static int32_t read_pending(Engine *e, Row **rows, int n) {
         else
             full[num_full++] = row;
     }
-    if (num_growing && !e->kind->go_on(e->model, growing, num_growing)) return OUT_OF_MEMORY;
+    if (num_growing && !e->architecture->step(e->model, growing, num_growing)) return OUT_OF_MEMORY;
     for (int i = 0; i < num_full; i++) /* the later half is read again, and the text goes on from there */
-        if (read_from(e, full[i], full[i]->num_ids - e->max_seq_len / 2)) return OUT_OF_MEMORY;
+        if (prefill_from(e, full[i], full[i]->num_ids - e->max_seq_len / 2)) return OUT_OF_MEMORY;
     return 0;
 }
 
-/* One step of up to AT_ONCE rows; arguments as in tavu_write. */
+/* One step of up to MAX_BATCH rows; arguments as in tavu_write. */
 static int32_t write_step(Engine *e, Row **rows, int n, int32_t step, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits) {
-    Row *open[AT_ONCE];
-    int which[AT_ONCE], num_open = 0;
+    Row *open[MAX_BATCH];
+    int which[MAX_BATCH], num_open = 0;
     for (int i = 0; i < n; i++) {
         int32_t *own = out + (size_t)i * (size_t)num_steps + step;
         if (step && own[-1] == END)
@@ -127,7 +104,7 @@ static int32_t write_step(Engine *e, Row **rows, int n, int32_t step, int32_t nu
     }
     if (!num_open) return 0;
     if (read_pending(e, open, num_open)) return OUT_OF_MEMORY;
-    float *own = e->kind->next_logits(e->model, open, num_open);
+    float *own = e->architecture->next_logits(e->model, open, num_open);
     for (int i = 0; i < num_open; i++, own += NUM_IDS) {
         Row *row = open[i];
         const Sampling *sampling = samplings[which[i]];
@@ -145,8 +122,8 @@ static int32_t write_step(Engine *e, Row **rows, int n, int32_t step, int32_t nu
 
 int32_t tavu_write(Engine *e, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms, int32_t *out,
                    float *logits) {
-    for (int32_t first = 0; first < num_rows; first += AT_ONCE) {
-        int n = num_rows - first < AT_ONCE ? num_rows - first : AT_ONCE;
+    for (int32_t first = 0; first < num_rows; first += MAX_BATCH) {
+        int n = num_rows - first < MAX_BATCH ? num_rows - first : MAX_BATCH;
         size_t place = (size_t)first * (size_t)num_steps;
         float *own_logits = logits ? logits + place * NUM_IDS : NULL;
         for (int32_t step = 0; step < num_steps; step++) {
@@ -165,15 +142,10 @@ int32_t tavu_score(Engine *e, const int32_t *ids, int64_t num_ids, int64_t first
         memcpy(row->ids, ids, (size_t)num_ids * sizeof *ids);
         row->num_ids = num_ids;
         row->insist = 1.0f;
-        is_scored = e->kind->score(e->model, row, &scores);
+        is_scored = e->architecture->score(e->model, row, &scores);
     }
     tavu_free_row(row);
     return is_scored ? 0 : OUT_OF_MEMORY;
-}
-
-int32_t tavu_sizes(int32_t which) {
-    const size_t sizes[] = {sizeof(Words), sizeof(Megabyte), sizeof(Level), sizeof(Block), sizeof(Mlp), sizeof(Sampling)};
-    return which >= 0 && which < 6 ? (int32_t)sizes[which] : 0;
 }
 
 int32_t tavu_use_kernels(int32_t which) { return use_kernels(which); }

@@ -10,10 +10,10 @@ enum { SUMS = 64, FIRST_CACHE = 32768 };
 
 typedef struct {
     void (*bf16)(const Matrix *m, const float *x, int n, float *y);
-    void (*int8)(const Matrix *m, const Rounded *x, int n, float *y);
-    void (*int4)(const Matrix *m, const Rounded *x, int n, float *y);
+    void (*int8)(const Matrix *m, const Quantized *x, int n, float *y);
+    void (*int4)(const Matrix *m, const Quantized *x, int n, float *y);
     /* The first SUMS columns of some rows of 8 bits, each times its number of x, added up; rows have cols numbers. */
-    void (*sum_rows)(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums);
+    void (*sum_rows)(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums);
 } Kernels;
 
 extern const Kernels any_kernels;

@@ -21,7 +21,7 @@ FOR_EACH_CPU static void any_bf16(const Matrix *m, const float *x, int n, float 
     }
 }
 
-FOR_EACH_CPU static void any_int8(const Matrix *m, const Rounded *x, int n, float *y) {
+FOR_EACH_CPU static void any_int8(const Matrix *m, const Quantized *x, int n, float *y) {
     const int8_t *w = m->numbers;
     for (int r = 0; r < m->rows; r++, w += m->cols) {
         float scale = from_bf16(m->scales[r]);
@@ -34,7 +34,7 @@ FOR_EACH_CPU static void any_int8(const Matrix *m, const Rounded *x, int n, floa
     }
 }
 
-FOR_EACH_CPU static void any_int4(const Matrix *m, const Rounded *x, int n, float *y) {
+FOR_EACH_CPU static void any_int4(const Matrix *m, const Quantized *x, int n, float *y) {
     int groups = m->cols / GROUP;
     const uint8_t *w = m->numbers;
     const uint16_t *scales = m->scales;
@@ -56,11 +56,11 @@ FOR_EACH_CPU static void any_int4(const Matrix *m, const Rounded *x, int n, floa
     }
 }
 
-FOR_EACH_CPU static void any_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums) {
+FOR_EACH_CPU static void any_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums) {
     for (int j = 0; j < SUMS; j++) sums[j] = 0;
-    for (int i = 0; i < num_used; i++) {
-        const int8_t *row = w + (size_t)used[i] * (size_t)cols;
-        int32_t own = x[used[i]];
+    for (int i = 0; i < num_nonzero; i++) {
+        const int8_t *row = w + (size_t)nonzero[i] * (size_t)cols;
+        int32_t own = x[nonzero[i]];
         for (int j = 0; j < SUMS; j++) sums[j] += own * row[j];
     }
 }

@@ -62,7 +62,7 @@ FOR_AVX2 static inline __m256i sixteen_int8(const int8_t *w) { return _mm256_cvt
 FOR_AVX2 static inline __m256i add_products(__m256i sum, __m256i x, __m256i w) { return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)); }
 
 /* Four rows from r on times one or two vectors, so that each is read for several products. */
-FOR_AVX2 static inline void four_rows(const Matrix *m, int r, const Rounded *x, int v, int is_pair, float *y) {
+FOR_AVX2 static inline void four_rows(const Matrix *m, int r, const Quantized *x, int v, int is_pair, float *y) {
     int cols = m->cols;
     const int8_t *a = (const int8_t *)m->numbers + (size_t)r * cols, *b = a + cols, *c = b + cols, *d = c + cols;
     const int16_t *x0 = x->numbers + (size_t)v * cols, *x1 = x0 + cols;
@@ -80,7 +80,7 @@ FOR_AVX2 static inline void four_rows(const Matrix *m, int r, const Rounded *x, 
     if (is_pair) _mm_storeu_ps(yv + m->rows, _mm_mul_ps(_mm_mul_ps(four_sums(a1, b1, c1, d1), scales), _mm_set1_ps(x->scales[v + 1])));
 }
 
-FOR_AVX2 static void avx2_int8(const Matrix *m, const Rounded *x, int n, float *y) {
+FOR_AVX2 static void avx2_int8(const Matrix *m, const Quantized *x, int n, float *y) {
     int cols = m->cols, fours = m->rows / 4 * 4, tile = FIRST_CACHE / 2 / cols / 4 * 4;
     if (tile < 4) tile = 4;
     for (int first = 0; first < fours; first += tile) { /* rows that stay in the first cache while all vectors pass */
@@ -109,7 +109,7 @@ FOR_AVX2 static inline __m256 add_group(__m256 total, const uint8_t *w, float sc
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(scale), total);
 }
 
-FOR_AVX2 static void avx2_int4(const Matrix *m, const Rounded *x, int n, float *y) {
+FOR_AVX2 static void avx2_int4(const Matrix *m, const Quantized *x, int n, float *y) {
     int cols = m->cols, groups = cols / GROUP;
     for (int r = 0; r < m->rows; r += 2) { /* two rows at a time; of an odd number the last meets itself */
         int other = r + 1 < m->rows ? r + 1 : r;
@@ -136,12 +136,12 @@ FOR_AVX2 static void avx2_int4(const Matrix *m, const Rounded *x, int n, float *
 }
 
 /* SUMS columns of some rows of 8 bits, times x: two rows at a time, their numbers side by side. */
-FOR_AVX2 static void avx2_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums) {
+FOR_AVX2 static void avx2_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums) {
     __m256i s[SUMS / 8];
     for (int j = 0; j < SUMS / 8; j++) s[j] = _mm256_setzero_si256();
-    for (int i = 0; i < num_used; i += 2) {
-        int32_t first = used[i], second = i + 1 < num_used ? used[i + 1] : first;
-        int32_t pair = (int32_t)((uint16_t)x[first] | (uint32_t)(uint16_t)(i + 1 < num_used ? x[second] : 0) << 16);
+    for (int i = 0; i < num_nonzero; i += 2) {
+        int32_t first = nonzero[i], second = i + 1 < num_nonzero ? nonzero[i + 1] : first;
+        int32_t pair = (int32_t)((uint16_t)x[first] | (uint32_t)(uint16_t)(i + 1 < num_nonzero ? x[second] : 0) << 16);
         __m256i both = _mm256_set1_epi32(pair);
         const int8_t *a = w + (size_t)first * (size_t)cols, *b = w + (size_t)second * (size_t)cols;
         for (int j = 0; j < SUMS / 16; j++) {

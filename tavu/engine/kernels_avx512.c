@@ -20,7 +20,8 @@ INLINE __m128i four_sums(__m512i a, __m512i b, __m512i c, __m512i d) {
 INLINE __m128 four_totals(const __m512 *x) {
     __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
     __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
-    __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd)), high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd)),
+            high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
     __m512 totals = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
     __m256 half = _mm256_add_ps(_mm512_castps512_ps256(totals), _mm512_extractf32x8_ps(totals, 1));
     return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
@@ -69,7 +70,7 @@ FOR_AVX512 static void avx512_bf16(const Matrix *m, const float *x, int n, float
     }
 }
 
-INLINE void rows_of_int8(const Matrix *m, int r, const Rounded *x, int first, int num, float *y) {
+INLINE void rows_of_int8(const Matrix *m, int r, const Quantized *x, int first, int num, float *y) {
     size_t cols = (size_t)m->cols;
     const int8_t *w = (const int8_t *)m->numbers + (size_t)r * cols;
     const int16_t *numbers = x->numbers + (size_t)first * cols;
@@ -91,7 +92,7 @@ INLINE void rows_of_int8(const Matrix *m, int r, const Rounded *x, int first, in
     }
 }
 
-FOR_AVX512 static void avx512_int8(const Matrix *m, const Rounded *x, int n, float *y) {
+FOR_AVX512 static void avx512_int8(const Matrix *m, const Quantized *x, int n, float *y) {
     int fours = m->rows / 4 * 4, tile = FIRST_CACHE / 2 / m->cols / 4 * 4;
     if (tile < 4) tile = 4;
     for (int first = 0; first < fours; first += tile) {
@@ -119,12 +120,12 @@ typedef struct {
     int32_t *eights;
 } Parts;
 
-FOR_AVX512 static Parts take_apart(const Rounded *x, size_t count) {
+FOR_AVX512 static Parts take_apart(const Quantized *x, size_t count) {
     Parts parts = {x->parts, (int8_t *)x->parts + count, (int32_t *)((int8_t *)x->parts + 2 * count)};
     for (size_t i = 0; i < count; i += 32) {
         __m512i numbers = _mm512_loadu_si512(x->numbers + i);
         __m512i high = _mm512_srai_epi16(_mm512_add_epi16(numbers, _mm512_set1_epi16(128)), 8); /* numbers leave room for that */
-        __m256i low = _mm512_cvtepi16_epi8(numbers); /* the low 8 bits as a number from -128 to 127 */
+        __m256i low = _mm512_cvtepi16_epi8(numbers);                                            /* the low 8 bits as a number from -128 to 127 */
         _mm256_storeu_si256((__m256i *)(parts.high + i), _mm512_cvtepi16_epi8(high));
         _mm256_storeu_si256((__m256i *)(parts.low + i), low);
         __m512i pairs = _mm512_madd_epi16(numbers, _mm512_set1_epi16(-8));
@@ -143,7 +144,7 @@ INLINE __m512 two_scales(const uint16_t *scales) {
 }
 
 /* So many rows, 4 or 1, from r on times num vectors; two groups of weights at a time. rows and num are known as this is compiled. */
-INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, const Parts *parts, int first, int num, float *y) {
+INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, const Parts *parts, int first, int num, float *y) {
     const __m512i low_bits = _mm512_set1_epi8(15), halves = _mm512_set_epi64(3, 2, 3, 2, 1, 0, 1, 0);
     size_t cols = (size_t)m->cols;
     const uint8_t *w = (const uint8_t *)m->numbers + (size_t)r * cols / 2;
@@ -162,7 +163,8 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, con
         }
         for (int v = 0; v < num; v++) {
             size_t at = (size_t)(first + v) * cols + i;
-            __m512i eights = _mm512_loadu_si512(parts->eights + at / 4), low = _mm512_loadu_si512(parts->low + at), high = _mm512_loadu_si512(parts->high + at);
+            __m512i eights = _mm512_loadu_si512(parts->eights + at / 4), low = _mm512_loadu_si512(parts->low + at),
+                    high = _mm512_loadu_si512(parts->high + at);
             for (int j = 0; j < rows; j++) {
                 __m512i of_low = _mm512_dpbusd_epi32(eights, own[j], low), of_high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), own[j], high);
                 __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(of_low, _mm512_slli_epi32(of_high, 8)));
@@ -179,7 +181,7 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, con
     }
 }
 
-FOR_AVX512 static void avx512_int4(const Matrix *m, const Rounded *x, int n, float *y) {
+FOR_AVX512 static void avx512_int4(const Matrix *m, const Quantized *x, int n, float *y) {
     int fours = m->rows / 4 * 4, tile = FIRST_CACHE / m->cols / 4 * 4;
     if (m->cols / GROUP % 2) {
         avx2_kernels.int4(m, x, n, y);
@@ -199,12 +201,12 @@ FOR_AVX512 static void avx512_int4(const Matrix *m, const Rounded *x, int n, flo
 }
 
 /* Two rows at a time, their numbers side by side. */
-FOR_AVX512 static void avx512_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums) {
+FOR_AVX512 static void avx512_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums) {
     __m512i s[4]; /* columns 0-7 and 16-23, 8-15 and 24-31, and so on */
     for (int j = 0; j < 4; j++) s[j] = _mm512_setzero_si512();
-    for (int i = 0; i < num_used; i += 2) {
-        int32_t first = used[i], second = i + 1 < num_used ? used[i + 1] : first;
-        __m512i both = _mm512_set1_epi32((int32_t)((uint16_t)x[first] | (uint32_t)(uint16_t)(i + 1 < num_used ? x[second] : 0) << 16));
+    for (int i = 0; i < num_nonzero; i += 2) {
+        int32_t first = nonzero[i], second = i + 1 < num_nonzero ? nonzero[i + 1] : first;
+        __m512i both = _mm512_set1_epi32((int32_t)((uint16_t)x[first] | (uint32_t)(uint16_t)(i + 1 < num_nonzero ? x[second] : 0) << 16));
         const int8_t *a = w + (size_t)first * (size_t)cols, *b = w + (size_t)second * (size_t)cols;
         for (int j = 0; j < 2; j++) {
             __m256i wa = _mm256_loadu_si256((const __m256i *)(a + 32 * j)), wb = _mm256_loadu_si256((const __m256i *)(b + 32 * j));

@@ -20,7 +20,7 @@ typedef struct {
     int8_t *high, *low;
 } Parts;
 
-static Parts take_apart(const Rounded *x, size_t count) {
+static Parts take_apart(const Quantized *x, size_t count) {
     Parts parts = {x->parts, (int8_t *)x->parts + count};
     for (size_t i = 0; i < count; i++) {
         parts.high[i] = (int8_t)((x->numbers[i] + 128) >> 8); /* numbers leave room for that */
@@ -30,7 +30,7 @@ static Parts take_apart(const Rounded *x, size_t count) {
 }
 
 /* So many rows, 4 or 1, from r on times num vectors, so that each is read for several products. rows and num are known as this is compiled. */
-INLINE void rows_of_int8(const Matrix *m, int r, int rows, const Rounded *x, const Parts *parts, int first, int num, float *y) {
+INLINE void rows_of_int8(const Matrix *m, int r, int rows, const Quantized *x, const Parts *parts, int first, int num, float *y) {
     size_t cols = (size_t)m->cols;
     const int8_t *w = (const int8_t *)m->numbers + (size_t)r * cols;
     int32x4_t high[MOST_VECTORS][4], low[MOST_VECTORS][4];
@@ -56,7 +56,7 @@ INLINE void rows_of_int8(const Matrix *m, int r, int rows, const Rounded *x, con
 }
 
 /* The same for 4 bits, a group of weights at a time: its first half lies in the low bits. */
-INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, const Parts *parts, int first, int num, float *y) {
+INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, const Parts *parts, int first, int num, float *y) {
     size_t cols = (size_t)m->cols, groups = cols / GROUP;
     const uint8_t *w = (const uint8_t *)m->numbers + (size_t)r * cols / 2;
     const uint16_t *scales = m->scales + (size_t)r * groups;
@@ -72,7 +72,8 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, con
         }
         for (int v = 0; v < num; v++) {
             size_t at = (size_t)(first + v) * cols + g * GROUP;
-            int8x16_t high[2] = {vld1q_s8(parts->high + at), vld1q_s8(parts->high + at + 16)}, low[2] = {vld1q_s8(parts->low + at), vld1q_s8(parts->low + at + 16)};
+            int8x16_t high[2] = {vld1q_s8(parts->high + at), vld1q_s8(parts->high + at + 16)},
+                      low[2] = {vld1q_s8(parts->low + at), vld1q_s8(parts->low + at + 16)};
             for (int j = 0; j < rows; j++) {
                 int32x4_t of_high = vdotq_s32(vdotq_s32(vdupq_n_s32(0), own[j][0], high[0]), own[j][1], high[1]);
                 int32x4_t of_low = vdotq_s32(vdotq_s32(vdupq_n_s32(0), own[j][0], low[0]), own[j][1], low[1]);
@@ -86,28 +87,28 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Rounded *x, con
 }
 
 /* All rows times all vectors, by tiles of rows that stay in the first cache while the vectors pass. */
-#define MULTIPLY(name, rows_of, tile_numbers)                                                  \
-    FOR_DOTPROD static void name(const Matrix *m, const Rounded *x, int n, float *y) {         \
-        int fours = m->rows / 4 * 4, tile = (tile_numbers) / m->cols / 4 * 4;                  \
-        Parts parts = take_apart(x, (size_t)n * (size_t)m->cols);                              \
-        if (tile < 4) tile = 4;                                                                \
-        for (int first = 0; first < fours; first += tile) {                                    \
-            int past = first + tile < fours ? first + tile : fours, v = 0;                     \
-            for (; v + 2 <= n; v += 2)                                                         \
-                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 2, y);    \
-            for (; v < n; v++)                                                                 \
-                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 1, y);    \
-        }                                                                                      \
-        for (int r = fours; r < m->rows; r++) /* the last one to three */                      \
-            for (int v = 0; v < n; v++) rows_of(m, r, 1, x, &parts, v, 1, y);                  \
+#define MULTIPLY(name, rows_of, tile_numbers) \
+    FOR_DOTPROD static void name(const Matrix *m, const Quantized *x, int n, float *y) { \
+        int fours = m->rows / 4 * 4, tile = (tile_numbers) / m->cols / 4 * 4; \
+        Parts parts = take_apart(x, (size_t)n * (size_t)m->cols); \
+        if (tile < 4) tile = 4; \
+        for (int first = 0; first < fours; first += tile) { \
+            int past = first + tile < fours ? first + tile : fours, v = 0; \
+            for (; v + 2 <= n; v += 2) \
+                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 2, y); \
+            for (; v < n; v++) \
+                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 1, y); \
+        } \
+        for (int r = fours; r < m->rows; r++) /* the last one to three */ \
+            for (int v = 0; v < n; v++) rows_of(m, r, 1, x, &parts, v, 1, y); \
     }
 MULTIPLY(dotprod_int8, rows_of_int8, FIRST_CACHE / 2)
 MULTIPLY(dotprod_int4, rows_of_int4, FIRST_CACHE)
 
 /* What these instructions do nothing for, plain C does. */
 static void dotprod_bf16(const Matrix *m, const float *x, int n, float *y) { any_kernels.bf16(m, x, n, y); }
-static void dotprod_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *used, int num_used, int32_t *sums) {
-    any_kernels.sum_rows(w, cols, x, used, num_used, sums);
+static void dotprod_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums) {
+    any_kernels.sum_rows(w, cols, x, nonzero, num_nonzero, sums);
 }
 
 const Kernels dotprod_kernels = {dotprod_bf16, dotprod_int8, dotprod_int4, dotprod_sum_rows};

@@ -1,28 +1,37 @@
-/* What is expected of the next word, told byte by byte: words of the lexicon (tavu/model/lexicon.py). */
+/* What the probabilities of whole words say of the next byte (tavu/model/lexicon.py): a tree of the prefixes of all words of the lexicon. */
 #ifndef TAVU_LEXICON_H
 #define TAVU_LEXICON_H
 
-#include "reader.h"
+#include "arena.h"
+#include "hashing.h"
+#include "matrix.h"
 
+/* Words are numbered in order, so those that share a prefix are a range, from first_word to before end_word. */
 typedef struct {
-    int32_t first, past; /* the words that go on with the byte */
+    int32_t first_word, end_word;
     uint8_t byte;
-} Following;
+} NextByte;
 
 typedef struct {
-    uint64_t key; /* of the beginning: its row and name */
-    int32_t following, num_following, first, past;
-} Node;
+    uint64_t key; /* of the prefix: its row and fingerprint */
+    int32_t next_bytes, num_next_bytes, first_word, end_word;
+} Prefix;
 
 typedef struct {
-    int32_t num_words, num_nodes;
-    Node *nodes; /* by key, and of equal ones that of most words first */
-    Following *followings;
+    int32_t num_words; /* 0: no lexicon */
+    Matrix words;
+    const float *bias;
+    float strength;
+    int32_t num_prefixes;
+    Prefix *prefixes; /* by key, and of equal ones that of most words first */
+    NextByte *next_bytes;
 } Lexicon;
 
-/* spellings (num_words, width) uint8, lengths (num_words): sorted, all different, those of length 0 last. 0 when memory ran out. */
-int build_lexicon(Lexicon *lexicon, const Reading *reading, const uint8_t *spellings, const uint8_t *lengths, int32_t num_words, int32_t width);
-void free_lexicon(Lexicon *lexicon);
-void add_lexicon_scores(const Lexicon *lexicon, const float *expected, int64_t row, int32_t name, float strength, float *scores);
+/* Whether spellings (num_words, width) are strictly in order, none longer than width, and those of length 0 last. */
+int is_lexicon_sound(const uint8_t *spellings, const uint8_t *lengths, int32_t num_words, int32_t width);
+/* The tree of sound spellings; 0 when memory ran out. */
+int make_prefixes(Lexicon *lexicon, const HashConfig *hashes, const uint8_t *spellings, const uint8_t *lengths, int32_t width, Arena *arena);
+/* What word_probs (num_words) add to logits after the prefix of this row and fingerprint. */
+void add_lexicon_logits(const Lexicon *lexicon, const float *word_probs, int64_t row, int32_t fingerprint, float *logits);
 
 #endif

@@ -1,7 +1,5 @@
 #include "kernels.h"
 
-#include <stdlib.h>
-
 static int always(void) { return 1; }
 static const struct {
     const Kernels *kernels;
@@ -19,15 +17,15 @@ void use_best_kernels(void) {
     for (int which = WITH_DOTPROD; !kernels; which--) use_kernels(which);
 }
 
-enum { LIMIT = 32767 - 128 }; /* 128 more still fit 16 bits, which taking them apart needs */
+enum { LIMIT = 32767 - 128 }; /* 128 more still fit 16 bits, which splitting them needs */
 
-/* The largest number that x may be rounded to without its products with so many columns of 8 bits passing 31 bits. */
-static int rounding_limit(int cols) {
+/* The largest integer for x such that sums of its products with so many columns of 8 bits stay within 31 bits. */
+static int quantization_limit(int cols) {
     int most = INT32_MAX / 127 / cols;
     return most < LIMIT ? most : LIMIT;
 }
 
-FOR_EACH_CPU float round_vector(const float *x, int count, int limit, int16_t *numbers) {
+FOR_EACH_CPU float quantize_vector(const float *x, int count, int limit, int16_t *numbers) {
     float most[LANES] = {0}, largest = 0.0f;
     int32_t nans[LANES] = {0}, any_nan = 0;
     for (int i = 0; i + LANES <= count; i += LANES)
@@ -39,7 +37,7 @@ FOR_EACH_CPU float round_vector(const float *x, int count, int limit, int16_t *n
         largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
         any_nan |= x[i] != x[i];
     }
-    for (int half = LANES / 2; half; half /= 2) /* the lanes in pairs, and those in pairs: a few steps, each of one instruction */
+    for (int half = LANES / 2; half; half /= 2) /* halve the lanes until one is left */
         for (int j = 0; j < half; j++) {
             most[j] = most[j + half] > most[j] ? most[j + half] : most[j];
             nans[j] |= nans[j + half];
@@ -50,7 +48,7 @@ FOR_EACH_CPU float round_vector(const float *x, int count, int limit, int16_t *n
     for (int i = 0; i < count; i++) {
         float v = x[i] * inverse;
         v = v < (float)limit ? v : (float)limit;
-        v = v > -(float)limit ? v : -(float)limit; /* NaN ends here, and goes on in the scale */
+        v = v > -(float)limit ? v : -(float)limit; /* NaN becomes a number here; the scale keeps it */
         numbers[i] = (int16_t)(int32_t)(v + (v < 0.0f ? -0.5f : 0.5f));
     }
     return any_nan ? NAN : largest / (float)limit;
@@ -64,15 +62,15 @@ FOR_EACH_CPU static void sum_groups(const int16_t *numbers, int count, float *su
     }
 }
 
-void multiply(const Matrix *m, const float *x, int n, float *y, Rounded *scratch) {
-    if (m->kind == BF16) {
+void multiply(const Matrix *m, const float *x, int n, float *y, Quantized *scratch) {
+    if (m->dtype == BF16) {
         kernels->bf16(m, x, n, y);
         return;
     }
     size_t cols = (size_t)m->cols;
-    int limit = rounding_limit(m->cols);
-    for (int v = 0; v < n; v++) scratch->scales[v] = round_vector(x + (size_t)v * cols, m->cols, limit, scratch->numbers + (size_t)v * cols);
-    if (m->kind == INT8) {
+    int limit = quantization_limit(m->cols);
+    for (int v = 0; v < n; v++) scratch->scales[v] = quantize_vector(x + (size_t)v * cols, m->cols, limit, scratch->numbers + (size_t)v * cols);
+    if (m->dtype == INT8) {
         kernels->int8(m, scratch, n, y);
     } else {
         sum_groups(scratch->numbers, n * m->cols, scratch->sums);
@@ -80,36 +78,37 @@ void multiply(const Matrix *m, const float *x, int n, float *y, Rounded *scratch
     }
 }
 
-int turn(const Matrix *m, Matrix *turned) {
-    *turned = (Matrix){m->cols, m->rows, m->kind, NULL, m->scales};
-    if (m->kind != INT8 || m->rows % SUMS) return 1;
-    int8_t *numbers = malloc((size_t)m->rows * (size_t)m->cols);
+int transpose(const Matrix *m, Matrix *transposed, Arena *arena) {
+    *transposed = (Matrix){m->cols, m->rows, m->dtype, NULL, m->scales};
+    if (m->dtype != INT8 || m->rows % SUMS) return 1;
+    int8_t *numbers = allocate(arena, (size_t)m->rows * (size_t)m->cols, 1);
     if (!numbers) return 0;
     const int8_t *w = m->numbers;
     for (int first = 0; first < m->cols; first += 64) /* by blocks that stay in the cache */
         for (int r = 0; r < m->rows; r++)
-            for (int c = first; c < m->cols && c < first + 64; c++) numbers[(size_t)c * (size_t)m->rows + (size_t)r] = w[(size_t)r * (size_t)m->cols + (size_t)c];
-    turned->numbers = numbers;
+            for (int c = first; c < m->cols && c < first + 64; c++)
+                numbers[(size_t)c * (size_t)m->rows + (size_t)r] = w[(size_t)r * (size_t)m->cols + (size_t)c];
+    transposed->numbers = numbers;
     return 1;
 }
 
-void multiply_sparse(const Matrix *m, const Matrix *turned, const float *x, int n, float *y, Rounded *scratch) {
-    if (!turned->numbers) {
+void multiply_sparse(const Matrix *m, const Matrix *transposed, const float *x, int n, float *y, Quantized *scratch) {
+    if (!transposed->numbers) {
         multiply(m, x, n, y, scratch);
         return;
     }
     for (int v = 0; v < n; v++, x += m->cols, y += m->rows) {
-        int num_used = 0;
+        int num_nonzero = 0;
         int32_t sums[SUMS];
-        float scale = round_vector(x, m->cols, rounding_limit(m->cols), scratch->numbers);
+        float scale = quantize_vector(x, m->cols, quantization_limit(m->cols), scratch->numbers);
         for (int i = 0; i < m->cols; i++) {
-            scratch->used[num_used] = i;
-            num_used += scratch->numbers[i] != 0;
+            scratch->nonzero[num_nonzero] = i;
+            num_nonzero += scratch->numbers[i] != 0;
         }
-        for (int i = 0; i < num_used; i++) /* the rows lie apart: ask for all of them before the first is needed */
-            for (int c = 0; c < m->rows; c += 64) PREFETCH((const int8_t *)turned->numbers + (size_t)scratch->used[i] * (size_t)m->rows + c);
+        for (int i = 0; i < num_nonzero; i++) /* prefetch all rows, which lie apart, before the first is needed */
+            for (int c = 0; c < m->rows; c += 64) PREFETCH((const int8_t *)transposed->numbers + (size_t)scratch->nonzero[i] * (size_t)m->rows + c);
         for (int first = 0; first < m->rows; first += SUMS) {
-            kernels->sum_rows((const int8_t *)turned->numbers + first, m->rows, scratch->numbers, scratch->used, num_used, sums);
+            kernels->sum_rows((const int8_t *)transposed->numbers + first, m->rows, scratch->numbers, scratch->nonzero, num_nonzero, sums);
             for (int j = 0; j < SUMS; j++) y[first + j] = (float)sums[j] * from_bf16(m->scales[first + j]) * scale;
         }
     }
@@ -117,10 +116,10 @@ void multiply_sparse(const Matrix *m, const Matrix *turned, const float *x, int 
 
 FOR_EACH_CPU void add_row(const Matrix *m, int64_t row, float *y) {
     int cols = m->cols;
-    if (m->kind == BF16) {
+    if (m->dtype == BF16) {
         const uint16_t *w = (const uint16_t *)m->numbers + (size_t)row * cols;
         for (int i = 0; i < cols; i++) y[i] += from_bf16(w[i]);
-    } else if (m->kind == INT8) {
+    } else if (m->dtype == INT8) {
         const int8_t *w = (const int8_t *)m->numbers + (size_t)row * cols;
         float scale = from_bf16(m->scales[row]);
         for (int i = 0; i < cols; i++) y[i] += (float)w[i] * scale;
@@ -147,8 +146,9 @@ FOR_EACH_CPU void normalize(const float *x, int n, int width, float *y) {
         for (i = 0; i + 8 <= width; i += 8)
             for (int j = 0; j < 8; j++) squares[j] += (x[i + j] - mean) * (x[i + j] - mean);
         for (; i < width; i++) squares[0] += (x[i] - mean) * (x[i] - mean);
-        float variance = (((squares[0] + squares[4]) + (squares[1] + squares[5])) + ((squares[2] + squares[6]) + (squares[3] + squares[7]))) / (float)width;
-        float scale = 1.0f / sqrtf(variance + 1e-5f);
+        float variance =
+            (((squares[0] + squares[4]) + (squares[1] + squares[5])) + ((squares[2] + squares[6]) + (squares[3] + squares[7]))) / (float)width;
+        float scale = 1.0f / sqrtf(variance + (float)NORM_EPSILON);
         for (i = 0; i < width; i++) y[i] = (x[i] - mean) * scale;
     }
 }
@@ -195,7 +195,7 @@ FOR_EACH_CPU void add(float *y, const float *x, size_t count) {
     for (size_t i = 0; i < count; i++) y[i] += x[i];
 }
 
-FOR_EACH_CPU void meet(const float *query, const int16_t *keys, const float *key_scales, int num, int width, float *scores) {
+FOR_EACH_CPU void attention_scores(const float *query, const int16_t *keys, const float *key_scales, int num, int width, float *scores) {
     for (int i = 0; i < num; i += LANES) {
         float sums[LANES] = {0};
         for (int f = 0; f < width; f++, keys += LANES)
@@ -204,7 +204,7 @@ FOR_EACH_CPU void meet(const float *query, const int16_t *keys, const float *key
     }
 }
 
-FOR_EACH_CPU void weigh(const float *weights, const int16_t *values, const float *value_scales, int num, int width, float *out) {
+FOR_EACH_CPU void weighted_sum(const float *weights, const int16_t *values, const float *value_scales, int num, int width, float *out) {
     int f = 0;
     for (; f + LANES <= width; f += LANES) {
         float sum[LANES] = {0};
@@ -221,10 +221,11 @@ FOR_EACH_CPU void weigh(const float *weights, const int16_t *values, const float
     }
 }
 
-/* 15 tanh(x / 15); what is no number stays none, so that sampling can tell */
+/* cap tanh(x / cap); NaN stays NaN, so that sampling notices */
 FOR_EACH_CPU void soft_cap(float *logits, int count) {
+    const float cap = (float)LOGIT_CAP;
     for (int i = 0; i < count; i++) {
-        float bent = 15.0f - 30.0f / (fast_exp(logits[i] * (2.0f / 15.0f)) + 1.0f);
-        logits[i] = logits[i] == logits[i] ? bent : logits[i];
+        float capped = cap - 2.0f * cap / (fast_exp(logits[i] * (2.0f / cap)) + 1.0f);
+        logits[i] = logits[i] == logits[i] ? capped : logits[i];
     }
 }

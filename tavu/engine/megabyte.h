@@ -1,27 +1,29 @@
-/* MEGABYTE's levels of fixed patches (tavu/model/megabyte.py), each reading one unit at a time.
+/* MEGABYTE with levels of fixed patches (tavu/model/megabyte.py), each over its own units, coarsest first.
 
-Shapes: of a level D width, S bytes of a unit, G units in one unit of the level before it, its parent, or in the whole context; K layers. */
+Shapes: of a level D width, S bytes of a unit, G units in one unit of the level before it, its parent, or in the whole context. */
 #ifndef TAVU_MEGABYTE_H
 #define TAVU_MEGABYTE_H
 
-#include "row.h"
+#include "architecture.h"
+#include "model_config.h"
 #include "transformer.h"
 
 typedef struct {
-    int32_t dim, num_layers, num_heads, unit_size, units_per_parent;
-    int32_t cross; /* so many bytes before its parent a unit of the last level also attends to */
+    int32_t dim, unit_size, units_per_parent;
+    int32_t cross;                 /* so many bytes before its parent a unit of the last level also attends to */
     Matrix byte_embedding;         /* (NUM_IDS, D / S) */
     Matrix positions, from_parent; /* (max_seq_len, D / S), of the first level only; (D, parent's D / G), of the others */
-    const float *pad;              /* (D): what stands before a parent's first unit */
-    const Block *blocks;
+    const float *pad;              /* (D): read at a parent's first unit, in place of the unit before it */
+    Transformer transformer;
+    int32_t max_scored_units; /* of a text that is scored, where the units of MAX_BATCH parents are read together */
 } Level;
 
 typedef struct {
     int32_t num_levels, max_seq_len;
-    const Level *levels;
+    Level levels[MAX_LEVELS];
+    Scratch scratch;
 } Megabyte;
 
-extern const Kind megabyte_kind;
-void *prepare_megabyte(const Megabyte *model); /* for megabyte_kind; NULL when memory ran out */
+extern const Architecture megabyte_architecture;
 
 #endif

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tavu.config import FixedPatchConfig, SamplingConfig
-from tavu.engine.layout import Sampling, library
-from tavu.engine.pointed import Pointed
-from tavu.engine.weights import Weights
+from tavu.engine.library import Sampling, library
 from tavu.errors import TavuError
 from tavu.generation.sampling import DIVERGED
 from tavu.generation.text import NEXT_STATE, allowed_ids, state_after
@@ -70,20 +68,20 @@ class NativeEngine:
     """A model in the native engine, for any number of threads; each row is used by one at a time. Many texts are shared out to several threads."""
 
     def __init__(self, stored: StoredModel):
-        """Raises TavuError when why_not does, or the tensors do not fit the config."""
+        """Raises TavuError when why_not has a reason, or the tensors do not fit the config."""
         if reason := why_not(stored):
             raise TavuError(f"{stored.file}: it does not run in the native engine: {reason}. Leave out --engine, or name torch.")
         self.config = stored.config
         self._library = library()
-        self._model = Pointed(Weights(stored))
+        self._file, self._content = stored.file, stored.content
         self._idle: list[int] = []
-        """The engines that no call is using. They share the weights, and each has room for one call at a time."""
+        """Engines that no call is using. They share the weights, which lie in the content of the file, and each serves one call at a time."""
         with self._engine():
             pass
 
     def __del__(self) -> None:
         for engine in getattr(self, "_idle", ()):
-            self._library.tavu_free_engine(engine)
+            self._library.tavu_close(engine)
 
     @contextmanager
     def _engine(self) -> Iterator[int]:
@@ -91,13 +89,18 @@ class NativeEngine:
         try:
             engine = self._idle.pop()
         except IndexError:
-            engine = self._model.make_engine()
-        if not engine:
-            raise TavuError(_no_memory())
+            engine = self._open()
         try:
             yield engine
         finally:
             self._idle.append(engine)
+
+    def _open(self) -> int:
+        message = ctypes.create_string_buffer(1000)
+        engine = self._library.tavu_open(self._content.ctypes.data, len(self._content), message, len(message))
+        if not engine:
+            raise TavuError(f"{self._file}: {message.value.decode(errors='replace')}")
+        return engine
 
     def read(self, prompt: bytes, insist: float = 1.0) -> "NativeRow":
         """A text that goes on from a prompt; its copies need not read it again. For insist see SamplingConfig."""

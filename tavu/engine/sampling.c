@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPEAT_BYTES = 12 };
-static const double GREEDY_BELOW = 1e-6;
-
 typedef struct {
     double logit;
     int32_t id;
@@ -66,6 +63,7 @@ void penalize(float *logits, const int32_t *ids, int64_t num_ids, double log_pen
     for (int i = 0; i < REPEAT_BYTES - 1; i++)
         if (recent[i] == END) return;
     for (int64_t i = REPEAT_BYTES - 1; i < num_ids; i++)
-        if (ids[i - 1] == recent[REPEAT_BYTES - 2] && ids[i] != END && !memcmp(ids + i - (REPEAT_BYTES - 1), recent, (REPEAT_BYTES - 1) * sizeof *ids))
+        if (ids[i - 1] == recent[REPEAT_BYTES - 2] && ids[i] != END &&
+            !memcmp(ids + i - (REPEAT_BYTES - 1), recent, (REPEAT_BYTES - 1) * sizeof *ids))
             logits[ids[i]] -= (float)log_penalty;
 }

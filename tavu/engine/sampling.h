@@ -2,7 +2,9 @@
 #ifndef TAVU_SAMPLING_H
 #define TAVU_SAMPLING_H
 
-#include "reader.h"
+#include <stdint.h>
+
+#include "constants.h"
 
 typedef struct {
     double temperature, top_p, min_p, log_penalty; /* top_p 1, min_p 0 and log_penalty 0: not used */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "matrix.h"
-#include "reader.h"
 
 /* NaN where any of them is. */
 FOR_EACH_CPU static float log_sum_exp(const float *logits, int count) {

@@ -1,57 +1,63 @@
-/* The transformer of tavu/model/transformer.py, one unit of each of some texts at a time, and the room that this needs.
+/* The transformer of tavu/model/transformer.py over the newest units (bytes or patches) of several texts at a time.
 
-Shapes: D width, H heads, F = D / H, M units of a cache, n <= AT_ONCE vectors. */
+Shapes: D width, H heads, F = D / H, M units of a cache, n <= MAX_BATCH vectors. */
 #ifndef TAVU_TRANSFORMER_H
 #define TAVU_TRANSFORMER_H
 
+#include "arena.h"
 #include "matrix.h"
 
-enum { AT_ONCE = 64 }; /* vectors that share each pass over the weights */
+enum { MAX_BATCH = 64 }; /* vectors that share each pass over the weights */
 
 typedef struct {
-    Matrix query_key_value, attention_out, up, down;
+    Matrix up, down, down_transposed;
+} Mlp;
+
+typedef struct {
+    Matrix query_key_value, attention_out;
+    Mlp mlp;
 } Block;
 
-/* Room for AT_ONCE vectors on their way through a model: x, normed and attended of its largest width, wide of what its widest matrix gives. */
+/* Activations of MAX_BATCH vectors: x, normed and attended of the model's largest width, wide as its widest matrix has rows. */
 typedef struct {
-    Rounded rounded;
-    float *x, *normed, *attended, *wide, *scores;
-    void *memory;
+    Quantized quantized;
+    float *x, *normed, *attended, *wide, *attention_scores;
 } Scratch;
 
 typedef struct {
     int32_t dim, num_heads, num_layers, max_units; /* max_units of one text that grows */
-    const Block *blocks;
-    Matrix *turned;         /* the second matrices of the MLPs */
-    int32_t num_turns;      /* positions whose angles are kept; those of later ones are computed as they come */
-    float *cosines, *sines; /* (num_turns + 1, F / 2), the last row for a later one */
+    Block *blocks;
+    int32_t num_rotations;  /* positions whose angles are kept; those of later ones are computed when they are needed */
+    float *frequencies;     /* (F / 2): angles of position 1 */
+    float *cosines, *sines; /* (num_rotations + 1, F / 2), the last row for a later position */
 } Transformer;
 
-/* Keys and values of one text in whole numbers, (layers, H, M, F) each, LANES keys side by side as meet takes them, and their scales, (layers, H, M). M, a
-multiple of LANES, grows with the text. Of 16 bits, since with many texts most of the time of attention goes into fetching them. */
+/* Keys and values of one text as whole numbers, (layers, H, M, F) each, LANES keys side by side as attention_scores takes them, and their scales,
+   (layers, H, M). M, a multiple of LANES, grows with the text. Of 16 bits, since with many texts attention mostly waits for memory. */
 typedef struct {
     int16_t *keys, *values;
     float *key_scales, *value_scales;
-    size_t room; /* M */
-} Cache;
+    size_t capacity; /* M */
+} KeyValueCache;
 
-/* Where a unit stands in its text. It attends to itself and those before it, from `first` on. */
+/* A unit's position in its text. It attends to itself and those before it, from `first` on. */
 typedef struct {
-    const Cache *cache;
+    const KeyValueCache *cache;
     int32_t position, first;
-} Place;
+} Position;
 
-int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units); /* 0 when memory ran out, here and below */
-void free_scratch(Scratch *scratch);
-int make_transformer(Transformer *t); /* from its sizes, num_turns (at most) and blocks; it may be freed even when it was not made whole */
-void free_transformer(Transformer *t);
-/* Caches begin as zeros, without room. */
-int make_room(const Transformer *t, Cache *cache, int32_t num_units); /* for so many units in all, of which there are as many as it had room for */
-int copy_cache(const Transformer *t, const Cache *from, Cache *to, int32_t num_units); /* into one without room */
-void free_cache(Cache *cache);
-size_t larger_room(size_t room, size_t needed, size_t most); /* twice the room, or more where that is needed */
-/* What the blocks make of x (n, D), in its place. Units of the same text come in order. */
-void run_transformer(const Transformer *t, const Place *places, int n, float *x, Scratch *scratch);
+int make_scratch(Scratch *scratch, size_t width, size_t widest, size_t max_units, Arena *arena); /* 0 when memory ran out, here and below */
+int make_rotations(Transformer *t, int32_t num_positions, Arena *arena);
+/* Caches begin as zeros, without capacity. */
+int reserve_key_values(const Transformer *t, KeyValueCache *cache,
+                       int32_t num_units); /* for so many units in all; the cache is full, or has enough */
+int copy_key_values(const Transformer *t, const KeyValueCache *from, KeyValueCache *to, int32_t num_units); /* into one without capacity */
+void free_key_values(KeyValueCache *cache);
+size_t grown_capacity(size_t capacity, size_t needed, size_t most); /* twice the capacity, or more where that is needed */
+/* x (n, D) -> x through all blocks. Units of the same text come in order. */
+void run_transformer(const Transformer *t, const Position *positions, int n, float *x, Scratch *scratch);
+/* Add what an MLP makes of x (n, D) to it. */
+void add_mlp(const Mlp *mlp, int n, float *x, Scratch *scratch);
 
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
