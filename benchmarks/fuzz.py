@@ -77,7 +77,7 @@ def whole_files() -> list[bytes]:
     rows = {f"{name}_rows": 16 for name in ("word", "pair", "prefix", "ngram", "phrase")}
     words = WordPatchConfig((LevelConfig(32, 1, 2, 32), LevelConfig(32, 1, 0, 32)), 16, phrase_orders=(1, 2), lexicon_words=12, pointer_dim=8, **rows)
     two = FixedPatchConfig((LevelConfig(64, 1, 2, 32, 2), LevelConfig(32, 1, 1, 32)), 16)
-    three = FixedPatchConfig((LevelConfig(128, 1, 2, 32, 4), LevelConfig(32, 1, 1, 32, 2), LevelConfig(32, 1, 2, 32)), 16)
+    three = FixedPatchConfig((LevelConfig(64, 1, 2, 32, 4), LevelConfig(32, 1, 1, 32, 2), LevelConfig(32, 1, 2, 32)), 16)
     files = []
     with tempfile.TemporaryDirectory() as folder:
         for config in (words, two, three, dataclasses.replace(two, cross_patch_bytes=1), dataclasses.replace(three, cross_patch_bytes=2)):
@@ -271,13 +271,13 @@ def run_in_engine(library: ctypes.CDLL, content: bytes, sampling: "NativeSamplin
     if not engine:
         assert len(message) < 1000 or (message.value.endswith(b".") and b"\n" not in message.value), message.value
         return "refused"
-    ids = np.array([256, *b"Once upon a time, a bear\xff a"], dtype=np.int32)
-    uniforms, out = dice.random((1, 6)), np.empty((1, 6), dtype=np.int32)
+    ids = np.array([256, *b"Once upon a bear\xff a"], dtype=np.int32)
+    uniforms, out = dice.random((1, 4)), np.empty((1, 4), dtype=np.int32)
     row = library.tavu_row(engine)
     failed = library.tavu_read(engine, row, ids.ctypes.data, len(ids), 0, 1.0)
     copied = library.tavu_copy_row(engine, row)
     rows, ways = (ctypes.c_void_p * 1)(copied), (ctypes.POINTER(type(sampling.structure)) * 1)(ctypes.pointer(sampling.structure))
-    failed = failed or library.tavu_write(engine, ctypes.byref(rows), 1, 6, ways, uniforms.ctypes.data, out.ctypes.data, None)
+    failed = failed or library.tavu_write(engine, ctypes.byref(rows), 1, 4, ways, uniforms.ctypes.data, out.ctypes.data, None)
     bits, places = np.empty(3, dtype=np.float32), np.empty(3, dtype=np.int32)
     library.tavu_score(engine, ids.ctypes.data, 5, 2, bits.ctypes.data, places.ctypes.data, None)
     library.tavu_free_row(row)
