@@ -86,7 +86,7 @@ class LanguageModel:
         return self.facts.get("kind") != "bytes"
 
     @property
-    def recordtext_bytes(self) -> int | None:
+    def record_bytes(self) -> int | None:
         """How many bytes each document of its training was, where that was said."""
         known = self.facts.get("record_bytes")
         return known if isinstance(known, int) else None

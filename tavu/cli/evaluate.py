@@ -27,25 +27,48 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
     source: Annotated[list[str], typer.Argument(help="Text that the model has not seen: files, folders, globs.")],
-    text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
+    text_field: Annotated[
+        str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.", rich_help_panel="Text")
+    ] = None,
     split: Annotated[
-        str | None, typer.Option(metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.")
+        str | None,
+        typer.Option(
+            metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.", rich_help_panel="Text"
+        ),
     ] = None,
     record_bytes: Annotated[
-        int | None, typer.Option(help="For models of bytes: so many bytes of a file are one document.  [default: as trained]")
+        int | None,
+        typer.Option(help="For models of bytes: so many bytes of a file are one document.", show_default="as trained", rich_help_panel="Text"),
     ] = None,
-    records: Annotated[bool, typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: only their completions count.")] = False,
-    stories: Annotated[bool, typer.Option("--stories", help="Let it write, and measure what it writes: does it stop, repeat, copy, obey.")] = False,
-    count: Annotated[int, typer.Option(help="With --stories: so many of each kind.")] = 64,
-    page: Annotated[Path | None, typer.Option(help="With --stories: the page to write.  [default: stories.html beside the model, or here]")] = None,
+    records: Annotated[
+        bool, typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: only their completions count.", rich_help_panel="Text")
+    ] = False,
+    stories: Annotated[
+        bool,
+        typer.Option(
+            "--stories", help="Let it write, and measure what it writes: does it stop, repeat, copy, obey.", rich_help_panel="What it writes"
+        ),
+    ] = False,
+    count: Annotated[int, typer.Option(help="With --stories: so many of each kind.", rich_help_panel="What it writes")] = 64,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --stories: the page to write.", show_default="stories.html beside the model, or here", rich_help_panel="What it writes"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="With --stories: the same seed writes the same.")] = 0,
     judge: Annotated[
-        str | None, typer.Option(metavar="URL", help="With --stories: also let a large model grade them, as http://localhost:11434/v1 (Ollama).")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="With --stories: also let a large model grade them, as http://localhost:11434/v1 (Ollama).",
+            rich_help_panel="What it writes",
+        ),
     ] = None,
-    judge_model: Annotated[str | None, typer.Option(help="The name of that model, as llama3.1:8b.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
-    engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.")] = None,
+    judge_model: Annotated[str | None, typer.Option(help="The name of that model, as llama3.1:8b.", rich_help_panel="What it writes")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.", rich_help_panel="Text")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.", rich_help_panel="Machine")] = "cpu",
+    engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.", rich_help_panel="Machine")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Measure a model on text that it has not seen: bits per byte (lower is better), beside what simple n-gram models reach.

@@ -12,13 +12,20 @@ def finetune(
         list[str],
         typer.Argument(help="Records: .jsonl (a story and its fields; prompt and completion; messages), or TinyStories-Instruct's .txt"),
     ],
-    valid: Annotated[list[str] | None, typer.Option(help="Records to validate on; without it, part of DATA is set apart.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.  [default: 10]")] = None,
-    steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder.  [default: runs/<name of DATA>]")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, steps and machine give the same model.  [default: 0]")] = None,
+    valid: Annotated[
+        list[str] | None, typer.Option(help="Records to validate on; without it, part of DATA is set apart.", rich_help_panel="Text")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.", show_default="10", rich_help_panel="Budget")] = None,
+    steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.", rich_help_panel="Budget")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder.", show_default="runs/<name of DATA>", rich_help_panel="Run")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed, steps and machine give the same model.", show_default="0", rich_help_panel="Run")
+    ] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.muon_learning_rate=0.005.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.muon_learning_rate=0.005.", rich_help_panel="Run"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:

@@ -19,29 +19,50 @@ def generate(
         str | None, typer.Argument(help="How the text begins; `-` reads it from standard input. None: the model begins by itself.")
     ] = None,
     prompt_file: Annotated[Path | None, typer.Option(help="Read the prompt from a file.")] = None,
-    words: Annotated[str | None, typer.Option(help="Words that the story is to have, as quit,oak,gloomy: of models made by finetune.")] = None,
-    features: Annotated[str | None, typer.Option(help="Features that it is to have, as Dialogue,Twist.")] = None,
-    summary: Annotated[str | None, typer.Option(help="What it is to be about.")] = None,
-    sentence: Annotated[str | None, typer.Option(help="A sentence that is to stand in it.")] = None,
-    insist: Annotated[float | None, typer.Option(help="How much it presses what was asked for: 1 as it has learned.  [default: 1.5]")] = None,
-    force_words: Annotated[bool, typer.Option("--force-words", help="Put the words in for sure, where they cost least; slower.")] = False,
-    tries: Annotated[
-        int | None, typer.Option(help="Write anew, so often in all, while something asked for is missing.  [default: 4; 1 where PyTorch writes]")
+    words: Annotated[
+        str | None,
+        typer.Option(help="Words that the story is to have, as quit,oak,gloomy: of models made by finetune.", rich_help_panel="Stories to order"),
     ] = None,
-    best_of: Annotated[int, typer.Option(help="Write so many in any case, and show the one that obeys most and is likeliest.")] = 1,
-    max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.")] = SamplingConfig.max_bytes,
-    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = SamplingConfig.temperature,
-    top_k: Annotated[int | None, typer.Option(help="Draw from the K likeliest bytes only.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Draw from the likeliest bytes that hold this share of the probability.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Draw from bytes at least this fraction as likely as the likeliest.")] = None,
+    features: Annotated[str | None, typer.Option(help="Features that it is to have, as Dialogue,Twist.", rich_help_panel="Stories to order")] = None,
+    summary: Annotated[str | None, typer.Option(help="What it is to be about.", rich_help_panel="Stories to order")] = None,
+    sentence: Annotated[str | None, typer.Option(help="A sentence that is to stand in it.", rich_help_panel="Stories to order")] = None,
+    insist: Annotated[
+        float | None,
+        typer.Option(help="How much it presses what was asked for: 1 as it has learned.", show_default="1.5", rich_help_panel="Stories to order"),
+    ] = None,
+    force_words: Annotated[
+        bool, typer.Option("--force-words", help="Put the words in for sure, where they cost least; slower.", rich_help_panel="Stories to order")
+    ] = False,
+    tries: Annotated[
+        int | None,
+        typer.Option(
+            help="Write anew, so often in all, while something asked for is missing.",
+            show_default="4; 1 where PyTorch writes",
+            rich_help_panel="Stories to order",
+        ),
+    ] = None,
+    best_of: Annotated[
+        int, typer.Option(help="Write so many in any case, and show the one that obeys most and is likeliest.", rich_help_panel="Stories to order")
+    ] = 1,
+    max_bytes: Annotated[int, typer.Option(help="Stop after this many bytes at the latest.", rich_help_panel="Sampling")] = SamplingConfig.max_bytes,
+    temperature: Annotated[
+        float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.", rich_help_panel="Sampling")
+    ] = SamplingConfig.temperature,
+    top_k: Annotated[int | None, typer.Option(help="Draw from the K likeliest bytes only.", rich_help_panel="Sampling")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Draw from the likeliest bytes that hold this share of the probability.", rich_help_panel="Sampling")
+    ] = None,
+    min_p: Annotated[
+        float | None, typer.Option(help="Draw from bytes at least this fraction as likely as the likeliest.", rich_help_panel="Sampling")
+    ] = None,
     repetition_penalty: Annotated[
-        float, typer.Option(help="More than 1 discourages repeating longer runs of bytes.")
+        float, typer.Option(help="More than 1 discourages repeating longer runs of bytes.", rich_help_panel="Sampling")
     ] = SamplingConfig.repetition_penalty,
-    stop: Annotated[list[str] | None, typer.Option(help="Stop before this text; may be given several times.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="Stop before this text; may be given several times.", rich_help_panel="Sampling")] = None,
     seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = SamplingConfig.seed,
     count: Annotated[int, typer.Option(help="Write this many texts, with seeds SEED, SEED+1, ...")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
-    engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.", rich_help_panel="Machine")] = "cpu",
+    engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.", rich_help_panel="Machine")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Let a model write, going on from a prompt.

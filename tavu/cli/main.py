@@ -14,15 +14,21 @@ from tavu.errors import TavuError
 
 app = typer.Typer(
     name="tavu",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     help="Train your own tiny language model from scratch on your own laptop, from raw bytes.\n\n"
     "Begin with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
 )
-for verb in (train, generate, evaluate, instruct_data, finetune, chat, explain, quantize, serve, info, report):
-    name = verb.__name__.rsplit(".", 1)[1]
-    app.command(name.replace("_", "-"))(getattr(verb, name))
+VERBS = {
+    "Train": (train, finetune, instruct_data, quantize),
+    "Write": (generate, chat, serve),
+    "Measure": (evaluate, explain, info, report),
+}
+for panel, verbs in VERBS.items():
+    for verb in verbs:
+        name = verb.__name__.rsplit(".", 1)[1]
+        app.command(name.replace("_", "-"), rich_help_panel=panel)(getattr(verb, name))
 
 _UsageError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[1])
 """An unknown verb or option, a missing argument, a word for a number: typer has no public name for them all."""

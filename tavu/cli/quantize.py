@@ -10,7 +10,7 @@ def quantize(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
     bits: Annotated[int, typer.Option(help="8, which costs next to nothing, or 4.")] = 8,
     out: Annotated[
-        Path | None, typer.Option(help="The new file.  [default: beside the model, as model-8bit.safetensors; here for one that came with tavu]")
+        Path | None, typer.Option(help="The new file.", show_default="beside the model, as model-8bit.safetensors; here for one that came with tavu")
     ] = None,
     valid: Annotated[list[str] | None, typer.Option(help="Text to measure the cost on: files, folders, globs.")] = None,
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,

@@ -9,22 +9,28 @@ import typer
 
 def serve(
     model: Annotated[Path, typer.Argument(help="A run folder, a model file, or the name of a model that comes with tavu.")],
-    host: Annotated[str, typer.Option(help="Where to listen. Elsewhere than on this machine itself it takes an API key.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes one that is free.", min=0, max=65535)] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Where to listen. Elsewhere than on this machine itself it takes an API key.", rich_help_panel="Access")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes one that is free.", min=0, max=65535, rich_help_panel="Access")] = 8000,
     api_key_file: Annotated[
-        Path | None, typer.Option(help="Hashes of the keys that open the server. A file that is not there yet is made, and its key shown once.")
+        Path | None,
+        typer.Option(
+            help="Hashes of the keys that open the server. A file that is not there yet is made, and its key shown once.", rich_help_panel="Access"
+        ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="A name, besides this machine's own, by which it may be asked, as host.docker.internal. With a key any will do if none is given."
+            help="A name, besides this machine's own, by which it may be asked, as host.docker.internal. With a key any will do if none is given.",
+            rich_help_panel="Access",
         ),
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(help="A site whose pages may ask the API from a browser, as http://localhost:5173. May be repeated."),
+        typer.Option(help="A site whose pages may ask the API from a browser, as http://localhost:5173. May be repeated.", rich_help_panel="Access"),
     ] = None,
-    root_path: Annotated[str, typer.Option(help="The path under which a proxy shows this server, as /tavu.")] = "",
+    root_path: Annotated[str, typer.Option(help="The path under which a proxy shows this server, as /tavu.", rich_help_panel="Access")] = "",
     log_prompts: Annotated[bool, typer.Option("--log-prompts", help="Write to the log what is asked, too. It is not, unless you say so.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Once it listens, print its address as one line of JSON.")] = False,
 ) -> None:

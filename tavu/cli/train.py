@@ -12,36 +12,55 @@ def train(
         list[str] | None,
         typer.Argument(help="Files, folders or globs (.txt, .jsonl, .csv, .parquet, also .gz/.zst/.xz), or tinystories, tinystories-instruct, tales"),
     ] = None,
-    valid: Annotated[list[str] | None, typer.Option(help="Text to validate on; without it, part of SOURCE is set apart.")] = None,
+    valid: Annotated[
+        list[str] | None, typer.Option(help="Text to validate on; without it, part of SOURCE is set apart.", rich_help_panel="Text")
+    ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="words (for text), words-large, megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.")
+        str | None,
+        typer.Option(
+            help="words (for text), words-large, megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.", rich_help_panel="Run"
+        ),
     ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.  [default: 10]")] = None,
-    hours: Annotated[float | None, typer.Option(help="Train for so many hours.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder.  [default: runs/<name of SOURCE>]")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.", show_default="10", rich_help_panel="Budget")] = None,
+    hours: Annotated[float | None, typer.Option(help="Train for so many hours.", rich_help_panel="Budget")] = None,
+    steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.", rich_help_panel="Budget")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder.", show_default="runs/<name of SOURCE>", rich_help_panel="Run")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder; with a larger budget after its end. SOURCE: its text has moved.")
+        Path | None,
+        typer.Option(
+            help="Go on with the run in this folder; with a larger budget after its end. SOURCE: its text has moved.", rich_help_panel="Run"
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, steps and machine give the same model.  [default: 0]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed, steps and machine give the same model.", show_default="0", rich_help_panel="Run")
+    ] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.")
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.", rich_help_panel="Run"),
     ] = None,
     text_field: Annotated[
         str | None,
-        typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text, or several: title,body; or a column's number."),
+        typer.Option(
+            help="The field of .jsonl, .csv and .parquet rows that holds the text, or several: title,body; or a column's number.",
+            rich_help_panel="Text",
+        ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.")
+        str | None,
+        typer.Option(
+            metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.", rich_help_panel="Text"
+        ),
     ] = None,
-    as_bytes: Annotated[bool, typer.Option("--bytes", help="Take files as raw bytes: images, audio, anything.")] = False,
+    as_bytes: Annotated[bool, typer.Option("--bytes", help="Take files as raw bytes: images, audio, anything.", rich_help_panel="Text")] = False,
     as_records: Annotated[
-        bool, typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: it learns to write what is asked for.")
+        bool,
+        typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: it learns to write what is asked for.", rich_help_panel="Text"),
     ] = False,
     record_bytes: Annotated[
-        int | None, typer.Option(help="With --bytes: each so many bytes of a file are one document, as 784 for 28 x 28 images.")
+        int | None,
+        typer.Option(help="With --bytes: each so many bytes of a file are one document, as 784 for 28 x 28 images.", rich_help_panel="Text"),
     ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.", rich_help_panel="Text")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Train a model from scratch, and watch it learn to write.
