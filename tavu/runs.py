@@ -20,7 +20,7 @@ from tavu.data.corpus import Corpus, build_corpus
 from tavu.data.hub import HUB_FILES
 from tavu.data.kept import default_cache_dir
 from tavu.data.records import MARK, split_document
-from tavu.data.sources import expand_user
+from tavu.data.sources import expand_user, tales_for
 from tavu.errors import TavuError
 from tavu.files import clear_unfinished, make_folder, replace_file, unwritable
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
@@ -119,15 +119,21 @@ def new_recipe(
     as_records: bool = False,
     settings: Sequence[str] = (),
 ) -> Recipe:
-    """The checked recipe of a new run: a preset, then what was asked for, then the settings, each over the ones before."""
+    """The checked recipe of a new run: a preset, then what was asked for, then the settings, each over the ones before.
+
+    Of the built-in `tales` it names as many as can be learned within the budget, so that a resume reads the same ones.
+    """
     if isinstance(sources, str) or not all(isinstance(source, (str, Path)) for source in sources):
         raise TavuError(f"The sources are {sources!r}, expected a list of names, as ['stories.txt'].")
     tables = read_preset(preset or (DEFAULT_BYTES_PRESET if as_bytes else DEFAULT_PRESET))
     data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_bytes": as_bytes}
     data |= {"as_records": True, "skip_bad": True} if as_records else {}
     tables = _merge(tables, "data", data)
-    tables = override(_asked_for(tables, minutes, steps, seed), settings)
-    return to_recipe(tables)
+    recipe = to_recipe(override(_asked_for(tables, minutes, steps, seed), settings))
+    if recipe.train.minutes is None:
+        return recipe
+    fitting = tuple(tales_for(recipe.train.minutes) if source == "tales" else source for source in recipe.data.sources)
+    return replace(recipe, data=replace(recipe.data, sources=fitting))
 
 
 def finetune_recipe(

@@ -1,12 +1,14 @@
 """A run from Python: as `tavu train` does it, and what its folder then holds."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tavu
-from tavu.recipe import parse_toml, to_recipe
+from tavu.config import ProgressConfig
+from tavu.recipe import parse_toml, to_recipe, to_toml
 from tavu.runs import new_folder, new_recipe, old_recipe, run
 from tavu.training.events import Finished, Started
 from tavu.training.state import load_counters
@@ -83,6 +85,19 @@ def test_sources_are_found_again_from_anywhere(tmp_path, monkeypatch):
     recipe = new_recipe(["a.txt", "tales", "./tales", "tales:20"], valid=["a.txt"], steps=1)
     assert recipe.data.sources == (str(tmp_path / "a.txt"), "tales", str(tmp_path / "tales"), "tales:20")
     assert recipe.data.valid == (str(tmp_path / "a.txt"),)
+
+
+def test_the_built_in_tales_fit_the_budget_in_minutes_that_a_run_begins_with(run_folder, tmp_path):
+    def sources(*named: str, **budget: float) -> tuple[str, ...]:
+        return new_recipe(named, **budget).data.sources
+
+    assert sources("tales", minutes=2) == ("tales:4-plots",)
+    assert sources("tales") == ("tales:20-plots",)  # ten minutes
+    assert sources("tales", minutes=60) == sources("tales", steps=3) == ("tales",)
+    assert sources("tales:40000", "tales:200", "tales:9-plots", minutes=2) == ("tales:40000", "tales:200", "tales:9-plots")
+    begun = replace(new_recipe(["tales"], steps=3), sample=ProgressConfig(("Once",)))
+    (tmp_path / "recipe.toml").write_text(to_toml(begun))
+    assert old_recipe(tmp_path, minutes=2).data.sources == ("tales",)  # as an earlier version has begun it
 
 
 def test_an_old_recipe_with_a_new_budget(run_folder):

@@ -10,7 +10,10 @@ import typer
 def train(
     source: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, folders or globs (.txt, .jsonl, .csv, .parquet, also .gz/.zst/.xz), or tinystories, tinystories-instruct, tales"),
+        typer.Argument(
+            help="Files, folders or globs (.txt, .jsonl, .csv, .parquet, also .gz/.zst/.xz), or tinystories, tinystories-instruct, or the built-in "
+            "tales: 2 of their 88 plots for each minute; tales:40000 has all."
+        ),
     ] = None,
     valid: Annotated[
         list[str] | None, typer.Option(help="Text to validate on; without it, part of SOURCE is set apart.", rich_help_panel="Text")

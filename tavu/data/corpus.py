@@ -136,7 +136,7 @@ def _content(place: Located) -> list[object]:
         from tavu.data import tales
 
         code = sorted(Path(str(tales.__file__)).parent.glob("*.py"))  # its own version: nobody can forget to count it up
-        return ["tales", place.num_tales, TALES_SEED, *(file_digest(file) for file in code)]
+        return ["tales", place.num_tales, place.num_plots, TALES_SEED, *(file_digest(file) for file in code)]
     return [(endings(file), _digest_if_readable(file)) for file in place.files]
 
 

@@ -6,7 +6,6 @@ each kind is read that of formats, rows and records; dropping duplicates is left
 
 import difflib
 import glob
-import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -34,6 +33,8 @@ KINDS = {
 }
 NUM_TALES, MAX_TALES = 40_000, 100_000_000
 TALES_SEED = 0
+PLOTS_PER_MINUTE, TALES_PER_PLOT = 2, 1000
+"""How many of the plots of `tales` a minute of training is worth (records/LOG.md), and how many tales each then has, as far as NUM_TALES goes."""
 _NUM_REASONS = 5
 _READ_BYTES = 1 << 16
 _SKIP_ADVICE = re.compile(r",? or (?:pass )?--skip-bad[^.]*")
@@ -76,6 +77,8 @@ class Located:
 
     files: tuple[Path, ...] = ()
     num_tales: int = 0
+    num_plots: int = 0
+    """Of how many plots the tales are; 0: of all."""
     notes: tuple[str, ...] = ()
     """What was left out of a folder."""
 
@@ -90,7 +93,7 @@ def read_documents(source: str, data: DataConfig, report: SourceReport) -> Itera
     located = locate(source, data)
     report.notes += located.notes
     splitter = Splitter(data.split) if data.split is not None else None
-    for document in _read_tales(located.num_tales, data) if located.num_tales else _read_files(located.files, data, splitter, report):
+    for document in _read_tales(located, data) if located.num_tales else _read_files(located.files, data, splitter, report):
         if isinstance(document, TavuError):
             if not data.skip_bad:
                 raise document from None
@@ -120,7 +123,7 @@ def locate(source: str, data: DataConfig) -> Located:
             raise TavuError(f"{source} are documents already, which --split {data.split!r} is not for. Leave it out.")
         if name != "tales":
             return Located(files=(hub.download(source),))
-        return Located(num_tales=_num_tales(source, part))
+        return _located_tales(source, part)
     path = expand_user(source)
     try:
         if path.is_file():
@@ -151,12 +154,35 @@ def expand_user(path: str) -> Path:
         return Path(path)
 
 
-def _num_tales(source: str, part: str) -> int:
+def tales_for(minutes: float) -> str:
+    """The source of as many tales, of as few plots, as a model can learn in so many minutes.
+
+    >>> tales_for(2), tales_for(60)
+    ('tales:4-plots', 'tales')
+    """
+    from tavu.data.tales import PLOTS
+
+    num_plots = max(1, round(PLOTS_PER_MINUTE * minutes))
+    return f"tales:{num_plots}-plots" if num_plots < len(PLOTS) else "tales"
+
+
+def _located_tales(source: str, part: str) -> Located:
+    """The tales of `tales`, `tales:NUMBER` or `tales:NUMBER-plots`."""
+    from tavu.data.tales import PLOTS
+
     if source == "tales":
-        return NUM_TALES
-    if not (part.isascii() and part.isdigit() and len(part) <= len(str(MAX_TALES)) and 1 <= int(part) <= MAX_TALES):
-        raise TavuError(f"{source[:60]}: expected a number of tales from 1 to {MAX_TALES:,} after the colon, as in tales:1000.")
-    return int(part)
+        return Located(num_tales=NUM_TALES)
+    number, most = part.removesuffix("-plots"), len(PLOTS) if part.endswith("-plots") else MAX_TALES
+    if not (number.isascii() and number.isdigit() and len(number) <= len(str(most)) and 1 <= int(number) <= most):
+        numbers = (
+            f"a number of tales from 1 to {MAX_TALES:,} after the colon, as in tales:1000, or of plots from 1 to {len(PLOTS)}, as in tales:4-plots"
+        )
+        raise TavuError(f"{source[:60]}: expected {numbers}.")
+    if most == MAX_TALES:
+        return Located(num_tales=int(number))
+    minutes = f"{int(number) / PLOTS_PER_MINUTE:g} min"
+    note = f"{number} of the {len(PLOTS)} plots of tales, with few names: about what a model learns in {minutes}; tales:{NUM_TALES} has all of them"
+    return Located(num_tales=min(NUM_TALES, TALES_PER_PLOT * int(number)), num_plots=int(number), notes=(note,))
 
 
 def _missing(source: str, path: Path) -> TavuError:
@@ -170,10 +196,10 @@ def _missing(source: str, path: Path) -> TavuError:
     return TavuError(f"{source}: no such file or folder. {advice}")
 
 
-def _read_tales(num_tales: int, data: DataConfig) -> Iterator[bytes]:
-    from tavu.data.tales import tell_many
+def _read_tales(located: Located, data: DataConfig) -> Iterator[bytes]:
+    from tavu.data.tales import PLOTS, first_plots, tell_many
 
-    for tale in itertools.islice(tell_many(TALES_SEED), num_tales):
+    for tale in tell_many(TALES_SEED, located.num_tales, first_plots(located.num_plots or len(PLOTS))):
         if data.as_records:
             row = {"story": tale.text, "words": tale.words, "features": tale.features, "summary": tale.summary}
             yield from records.documents_of_row(row)

@@ -139,6 +139,13 @@ def test_tales(tmp_path: Path) -> None:
     assert build(tmp_path, "tales:200").folder == corpus.folder
 
 
+def test_tales_of_few_plots_say_so_and_are_another_corpus(tmp_path: Path) -> None:
+    corpus = build(tmp_path, "tales:1-plots")
+    for again in (corpus, build(tmp_path, "tales:1-plots")):  # also where it is found again
+        assert again.report.notes[0].startswith("1 of the 88 plots of tales, with few names")
+    assert corpus.digest != build(tmp_path, "tales:1000").digest
+
+
 def test_progress_ends_at_the_total(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", stories(20_000))
     seen: list[tuple[int, int | None]] = []

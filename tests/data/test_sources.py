@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from tavu.config import DataConfig
 from tavu.data import fields, formats, rows
-from tavu.data.sources import SourceReport, locate, read_documents
+from tavu.data.sources import SourceReport, locate, read_documents, tales_for
 from tavu.errors import TavuError
 
 STORIES = ["Once upon a time.\nThe end.", "Aamulla satoi lunta, ja Väinö heräsi.", "Жила-была девочка.", "😀"]
@@ -122,6 +122,25 @@ def test_tales() -> None:
     assert len(tales) == 20
     assert tales == read("tales:20")
     assert read("tales:30")[:20] == tales
+
+
+def test_tales_of_few_plots() -> None:
+    located = locate("tales:4-plots", DataConfig())
+    assert (located.num_tales, located.num_plots) == (4_000, 4)
+    assert located.notes == ("4 of the 88 plots of tales, with few names: about what a model learns in 2 min; tales:40000 has all of them",)
+    assert read("tales:1-plots") == read("tales:1-plots") != read("tales:1000")
+    assert locate("tales:88-plots", DataConfig()).num_tales == 40_000
+
+
+def test_a_budget_has_the_tales_that_can_be_learned_in_it() -> None:
+    assert [tales_for(minutes) for minutes in (0.1, 2, 10, 43, 44, 600)] == [
+        "tales:1-plots",
+        "tales:4-plots",
+        "tales:20-plots",
+        "tales:86-plots",
+        "tales",
+        "tales",
+    ]
 
 
 def test_a_hub_name_is_read_from_the_hubs_own_cache(tmp_path: Path) -> None:
@@ -231,6 +250,9 @@ def test_known_names_win_and_are_checked(tmp_path: Path, monkeypatch: pytest.Mon
     assert "expected a number of tales from 1" in mistake("tales:many")
     assert "expected a number of tales from 1" in mistake(f"tales:{'9' * 20}")
     assert "expected a number of tales from 1" in mistake(f"tales:{'9' * 5000}")
+    assert "or of plots from 1 to 88, as in tales:4-plots." in mistake("tales:0-plots")
+    assert "or of plots from 1 to 88" in mistake("tales:89-plots")
+    assert "or of plots from 1 to 88" in mistake("tales:-plots")
     assert "--bytes is for files of raw bytes" in mistake("tales", as_bytes=True)
 
 

@@ -4,6 +4,7 @@ Everything in a pool of things is singular and countable ("a drum ... it") unles
 """
 
 from dataclasses import dataclass
+from zlib import crc32
 
 from tavu.data.tales.template import Forms
 
@@ -19,6 +20,15 @@ class People:
 
     she: tuple[Forms, ...]
     he: tuple[Forms, ...]
+
+    def first(self, count: int) -> "People":
+        """Those with the first `count` names of each gender, in an order that is not the alphabet's: Ada and Alice are too easily confused."""
+
+        def kept(people: tuple[Forms, ...]) -> tuple[Forms, ...]:
+            names = sorted({str(person[""]) for person in people}, key=lambda name: crc32(name.encode()))
+            return tuple(person for person in people if person[""] in names[:count])
+
+        return People(kept(self.she), kept(self.he))
 
 
 _SHE = {"he": "she", "him": "her", "his": "her", "himself": "herself", "sibling": "sister", "child": "girl"}

@@ -1,7 +1,7 @@
 """A plot: who and what may play in it, and the templates of its story and summary, compiled and checked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tavu.data.tales.lexicon import People
 from tavu.data.tales.phrases import PHRASES
@@ -60,6 +60,11 @@ def draw_cast(plot: Plot, pick: Pick) -> dict[str, Forms]:
         given[role] = word
         drawn.append(word[""])
     return given
+
+
+def with_few_names(plot: Plot, count: int) -> Plot:
+    """The plot with only so many names of each gender for each of its people."""
+    return replace(plot, cast=tuple((role, pool.first(count) if isinstance(pool, People) else pool) for role, pool in plot.cast))
 
 
 def _shared_forms(pool: Sequence[Forms]) -> tuple[str, ...]:
