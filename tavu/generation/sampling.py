@@ -43,18 +43,6 @@ def sample(logits: np.ndarray, config: SamplingConfig, uniforms: np.ndarray, all
     return (mass > uniforms[:, None] * mass[:, -1:]).argmax(axis=1)
 
 
-def filter_probabilities(logits: np.ndarray, config: SamplingConfig, allowed: np.ndarray | None = None) -> np.ndarray:
-    """The distribution `sample` draws from, (N, V) float64, each row summing to 1.
-
-    Shapes, errors: as `sample`. Temperature first, then top-k, top-p (of what top-k kept), min-p.
-    """
-    logits, peak = _within(logits, allowed)
-    if config.temperature < GREEDY_BELOW:
-        return np.eye(logits.shape[1])[logits.argmax(axis=1)]
-    weights = _weights(logits, peak, config)
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
 class RepetitionTracker:
     """The ids that would complete a repeat of REPEAT_BYTES bytes already written, in one row of a batch.
 

@@ -12,15 +12,26 @@ from hypothesis.extra import numpy as st_numpy
 from tavu.config import SamplingConfig
 from tavu.errors import TavuError
 from tavu.generation.sampling import (
+    GREEDY_BELOW,
     REPEAT_BYTES,
     RepetitionTracker,
-    filter_probabilities,
+    _weights,
+    _within,
     penalize,
     sample,
 )
 from tavu.vocabulary import END, NUM_IDS
 
 LAST_UNIFORM = math.nextafter(1, 0)
+
+
+def filter_probabilities(logits, config, allowed=None):
+    """The distribution that `sample` draws from, (N, V), each row summing to 1."""
+    logits, peak = _within(logits, allowed)
+    if config.temperature < GREEDY_BELOW:
+        return np.eye(logits.shape[1])[logits.argmax(axis=1)]
+    weights = _weights(logits, peak, config)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 @pytest.fixture(autouse=True)
