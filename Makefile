@@ -10,16 +10,16 @@ VENV = .venv/bin
 	touch .venv/ready
 
 .PHONY: story test check golden
-# Small batches, and matrices updated at every other of them: what little two minutes read teaches more so (records/LOG.md).
+# Two minutes read little text: small batches, with Muon at every other step, learn more from it (records/LOG.md).
 story: .venv/ready    ## Train on a few of the built-in tales for two minutes, then let that model, and the one that comes with tavu, write a story.
 	@rm -rf runs/story
 	@$(VENV)/tavu train tales --minutes $(MINUTES) --set train.batch_bytes=4096 --set train.muon_every=2 --out runs/story
-	@printf '\nA story by your model, which has read a few plots, told again and again with other names and things:\n\n'
+	@printf '\nA story by your model, which has read tales of a few plots, each with other names and things:\n\n'
 	@$(VENV)/tavu generate runs/story "Once upon a time" --temperature 0.5
-	@printf '\nA story by the model that comes with tavu, which has read 111 MB of TinyStories, of every plot there is:\n\n'
+	@printf '\nA story by the model that comes with tavu, which has read 111 MB of TinyStories:\n\n'
 	@$(VENV)/tavu generate stories "Once upon a time" --temperature 0.5
-	@printf '\nAn hour on one core of a server takes a model of your own as far: 0.661 bits per byte of unseen TinyStories, where that one has 0.666.\n'
-	@printf 'Try it with your own text: %s/tavu train stories.txt --hours 1\n' $(VENV)
+	@printf '\nAn hour of training on one server core takes your own model as far: 0.661 bits per byte of unseen TinyStories; this one has 0.666.\n'
+	@printf 'Try it with your own text: %s/tavu train YOUR_TEXT.txt --hours 1\n' $(VENV)
 
 test: .venv/ready     ## Run every test but the slow ones.
 	@$(VENV)/python -m pytest
