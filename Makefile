@@ -9,7 +9,7 @@ VENV = .venv/bin
 	$(VENV)/pip install --quiet --editable '.[dev]'
 	touch .venv/ready
 
-.PHONY: story test check golden
+.PHONY: story test check golden docs
 # Two minutes read little text: small batches, with Muon at every other step, learn more from it (records/LOG.md).
 story: .venv/ready    ## Train on a few of the built-in tales for two minutes, then let that model, and the one that comes with tavu, write a story.
 	@rm -rf runs/story
@@ -33,3 +33,7 @@ golden: .venv/ready   ## Write the golden texts and losses anew, after a change 
 	@$(VENV)/python -m tests.golden.test_texts
 	@$(VENV)/python -m tests.golden.test_losses
 	@git diff --stat tests/golden
+
+docs: .venv/ready     ## Build the documentation into site/.
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/python -m mkdocs build --strict --quiet
+	@echo "The documentation: site/index.html"
