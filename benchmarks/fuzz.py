@@ -14,6 +14,7 @@ import json
 import math
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -21,17 +22,21 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from tavu.engine.native import NativeSampling
-
-CHECKSUM = "crc32"
 HOUSE = Path(__file__).parents[1]
-FLAGS = ["-O2", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fvisibility=hidden", "-shared", "-fPIC", "-Wno-psabi"]
-THROUGH_PYTHON = 20
+FLAGS = [
+    "-O2",
+    "-g",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-fvisibility=hidden",
+    "-shared",
+    "-fPIC",
+    "-Wno-psabi",
+    "-DMAX_BATCH=4",
+]
+HEADER_ROOM = 1 << 20
+THROUGH_PYTHON = 50
 """Of so many files one also goes through Python's checks."""
 ODD_NUMBERS = (0, 1, 2, 3, 7, 31, 32, 33, 64, 255, 256, 257, 1 << 15, 1 << 31, (1 << 31) - 1, 1 << 32, 1 << 62, 1 << 63, -1, -(1 << 31))
 
@@ -64,8 +69,35 @@ def run_under_sanitizer(num_mutations: int, seed: int, num_processes: int) -> in
         return max(abs(process.returncode) for process in processes)
 
 
-def whole_files() -> list[bytes]:
-    """Tiny model files of each kind of model and of weight."""
+class WholeFile:
+    """A model file that opens, in parts that are quick to put together again, its tensors in memory already."""
+
+    def __init__(self, content: bytes):
+        import numpy as np
+
+        (length,) = struct.unpack("<Q", content[:8])
+        self.entries = json.loads(content[8 : 8 + length])
+        self.own = json.loads(self.entries.pop("__metadata__")["tavu"])
+        self.texts = {name: json.dumps({name: entry})[1:-1] for name, entry in self.entries.items()}
+        self.header = self.with_texts({})
+        self.numbers = [found.span() for found in re.finditer(rb"(?<!\d)\d+", self.header)]
+        self.num_tensor_bytes = len(content) - 8 - length
+        self.memory = []
+        """The header goes to the end of the first HEADER_ROOM bytes; in the second memory, tensors are at odd addresses."""
+        for offset in (0, 1):
+            memory = np.zeros(HEADER_ROOM + offset + self.num_tensor_bytes, dtype=np.uint8)
+            memory[HEADER_ROOM + offset :] = np.frombuffer(content, dtype=np.uint8)[8 + length :]
+            self.memory.append(memory)
+
+    def with_texts(self, texts: dict[str, str | None], own: object = None, metadata: str | None = None) -> bytes:
+        """The header with other texts of some tensors (None: without it), or another part of tavu's own."""
+        metadata = metadata or json.dumps({"tavu": json.dumps(own or self.own)})
+        kept = [text for text in (self.texts | texts).values() if text is not None]
+        return f'{{"__metadata__": {metadata}, {", ".join(kept)}}}'.encode()
+
+
+def whole_files() -> list[WholeFile]:
+    """Tiny model files of each architecture, number of levels and bits of weights."""
     sys.path.insert(0, str(HOUSE))
     import torch
 
@@ -83,207 +115,214 @@ def whole_files() -> list[bytes]:
         for config in (words, two, three, dataclasses.replace(two, cross_patch_bytes=1), dataclasses.replace(three, cross_patch_bytes=2)):
             for bits in (16, 8, 4):
                 save_model(Path(folder) / "model", noisy_model(config), {}, bits=bits)
-                files.append(_without_checksum((Path(folder) / "model").read_bytes()))
+                files.append(WholeFile((Path(folder) / "model").read_bytes()))
     return files
 
 
-def _without_checksum(content: bytes) -> bytes:
-    """As whoever tampers with a file would leave it."""
-    (length,) = struct.unpack("<Q", content[:8])
-    entries = json.loads(content[8 : 8 + length])
-    del entries["__metadata__"][CHECKSUM]
-    header = json.dumps(entries).encode()
-    return struct.pack("<Q", len(header)) + header + content[8 + length :]
+def mutated_header(file: WholeFile, dice: random.Random) -> bytes:
+    return dice.choice((_with_odd_numbers, _with_bytes, _with_other_entry, _with_other_config, _with_excess, _with_other_facts))(file, dice)
 
 
-def mutated(content: bytes, dice: random.Random) -> bytes:
-    (length,) = struct.unpack("<Q", content[:8])
-    header, tensors = content[8 : 8 + length], bytearray(content[8 + length :])
-    if dice.random() < 0.25:  # what the weights, tables, names and spellings say
-        tensors = _with_noise(tensors, dice, most=200)
-    else:
-        header = dice.choice((_with_odd_numbers, _with_bytes, _with_other_entry, _with_other_config, _with_excess, _with_other_facts))(header, dice)
-    stated = dice.choice((0, 7, 1 << 22, 1 << 63, length - 1, length + 1)) if dice.random() < 0.01 else len(header)
-    whole = struct.pack("<Q", stated) + header + bytes(tensors)
-    return whole[: dice.randrange(len(whole))] if dice.random() < 0.02 else whole
+def _with_odd_numbers(file: WholeFile, dice: random.Random) -> bytes:
+    header = file.header
+    for begin, end in sorted(dice.sample(file.numbers, dice.randint(1, 2)), reverse=True):
+        number = int(header[begin:end])
+        new = dice.choice((*ODD_NUMBERS, number + 1, number - 1, number * 2, number // 2))
+        header = header[:begin] + str(new).encode() + header[end:]
+    return header
 
 
-def _with_bytes(header: bytes, dice: random.Random) -> bytes:
+def _with_bytes(file: WholeFile, dice: random.Random) -> bytes:
     """Bytes of JSON changed, left out, or written twice."""
-    place, count = dice.randrange(len(header)), dice.randint(1, 8)
+    header, place, count = file.header, dice.randrange(len(file.header)), dice.randint(1, 8)
     match dice.randrange(3):
         case 0:
-            return bytes(_with_noise(bytearray(header), dice))
+            changed = bytearray(header)
+            for _ in range(dice.randint(1, 4)):
+                changed[dice.randrange(len(changed))] = dice.choice((0, 31, 127, 128, 255, *b'{}[]",:\\0e-', dice.randrange(256)))
+            return bytes(changed)
         case 1:
             return header[:place] + header[place + count :]
         case _:
             return header[: place + count] + header[place:]
 
 
-def _with_other_entry(header: bytes, dice: random.Random) -> bytes:
+def _with_other_entry(file: WholeFile, dice: random.Random) -> bytes:
     """A tensor's entry changed: parts of another's, odd values, another order of dimensions, another name, none, or one of its own twice."""
-    entries = json.loads(header)
-    names = [key for key in entries if key != "__metadata__"]
-    name, other = dice.sample(names, 2)
-    part = dice.choice(("dtype", "shape", "data_offsets"))
+    name, other = dice.sample(list(file.entries), 2)
+    entry, part = json.loads(json.dumps(file.entries[name])), dice.choice(("dtype", "shape", "data_offsets"))
     match dice.randrange(8):
         case 0:
-            entries[name][part] = entries[other][dice.choice(("dtype", "shape", "data_offsets"))]
+            entry[part] = file.entries[other][dice.choice(("dtype", "shape", "data_offsets"))]
         case 1:
-            entries[name][part] = _odd_value(dice)
+            entry[part] = _odd_value(dice)
         case 2:
-            entries[name]["shape"].reverse()
+            entry["shape"].reverse()
         case 3:
-            entries[dice.choice((other, "", "é\n\0", name + ".scales", "x" * dice.choice((90, 5000))))] = entries.pop(name)
+            new = dice.choice((other, "", "é\n\0", name + ".scales", "x" * dice.choice((90, 5000))))
+            return file.with_texts({name: json.dumps({new: entry}, ensure_ascii=False)[1:-1]})
         case 4:
-            del entries[name]
+            return file.with_texts({name: None})
         case 5:
-            del entries[name][part]
+            del entry[part]
         case 6:
-            entries[name]["data_offsets"][dice.randrange(2)] += dice.choice((-2, -1, 1, 2, 1 << 40))
+            entry["data_offsets"][dice.randrange(2)] += dice.choice((-2, -1, 1, 2, 1 << 40))
         case _:
-            twice = json.dumps({name: entries[other]})[1:-1]
-            return json.dumps(entries)[:-1].encode() + b", " + twice.encode() + b"}"
-    return json.dumps(entries).encode()
+            return file.with_texts({other: file.texts[other] + ", " + json.dumps({other: entry})[1:-1]})
+    return file.with_texts({name: json.dumps({name: entry})[1:-1]})
 
 
-def _with_other_config(header: bytes, dice: random.Random) -> bytes:
-    """tavu's own part changed: numbers, values of any type, settings and levels left out, added or taken from others; the header stays whole."""
-    entries = json.loads(header)
-    own = json.loads(entries["__metadata__"]["tavu"])
+def _with_other_config(file: WholeFile, dice: random.Random) -> bytes:
+    """tavu's own part changed: values of any type, settings and levels left out, added or taken from others, other sizes."""
+    own = json.loads(json.dumps(file.own))
     model = own["model"]
     table = dice.choice((model, model, *model["levels"], own))
     key = dice.choice(list(table))
-    match dice.randrange(7):
+    match dice.randrange(6):
         case 0:
-            entries["__metadata__"]["tavu"] = _with_odd_numbers(json.dumps(own).encode(), dice).decode()
-            return json.dumps(entries).encode()
-        case 1:
             table[key] = _odd_value(dice)
-        case 2:
+        case 1:
             del table[key]
-        case 3:
+        case 2:
             table[dice.choice((key + "x", "", "conv_encoder", "patch_size", "ngram_orders"))] = dice.choice((table[key], _odd_value(dice)))
-        case 4:
+        case 3:
             model["levels"] = [dice.choice(model["levels"]) for _ in range(dice.choice((0, 1, 2, 3, 17, 18, 300)))]
-        case 5:
+        case 4:
             model["patching"] = dice.choice(("words", "fixed", "word", 3))
         case _:
-            model |= {setting: dice.choice((1 << dice.randrange(31), table.get(setting, 3))) for setting in dice.sample(list(model), 2)}
-    entries["__metadata__"]["tavu"] = json.dumps(own)
-    return json.dumps(entries, ensure_ascii=dice.random() < 0.5).encode()
+            table |= {setting: dice.choice((1 << dice.randrange(31), 3 * dice.randrange(9))) for setting in dice.sample(list(table), 2)}
+    return file.with_texts({}, own)
 
 
-def _with_excess(header: bytes, dice: random.Random) -> bytes:
+def _with_excess(file: WholeFile, dice: random.Random) -> bytes:
     """More than any model has: context, tensors, dimensions, depth, long names and numbers."""
-    entries = json.loads(header)
-    own = json.loads(entries["__metadata__"]["tavu"])
-    name = dice.choice([key for key in entries if key != "__metadata__"])
-    empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
-    deep = dice.choice((10, 60, 70, 100_000))
+    name = dice.choice(list(file.entries))
+    entry, own = dict(file.entries[name]), file.own | {"model": dict(file.own["model"])}
     match dice.randrange(6):
         case 0:
             own["model"]["max_seq_len"] = dice.choice((2**14, 2**21, 2**31))
         case 1:
-            entries |= {f"empty {i}": empty for i in range(dice.choice((1, 300, 5_000)))}
+            empty = '{"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}'
+            return file.with_texts({f"empty {i}": f'"empty {i}": {empty}' for i in range(dice.choice((1, 10, 100, 3_000)))})
         case 2:
-            entries[name]["shape"] = [1] * dice.choice((7, 64, 65)) + entries[name]["shape"]
+            entry["shape"] = [1] * dice.choice((7, 64, 65)) + entry["shape"]
         case 3:
-            own["model"][dice.choice(list(own["model"]))] = "x" * dice.choice((1, 10**5))
+            own["model"][dice.choice(list(own["model"]))] = "x" * dice.choice((1, 10, 10**4))
         case 4:
-            own["facts"]["deep"] = "DEEP"
+            deep = dice.choice((10, 60, 70, 20_000))
+            return file.with_texts({}, metadata=json.dumps({"tavu": json.dumps(own)[:-1] + ', "deep": ' + "[" * deep + "]" * deep + "}"}))
         case _:
-            entries[name]["shape"] = [dice.choice((10**18, 10**19, 10**40, -(10**19))), *entries[name]["shape"]]
-    entries["__metadata__"]["tavu"] = json.dumps(own).replace('"DEEP"', "[" * deep + "]" * deep)
-    return json.dumps(entries).encode()
+            entry["shape"] = [dice.choice((10**18, 10**19, 10**40, -(10**19))), *entry["shape"]]
+    return file.with_texts({name: json.dumps({name: entry})[1:-1]}, own)
 
 
-def _with_other_facts(header: bytes, dice: random.Random) -> bytes:
-    """Facts of other types, which Python reads."""
-    entries = json.loads(header)
-    own = json.loads(entries["__metadata__"]["tavu"])
+def _with_other_facts(file: WholeFile, dice: random.Random) -> bytes:
+    """Facts of other types, which Python reads; letters and escapes of all kinds."""
     facts = ("kind", "records", "features", "sources", "bytes_per_patch", "val_bpb", "record_bytes", "seconds", "train_bytes")
-    own["facts"] = {fact: dice.choice((None, 3, -1.5, math.nan, "x", [], [None], {})) for fact in dice.sample(facts, 4)}
-    entries["__metadata__"]["tavu"] = json.dumps(own)
-    return json.dumps(entries).encode()
+    own = file.own | {
+        "facts": {fact: dice.choice((None, 3, -1.5, math.nan, "x", "ä\ud83d\udc3b\ud800", [], [None], {})) for fact in dice.sample(facts, 4)}
+    }
+    return file.with_texts({}, own)
 
 
 def _odd_value(dice: random.Random) -> object:
     return dice.choice((None, True, -0.0, 1e300, math.inf, "", "I8", "\ud800\0", [], [[]], [1, 2, 3], [0], {}, {"a": 1}, *ODD_NUMBERS))
 
 
-def _with_odd_numbers(text: bytes, dice: random.Random) -> bytes:
-    places = [i for i, byte in enumerate(text) if chr(byte).isdigit() and not chr(text[i - 1]).isdigit()]
-    for place in sorted(dice.sample(places, dice.randint(1, 2)), reverse=True):
-        end = place
-        while end < len(text) and chr(text[end]).isdigit():
-            end += 1
-        number = int(text[place:end])
-        new = dice.choice((*ODD_NUMBERS, number + 1, number - 1, number * 2, number // 2))
-        text = text[:place] + str(new).encode() + text[end:]
-    return text
-
-
-def _with_noise(content: bytearray, dice: random.Random, most: int = 4) -> bytearray:
-    for _ in range(dice.randint(1, most)):
-        content[dice.randrange(len(content))] = dice.choice((0, 1, 127, 129, 255, dice.randrange(256)))
-    return content
-
-
 def fuzz(num_mutations: int, seed: int) -> None:
-    import numpy as np
-
-    from tavu.config import SamplingConfig
-    from tavu.engine import library, native
-    from tavu.errors import TavuError
-    from tavu.stored_model import open_model
+    from tavu.engine import library
 
     library.LIBRARY = Path(os.environ["TAVU_FUZZ_LIBRARY"])
     files, dice, outcomes = whole_files(), random.Random(seed), Counter[str]()
-    engine, sampling = library.library(), native.NativeSampling(SamplingConfig(temperature=1.0))
-    assert engine
+    engine = Engine(library.library())
+    assert all(engine.run(file, file.header, {}, random.Random(0), cut=False) != "refused" for file in files)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-        path = Path(folder) / "model"
-        assert all(run_in_engine(engine, content, sampling, np.random.default_rng(i)) != "refused" for i, content in enumerate(files))
         for i in range(num_mutations):
-            content = mutated(dice.choice(files), dice)
-            outcomes[run_in_engine(engine, content, sampling, np.random.default_rng(i))] += 1
-            if i % THROUGH_PYTHON == 0:
-                path.write_bytes(content)
-                try:
-                    native.NativeEngine(open_model(path))
-                except TavuError as error:
-                    assert "\n" not in str(error)
-            if i % 20_000 == 19_999:
+            file, header, noise = dice.choice(files), None, {}
+            if dice.random() < 0.25:  # what the weights, tables, names and spellings say
+                places = (dice.randrange(file.num_tensor_bytes) for _ in range(dice.randint(1, 200)))
+                noise = {place: dice.choice((0, 1, 127, 129, 255, dice.randrange(256))) for place in places}
+            else:
+                header = mutated_header(file, dice)
+            outcomes[engine.run(file, header or file.header, noise, dice, cut=dice.random() < 0.02)] += 1
+            if header and i % THROUGH_PYTHON == 0:
+                open_with_python(Path(folder) / "model", file, header)
+            if i % 10_000 == 9_999:
                 print(f"{i + 1:,} mutations, {(i + 1) / (time.perf_counter() - begun):,.0f} a second, {dict(outcomes)}", flush=True)
     print(json.dumps({"mutations": num_mutations, **outcomes, "seconds": round(time.perf_counter() - begun)}))
 
 
-def run_in_engine(library: ctypes.CDLL, content: bytes, sampling: "NativeSampling", dice: "np.random.Generator") -> str:
-    """What becomes of a file that lies at any address: refused, or opened, read, written, copied and scored with."""
-    import numpy as np
+def open_with_python(path: Path, file: WholeFile, header: bytes) -> None:
+    """Each file that Python or the engine refuses gets a sentence."""
+    from tavu.engine.native import NativeEngine
+    from tavu.errors import TavuError
+    from tavu.stored_model import open_model
 
-    offset = int(dice.integers(8))
-    memory = np.frombuffer(bytes(offset) + content, dtype=np.uint8).copy()
-    message = ctypes.create_string_buffer(int(dice.choice((1, 2, 80, 1000))))
-    engine = library.tavu_open(memory.ctypes.data + offset, len(content), message, len(message))
-    if not engine:
-        assert len(message) < 1000 or (message.value.endswith(b".") and b"\n" not in message.value), message.value
-        return "refused"
-    ids = np.array([256, *b"Once upon a bear\xff a"], dtype=np.int32)
-    uniforms, out = dice.random((1, 4)), np.empty((1, 4), dtype=np.int32)
-    row = library.tavu_row(engine)
-    failed = library.tavu_read(engine, row, ids.ctypes.data, len(ids), 0, 1.0)
-    copied = library.tavu_copy_row(engine, row)
-    rows, ways = (ctypes.c_void_p * 1)(copied), (ctypes.POINTER(type(sampling.structure)) * 1)(ctypes.pointer(sampling.structure))
-    failed = failed or library.tavu_write(engine, ctypes.byref(rows), 1, 4, ways, uniforms.ctypes.data, out.ctypes.data, None)
-    bits, places = np.empty(3, dtype=np.float32), np.empty(3, dtype=np.int32)
-    library.tavu_score(engine, ids.ctypes.data, 5, 2, bits.ctypes.data, places.ctypes.data, None)
-    library.tavu_free_row(row)
-    library.tavu_free_row(copied)
-    library.tavu_close(engine)
-    return {0: "ran", -1: "gave NaN"}.get(failed, "ran out of memory")
+    path.write_bytes(struct.pack("<Q", len(header)) + header + file.memory[0][HEADER_ROOM:].tobytes())
+    try:
+        NativeEngine(open_model(path))
+    except TavuError as error:
+        assert "\n" not in str(error)
+
+
+class Engine:
+    """The sanitized library."""
+
+    def __init__(self, library: ctypes.CDLL):
+        import numpy as np
+
+        from tavu.config import SamplingConfig
+        from tavu.engine.native import NativeSampling
+
+        self.library = library
+        self.messages = [ctypes.create_string_buffer(size) for size in (1, 2, 80, 1000)]
+        self.ids = np.array([256, *b"Once upon a bear\xff a"], dtype=np.int32)
+        self.uniforms, self.out = np.random.default_rng(0).random((1, 4)), np.empty((1, 4), dtype=np.int32)
+        self.bits, self.places = np.empty(3, dtype=np.float32), np.empty(3, dtype=np.int32)
+        self.sampling = NativeSampling(SamplingConfig(temperature=1.0))
+        self.ways = (ctypes.POINTER(type(self.sampling.structure)) * 1)(ctypes.pointer(self.sampling.structure))
+
+    def run(self, file: WholeFile, header: bytes, noise: dict[int, int], dice: random.Random, *, cut: bool) -> str:
+        """What becomes of a file: refused, or opened, read, copied, written and scored with."""
+        offset = dice.randrange(2)
+        memory, tensors = file.memory[offset], HEADER_ROOM + offset
+        begin = tensors - len(header) - 8
+        stated = (
+            dice.choice((0, 7, 1 << 22, 1 << 63, len(header) - 1, len(header) + 1))
+            if header is not file.header and dice.random() < 0.01
+            else len(header)
+        )
+        struct.pack_into("<Q", memory, begin, stated)
+        memory[begin + 8 : tensors] = memoryview(header)
+        before = {place: memory[tensors + place] for place in noise}
+        for place, byte in noise.items():
+            memory[tensors + place] = byte
+        if cut:
+            copy = memory[begin : dice.randrange(begin, len(memory))].copy()
+            outcome = self.open_and_use(copy.ctypes.data, len(copy), dice.choice(self.messages))
+        else:
+            outcome = self.open_and_use(memory.ctypes.data + begin, len(memory) - begin, dice.choice(self.messages))
+        for place, byte in before.items():
+            memory[tensors + place] = byte
+        return outcome
+
+    def open_and_use(self, address: int, size: int, message: "ctypes.Array[ctypes.c_char]") -> str:
+        library = self.library
+        engine = library.tavu_open(address, size, message, len(message))
+        if not engine:
+            assert len(message) < 1000 or (message.value.endswith(b".") and b"\n" not in message.value), message.value
+            return "refused"
+        row = library.tavu_row(engine)
+        failed = library.tavu_read(engine, row, self.ids.ctypes.data, len(self.ids), 0, 1.0)
+        copied = library.tavu_copy_row(engine, row)
+        rows = (ctypes.c_void_p * 1)(copied)
+        failed = failed or library.tavu_write(engine, ctypes.byref(rows), 1, 4, self.ways, self.uniforms.ctypes.data, self.out.ctypes.data, None)
+        library.tavu_score(engine, self.ids.ctypes.data, 5, 2, self.bits.ctypes.data, self.places.ctypes.data, None)
+        library.tavu_free_row(row)
+        library.tavu_free_row(copied)
+        library.tavu_close(engine)
+        return {0: "ran", -1: "gave NaN"}.get(failed, "ran out of memory")
 
 
 def main() -> int:

@@ -85,7 +85,7 @@ static int32_t read_pending(Engine *e, Row **rows, int n) {
             full[num_full++] = row;
     }
     if (num_growing && !e->architecture->step(e->model, growing, num_growing)) return OUT_OF_MEMORY;
-    for (int i = 0; i < num_full; i++) /* the later half is read again, and the text goes on from there */
+    for (int i = 0; i < num_full; i++) /* the context starts over with its later half */
         if (prefill_from(e, full[i], full[i]->num_ids - e->max_seq_len / 2)) return OUT_OF_MEMORY;
     return 0;
 }

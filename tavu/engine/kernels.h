@@ -1,23 +1,23 @@
-/* The products of a matrix and some vectors, and sums of some of its rows, written for each kind of processor. Matrix.c picks the best at hand.
+/* Matrix products written for each instruction set; matrix.c chooses the best that the processor has.
 
-Shapes as in matrix.h; m is the first `rows` rows of a matrix. What a kernel gives for one vector does not depend on the others. */
+Shapes as in matrix.h. A kernel's result for one vector does not depend on the other vectors. */
 #ifndef TAVU_KERNELS_H
 #define TAVU_KERNELS_H
 
 #include "matrix.h"
 
-enum { SUMS = 64, FIRST_CACHE = 32768 };
+enum { SUM_COLUMNS = 64, L1_BYTES = 32768 };
 
 typedef struct {
     void (*bf16)(const Matrix *m, const float *x, int n, float *y);
     void (*int8)(const Matrix *m, const Quantized *x, int n, float *y);
     void (*int4)(const Matrix *m, const Quantized *x, int n, float *y);
-    /* The first SUMS columns of some rows of 8 bits, each times its number of x, added up; rows have cols numbers. */
+    /* The sum of the nonzero rows of w (8 bits, of cols numbers), each times its number of x: its first SUM_COLUMNS columns. */
     void (*sum_rows)(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums);
 } Kernels;
 
 extern const Kernels any_kernels;
-extern const Kernels avx2_kernels, avx512_kernels, dotprod_kernels; /* where they were compiled and the processor has them: */
+extern const Kernels avx2_kernels, avx512_kernels, dotprod_kernels; /* empty where they were not compiled */
 int has_avx2(void);
 int has_avx512(void); /* with VNNI */
 int has_dotprod(void);
@@ -29,10 +29,10 @@ int has_dotprod(void);
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
 #define UNROLL _Pragma("GCC unroll 4")
-#define KEEP_LOOP _Pragma("GCC unroll 1") /* unrolled whole, a short loop is not made vectors of */
+#define NO_UNROLL _Pragma("GCC unroll 1") /* gcc does not vectorize a short loop that it has unrolled completely */
 #else
 #define UNROLL
-#define KEEP_LOOP
+#define NO_UNROLL
 #endif
 
 #endif

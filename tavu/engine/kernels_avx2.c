@@ -34,10 +34,10 @@ FOR_AVX2 static void avx2_bf16(const Matrix *m, const float *x, int n, float *y)
     for (; r + 4 <= m->rows; r += 4) {
         const uint16_t *w = (const uint16_t *)m->numbers + (size_t)r * cols;
         for (int v = 0; v < n; v++) {
-            const float *xv = x + (size_t)v * cols;
+            const float *own_x = x + (size_t)v * cols;
             __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
             for (int i = 0; i < cols; i += 8) {
-                __m256 xi = _mm256_loadu_ps(xv + i);
+                __m256 xi = _mm256_loadu_ps(own_x + i);
                 s0 = _mm256_fmadd_ps(xi, eight_bf16(w + i), s0);
                 s1 = _mm256_fmadd_ps(xi, eight_bf16(w + cols + i), s1);
                 s2 = _mm256_fmadd_ps(xi, eight_bf16(w + 2 * (size_t)cols + i), s2);
@@ -61,7 +61,7 @@ FOR_AVX2 static inline __m256i sixteen_int8(const int8_t *w) { return _mm256_cvt
 
 FOR_AVX2 static inline __m256i add_products(__m256i sum, __m256i x, __m256i w) { return _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)); }
 
-/* Four rows from r on times one or two vectors, so that each is read for several products. */
+/* Four rows from r on times one or two vectors, so that what is loaded serves several products. */
 FOR_AVX2 static inline void four_rows(const Matrix *m, int r, const Quantized *x, int v, int is_pair, float *y) {
     int cols = m->cols;
     const int8_t *a = (const int8_t *)m->numbers + (size_t)r * cols, *b = a + cols, *c = b + cols, *d = c + cols;
@@ -81,14 +81,14 @@ FOR_AVX2 static inline void four_rows(const Matrix *m, int r, const Quantized *x
 }
 
 FOR_AVX2 static void avx2_int8(const Matrix *m, const Quantized *x, int n, float *y) {
-    int cols = m->cols, fours = m->rows / 4 * 4, tile = FIRST_CACHE / 2 / cols / 4 * 4;
+    int cols = m->cols, fours = m->rows / 4 * 4, tile = L1_BYTES / 2 / cols / 4 * 4;
     if (tile < 4) tile = 4;
-    for (int first = 0; first < fours; first += tile) { /* rows that stay in the first cache while all vectors pass */
-        int past = first + tile < fours ? first + tile : fours, v = 0;
+    for (int first = 0; first < fours; first += tile) { /* tiles of rows that stay in the L1 cache for all vectors */
+        int end = first + tile < fours ? first + tile : fours, v = 0;
         for (; v + 2 <= n; v += 2)
-            for (int r = first; r < past; r += 4) four_rows(m, r, x, v, 1, y);
+            for (int r = first; r < end; r += 4) four_rows(m, r, x, v, 1, y);
         if (v < n)
-            for (int r = first; r < past; r += 4) four_rows(m, r, x, v, 0, y);
+            for (int r = first; r < end; r += 4) four_rows(m, r, x, v, 0, y);
     }
     for (int r = fours; r < m->rows; r++) { /* the last one to three */
         const int8_t *w = (const int8_t *)m->numbers + (size_t)r * cols;
@@ -100,7 +100,7 @@ FOR_AVX2 static void avx2_int8(const Matrix *m, const Quantized *x, int n, float
     }
 }
 
-/* What a group of one row gives, scaled, added to total; its numbers stand 8 too high, which is for the caller to take off. */
+/* Add the scaled products of one group of 4-bit weights. Weights are stored plus 8, which the caller subtracts. */
 FOR_AVX2 static inline __m256 add_group(__m256 total, const uint8_t *w, float scale, __m256i x0, __m256i x1) {
     const __m128i low = _mm_set1_epi8(15);
     __m128i pairs = _mm_loadu_si128((const __m128i *)w);
@@ -111,46 +111,46 @@ FOR_AVX2 static inline __m256 add_group(__m256 total, const uint8_t *w, float sc
 
 FOR_AVX2 static void avx2_int4(const Matrix *m, const Quantized *x, int n, float *y) {
     int cols = m->cols, groups = cols / GROUP;
-    for (int r = 0; r < m->rows; r += 2) { /* two rows at a time; of an odd number the last meets itself */
+    for (int r = 0; r < m->rows; r += 2) { /* two rows at a time; an odd last row is computed twice */
         int other = r + 1 < m->rows ? r + 1 : r;
         const uint8_t *wa = (const uint8_t *)m->numbers + (size_t)r * cols / 2, *wb = (const uint8_t *)m->numbers + (size_t)other * cols / 2;
         const uint16_t *scales_a = m->scales + (size_t)r * groups, *scales_b = m->scales + (size_t)other * groups;
         for (int v = 0; v < n; v++) {
-            const int16_t *xv = x->numbers + (size_t)v * cols;
+            const int16_t *own_x = x->numbers + (size_t)v * cols;
             const float *sums = x->sums + (size_t)v * groups;
             __m256 a = _mm256_setzero_ps(), b = a;
-            float eights_a = 0.0f, eights_b = 0.0f;
+            float offset_a = 0.0f, offset_b = 0.0f;
             for (int g = 0; g < groups; g++) {
-                __m256i x0 = _mm256_loadu_si256((const __m256i *)(xv + g * GROUP));
-                __m256i x1 = _mm256_loadu_si256((const __m256i *)(xv + g * GROUP + GROUP / 2));
+                __m256i x0 = _mm256_loadu_si256((const __m256i *)(own_x + g * GROUP));
+                __m256i x1 = _mm256_loadu_si256((const __m256i *)(own_x + g * GROUP + GROUP / 2));
                 float scale_a = from_bf16(scales_a[g]), scale_b = from_bf16(scales_b[g]);
                 a = add_group(a, wa + g * GROUP / 2, scale_a, x0, x1);
                 b = add_group(b, wb + g * GROUP / 2, scale_b, x0, x1);
-                eights_a += scale_a * sums[g], eights_b += scale_b * sums[g];
+                offset_a += scale_a * sums[g], offset_b += scale_b * sums[g];
             }
             float *yv = y + (size_t)v * m->rows;
-            yv[r] = (sum_of_floats(a) - 8.0f * eights_a) * x->scales[v];
-            yv[other] = (sum_of_floats(b) - 8.0f * eights_b) * x->scales[v];
+            yv[r] = (sum_of_floats(a) - 8.0f * offset_a) * x->scales[v];
+            yv[other] = (sum_of_floats(b) - 8.0f * offset_b) * x->scales[v];
         }
     }
 }
 
-/* SUMS columns of some rows of 8 bits, times x: two rows at a time, their numbers side by side. */
+/* Two rows at a time, their numbers interleaved. */
 FOR_AVX2 static void avx2_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums) {
-    __m256i s[SUMS / 8];
-    for (int j = 0; j < SUMS / 8; j++) s[j] = _mm256_setzero_si256();
+    __m256i s[SUM_COLUMNS / 8];
+    for (int j = 0; j < SUM_COLUMNS / 8; j++) s[j] = _mm256_setzero_si256();
     for (int i = 0; i < num_nonzero; i += 2) {
         int32_t first = nonzero[i], second = i + 1 < num_nonzero ? nonzero[i + 1] : first;
         int32_t pair = (int32_t)((uint16_t)x[first] | (uint32_t)(uint16_t)(i + 1 < num_nonzero ? x[second] : 0) << 16);
         __m256i both = _mm256_set1_epi32(pair);
         const int8_t *a = w + (size_t)first * (size_t)cols, *b = w + (size_t)second * (size_t)cols;
-        for (int j = 0; j < SUMS / 16; j++) {
+        for (int j = 0; j < SUM_COLUMNS / 16; j++) {
             __m128i wa = _mm_loadu_si128((const __m128i *)(a + 16 * j)), wb = _mm_loadu_si128((const __m128i *)(b + 16 * j));
             s[2 * j] = add_products(s[2 * j], both, _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(wa, wb)));
             s[2 * j + 1] = add_products(s[2 * j + 1], both, _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(wa, wb)));
         }
     }
-    for (int j = 0; j < SUMS / 8; j++) _mm256_storeu_si256((__m256i *)(sums + 8 * j), s[j]);
+    for (int j = 0; j < SUM_COLUMNS / 8; j++) _mm256_storeu_si256((__m256i *)(sums + 8 * j), s[j]);
 }
 
 const Kernels avx2_kernels = {avx2_bf16, avx2_int8, avx2_int4, avx2_sum_rows};

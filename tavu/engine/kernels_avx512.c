@@ -1,4 +1,4 @@
-/* Kernels for x86 with AVX-512 and VNNI, which adds up products of 16-bit pairs, or of 8-bit fours, in one instruction. */
+/* Kernels for x86 with AVX-512 and VNNI: one instruction adds up products of two 16-bit or four 8-bit numbers. */
 #include "kernels.h"
 
 #if defined(__GNUC__) && defined(__x86_64__)
@@ -7,7 +7,7 @@
 #define FOR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")))
 #define INLINE FOR_AVX512 static inline __attribute__((always_inline))
 
-enum { MOST_VECTORS = 4 };
+enum { MAX_VECTORS = 4 };
 
 INLINE __m128i four_sums(__m512i a, __m512i b, __m512i c, __m512i d) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -35,11 +35,11 @@ INLINE __m512 sixteen_bf16(const uint16_t *w) {
 
 INLINE __m512i thirty_two_int8(const int8_t *w) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)w)); }
 
-/* Four rows from r on times num vectors, so that each is read for several products. num is known as this is compiled. */
+/* Four rows from r on times num vectors, so that what is loaded serves several products. num is a compile-time constant. */
 INLINE void rows_of_bf16(const Matrix *m, int r, const float *x, int num, float *y) {
     size_t cols = (size_t)m->cols;
     const uint16_t *w = (const uint16_t *)m->numbers + (size_t)r * cols;
-    __m512 sums[MOST_VECTORS][4];
+    __m512 sums[MAX_VECTORS][4];
     for (int v = 0; v < num; v++)
         for (int j = 0; j < 4; j++) sums[v][j] = _mm512_setzero_ps();
     for (size_t i = 0; i < cols; i += 16) {
@@ -58,15 +58,15 @@ FOR_AVX512 static void avx512_bf16(const Matrix *m, const float *x, int n, float
         avx2_kernels.bf16(m, x, n, y);
         return;
     }
-    int tile = FIRST_CACHE / 4 / m->cols * 4;
+    int tile = L1_BYTES / 4 / m->cols * 4;
     if (tile < 4) tile = 4;
     size_t rows = (size_t)m->rows, cols = (size_t)m->cols;
-    for (int first = 0; first < m->rows; first += tile) { /* rows that stay in the first cache while all vectors pass */
-        int past = first + tile < m->rows ? first + tile : m->rows, v = 0;
+    for (int first = 0; first < m->rows; first += tile) { /* tiles of rows that stay in the L1 cache for all vectors */
+        int end = first + tile < m->rows ? first + tile : m->rows, v = 0;
         for (; v + 4 <= n; v += 4)
-            for (int r = first; r < past; r += 4) rows_of_bf16(m, r, x + (size_t)v * cols, 4, y + (size_t)v * rows);
+            for (int r = first; r < end; r += 4) rows_of_bf16(m, r, x + (size_t)v * cols, 4, y + (size_t)v * rows);
         for (; v < n; v++)
-            for (int r = first; r < past; r += 4) rows_of_bf16(m, r, x + (size_t)v * cols, 1, y + (size_t)v * rows);
+            for (int r = first; r < end; r += 4) rows_of_bf16(m, r, x + (size_t)v * cols, 1, y + (size_t)v * rows);
     }
 }
 
@@ -74,7 +74,7 @@ INLINE void rows_of_int8(const Matrix *m, int r, const Quantized *x, int first, 
     size_t cols = (size_t)m->cols;
     const int8_t *w = (const int8_t *)m->numbers + (size_t)r * cols;
     const int16_t *numbers = x->numbers + (size_t)first * cols;
-    __m512i sums[MOST_VECTORS][4];
+    __m512i sums[MAX_VECTORS][4];
     for (int v = 0; v < num; v++)
         for (int j = 0; j < 4; j++) sums[v][j] = _mm512_setzero_si512();
     for (size_t i = 0; i < cols; i += 32) {
@@ -93,14 +93,14 @@ INLINE void rows_of_int8(const Matrix *m, int r, const Quantized *x, int first, 
 }
 
 FOR_AVX512 static void avx512_int8(const Matrix *m, const Quantized *x, int n, float *y) {
-    int fours = m->rows / 4 * 4, tile = FIRST_CACHE / 2 / m->cols / 4 * 4;
+    int fours = m->rows / 4 * 4, tile = L1_BYTES / 2 / m->cols / 4 * 4;
     if (tile < 4) tile = 4;
     for (int first = 0; first < fours; first += tile) {
-        int past = first + tile < fours ? first + tile : fours, v = 0;
+        int end = first + tile < fours ? first + tile : fours, v = 0;
         for (; v + 4 <= n; v += 4)
-            for (int r = first; r < past; r += 4) rows_of_int8(m, r, x, v, 4, y);
+            for (int r = first; r < end; r += 4) rows_of_int8(m, r, x, v, 4, y);
         for (; v < n; v++)
-            for (int r = first; r < past; r += 4) rows_of_int8(m, r, x, v, 1, y);
+            for (int r = first; r < end; r += 4) rows_of_int8(m, r, x, v, 1, y);
     }
     for (int r = fours; r < m->rows; r++) { /* the last one to three */
         const int8_t *w = (const int8_t *)m->numbers + (size_t)r * (size_t)m->cols;
@@ -113,24 +113,23 @@ FOR_AVX512 static void avx512_int8(const Matrix *m, const Quantized *x, int n, f
     }
 }
 
-/* x as 256 high + low with both in 8 bits, and what the low parts come to when each of their weights stands 8 too high: minus 8 times x, four
-   numbers at a time. high and low have cols numbers a vector, eights a quarter of that. */
+/* x as 256 high + low, both of 8 bits, with cols numbers a vector. 4-bit weights are stored plus 8: offsets are -8 times the sums of four numbers of x. */
 typedef struct {
     int8_t *high, *low;
-    int32_t *eights;
-} Parts;
+    int32_t *offsets;
+} SplitBytes;
 
-FOR_AVX512 static Parts take_apart(const Quantized *x, size_t count) {
-    Parts parts = {x->parts, (int8_t *)x->parts + count, (int32_t *)((int8_t *)x->parts + 2 * count)};
+FOR_AVX512 static SplitBytes split_bytes(const Quantized *x, size_t count) {
+    SplitBytes parts = {x->parts, (int8_t *)x->parts + count, (int32_t *)((int8_t *)x->parts + 2 * count)};
     for (size_t i = 0; i < count; i += 32) {
         __m512i numbers = _mm512_loadu_si512(x->numbers + i);
-        __m512i high = _mm512_srai_epi16(_mm512_add_epi16(numbers, _mm512_set1_epi16(128)), 8); /* numbers leave room for that */
+        __m512i high = _mm512_srai_epi16(_mm512_add_epi16(numbers, _mm512_set1_epi16(128)), 8); /* does not overflow: see MAX_QUANTIZED */
         __m256i low = _mm512_cvtepi16_epi8(numbers);                                            /* the low 8 bits as a number from -128 to 127 */
         _mm256_storeu_si256((__m256i *)(parts.high + i), _mm512_cvtepi16_epi8(high));
         _mm256_storeu_si256((__m256i *)(parts.low + i), low);
         __m512i pairs = _mm512_madd_epi16(numbers, _mm512_set1_epi16(-8));
         __m256i fours = _mm512_cvtepi64_epi32(_mm512_add_epi32(pairs, _mm512_srli_epi64(pairs, 32)));
-        _mm256_storeu_si256((__m256i *)(parts.eights + i / 4), fours);
+        _mm256_storeu_si256((__m256i *)(parts.offsets + i / 4), fours);
     }
     return parts;
 }
@@ -143,13 +142,13 @@ INLINE __m512 two_scales(const uint16_t *scales) {
     return _mm512_castsi512_ps(_mm512_mask_slli_epi32(second, 0x00FF, both, 16));
 }
 
-/* So many rows, 4 or 1, from r on times num vectors; two groups of weights at a time. rows and num are known as this is compiled. */
-INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, const Parts *parts, int first, int num, float *y) {
+/* 4 rows or 1 from r on times num vectors, two groups of weights at a time. rows and num are compile-time constants. */
+INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, const SplitBytes *parts, int first, int num, float *y) {
     const __m512i low_bits = _mm512_set1_epi8(15), halves = _mm512_set_epi64(3, 2, 3, 2, 1, 0, 1, 0);
     size_t cols = (size_t)m->cols;
     const uint8_t *w = (const uint8_t *)m->numbers + (size_t)r * cols / 2;
     const uint16_t *scales = m->scales + (size_t)r * (cols / GROUP);
-    __m512 totals[MOST_VECTORS][4];
+    __m512 totals[MAX_VECTORS][4];
     for (int v = 0; v < num; v++)
         for (int j = 0; j < rows; j++) totals[v][j] = _mm512_setzero_ps();
     for (size_t i = 0; i < cols; i += 2 * GROUP) {
@@ -163,10 +162,10 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, c
         }
         for (int v = 0; v < num; v++) {
             size_t at = (size_t)(first + v) * cols + i;
-            __m512i eights = _mm512_loadu_si512(parts->eights + at / 4), low = _mm512_loadu_si512(parts->low + at),
+            __m512i offsets = _mm512_loadu_si512(parts->offsets + at / 4), low = _mm512_loadu_si512(parts->low + at),
                     high = _mm512_loadu_si512(parts->high + at);
             for (int j = 0; j < rows; j++) {
-                __m512i of_low = _mm512_dpbusd_epi32(eights, own[j], low), of_high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), own[j], high);
+                __m512i of_low = _mm512_dpbusd_epi32(offsets, own[j], low), of_high = _mm512_dpbusd_epi32(_mm512_setzero_si512(), own[j], high);
                 __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(of_low, _mm512_slli_epi32(of_high, 8)));
                 totals[v][j] = _mm512_fmadd_ps(sum, own_scales[j], totals[v][j]);
             }
@@ -182,25 +181,25 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, c
 }
 
 FOR_AVX512 static void avx512_int4(const Matrix *m, const Quantized *x, int n, float *y) {
-    int fours = m->rows / 4 * 4, tile = FIRST_CACHE / m->cols / 4 * 4;
+    int fours = m->rows / 4 * 4, tile = L1_BYTES / m->cols / 4 * 4;
     if (m->cols / GROUP % 2) {
         avx2_kernels.int4(m, x, n, y);
         return;
     }
     if (tile < 4) tile = 4;
-    Parts parts = take_apart(x, (size_t)n * (size_t)m->cols);
+    SplitBytes parts = split_bytes(x, (size_t)n * (size_t)m->cols);
     for (int first = 0; first < fours; first += tile) {
-        int past = first + tile < fours ? first + tile : fours, v = 0;
+        int end = first + tile < fours ? first + tile : fours, v = 0;
         for (; v + 4 <= n; v += 4)
-            for (int r = first; r < past; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 4, y);
+            for (int r = first; r < end; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 4, y);
         for (; v < n; v++)
-            for (int r = first; r < past; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 1, y);
+            for (int r = first; r < end; r += 4) rows_of_int4(m, r, 4, x, &parts, v, 1, y);
     }
     for (int r = fours; r < m->rows; r++) /* the last one to three */
         for (int v = 0; v < n; v++) rows_of_int4(m, r, 1, x, &parts, v, 1, y);
 }
 
-/* Two rows at a time, their numbers side by side. */
+/* Two rows at a time, their numbers interleaved. */
 FOR_AVX512 static void avx512_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums) {
     __m512i s[4]; /* columns 0-7 and 16-23, 8-15 and 24-31, and so on */
     for (int j = 0; j < 4; j++) s[j] = _mm512_setzero_si512();

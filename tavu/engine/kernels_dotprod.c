@@ -1,4 +1,4 @@
-/* Kernels for ARM with the dot product instructions, which add up products of 8-bit fours: x goes in as 256 high + low, both of 8 bits. */
+/* Kernels for ARM with dot product instructions, which add up products of four 8-bit numbers: x is split into 256 high + low, both of 8 bits. */
 #include "kernels.h"
 
 #if defined(__GNUC__) && defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
@@ -13,27 +13,27 @@
 #endif
 #define INLINE FOR_DOTPROD static inline __attribute__((always_inline))
 
-enum { MOST_VECTORS = 2 };
+enum { MAX_VECTORS = 2 };
 
-/* As they lie in memory: high and low have cols numbers a vector. */
+/* cols numbers a vector, each. */
 typedef struct {
     int8_t *high, *low;
-} Parts;
+} SplitBytes;
 
-static Parts take_apart(const Quantized *x, size_t count) {
-    Parts parts = {x->parts, (int8_t *)x->parts + count};
+static SplitBytes split_bytes(const Quantized *x, size_t count) {
+    SplitBytes parts = {x->parts, (int8_t *)x->parts + count};
     for (size_t i = 0; i < count; i++) {
-        parts.high[i] = (int8_t)((x->numbers[i] + 128) >> 8); /* numbers leave room for that */
+        parts.high[i] = (int8_t)((x->numbers[i] + 128) >> 8); /* does not overflow: see MAX_QUANTIZED */
         parts.low[i] = (int8_t)(uint8_t)x->numbers[i];
     }
     return parts;
 }
 
-/* So many rows, 4 or 1, from r on times num vectors, so that each is read for several products. rows and num are known as this is compiled. */
-INLINE void rows_of_int8(const Matrix *m, int r, int rows, const Quantized *x, const Parts *parts, int first, int num, float *y) {
+/* 4 rows or 1 from r on times num vectors, so that what is loaded serves several products. rows and num are compile-time constants. */
+INLINE void rows_of_int8(const Matrix *m, int r, int rows, const Quantized *x, const SplitBytes *parts, int first, int num, float *y) {
     size_t cols = (size_t)m->cols;
     const int8_t *w = (const int8_t *)m->numbers + (size_t)r * cols;
-    int32x4_t high[MOST_VECTORS][4], low[MOST_VECTORS][4];
+    int32x4_t high[MAX_VECTORS][4], low[MAX_VECTORS][4];
     for (int v = 0; v < num; v++)
         for (int j = 0; j < rows; j++) high[v][j] = low[v][j] = vdupq_n_s32(0);
     for (size_t i = 0; i < cols; i += 16) {
@@ -55,12 +55,12 @@ INLINE void rows_of_int8(const Matrix *m, int r, int rows, const Quantized *x, c
         }
 }
 
-/* The same for 4 bits, a group of weights at a time: its first half lies in the low bits. */
-INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, const Parts *parts, int first, int num, float *y) {
+/* The same for 4 bits, a group of weights at a time: the low bits hold its first half. */
+INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, const SplitBytes *parts, int first, int num, float *y) {
     size_t cols = (size_t)m->cols, groups = cols / GROUP;
     const uint8_t *w = (const uint8_t *)m->numbers + (size_t)r * cols / 2;
     const uint16_t *scales = m->scales + (size_t)r * groups;
-    float32x4_t totals[MOST_VECTORS][4];
+    float32x4_t totals[MAX_VECTORS][4];
     for (int v = 0; v < num; v++)
         for (int j = 0; j < rows; j++) totals[v][j] = vdupq_n_f32(0.0f);
     for (size_t g = 0; g < groups; g++) {
@@ -86,26 +86,26 @@ INLINE void rows_of_int4(const Matrix *m, int r, int rows, const Quantized *x, c
         for (int j = 0; j < rows; j++) y[(size_t)(first + v) * (size_t)m->rows + (size_t)(r + j)] = vaddvq_f32(totals[v][j]) * x->scales[first + v];
 }
 
-/* All rows times all vectors, by tiles of rows that stay in the first cache while the vectors pass. */
+/* All rows times all vectors, by tiles of rows that stay in the L1 cache for all vectors. */
 #define MULTIPLY(name, rows_of, tile_numbers) \
     FOR_DOTPROD static void name(const Matrix *m, const Quantized *x, int n, float *y) { \
         int fours = m->rows / 4 * 4, tile = (tile_numbers) / m->cols / 4 * 4; \
-        Parts parts = take_apart(x, (size_t)n * (size_t)m->cols); \
+        SplitBytes parts = split_bytes(x, (size_t)n * (size_t)m->cols); \
         if (tile < 4) tile = 4; \
         for (int first = 0; first < fours; first += tile) { \
-            int past = first + tile < fours ? first + tile : fours, v = 0; \
+            int end = first + tile < fours ? first + tile : fours, v = 0; \
             for (; v + 2 <= n; v += 2) \
-                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 2, y); \
+                for (int r = first; r < end; r += 4) rows_of(m, r, 4, x, &parts, v, 2, y); \
             for (; v < n; v++) \
-                for (int r = first; r < past; r += 4) rows_of(m, r, 4, x, &parts, v, 1, y); \
+                for (int r = first; r < end; r += 4) rows_of(m, r, 4, x, &parts, v, 1, y); \
         } \
         for (int r = fours; r < m->rows; r++) /* the last one to three */ \
             for (int v = 0; v < n; v++) rows_of(m, r, 1, x, &parts, v, 1, y); \
     }
-MULTIPLY(dotprod_int8, rows_of_int8, FIRST_CACHE / 2)
-MULTIPLY(dotprod_int4, rows_of_int4, FIRST_CACHE)
+MULTIPLY(dotprod_int8, rows_of_int8, L1_BYTES / 2)
+MULTIPLY(dotprod_int4, rows_of_int4, L1_BYTES)
 
-/* What these instructions do nothing for, plain C does. */
+/* These instructions do not help here. */
 static void dotprod_bf16(const Matrix *m, const float *x, int n, float *y) { any_kernels.bf16(m, x, n, y); }
 static void dotprod_sum_rows(const int8_t *w, int cols, const int16_t *x, const int32_t *nonzero, int num_nonzero, int32_t *sums) {
     any_kernels.sum_rows(w, cols, x, nonzero, num_nonzero, sums);

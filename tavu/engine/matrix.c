@@ -17,12 +17,12 @@ void use_best_kernels(void) {
     for (int which = WITH_DOTPROD; !kernels; which--) use_kernels(which);
 }
 
-enum { LIMIT = 32767 - 128 }; /* 128 more still fit 16 bits, which splitting them needs */
+enum { MAX_QUANTIZED = INT16_MAX - 128 }; /* so that rounding to a multiple of 256, in split_bytes, does not overflow */
 
 /* The largest integer for x such that sums of its products with so many columns of 8 bits stay within 31 bits. */
 static int quantization_limit(int cols) {
     int most = INT32_MAX / 127 / cols;
-    return most < LIMIT ? most : LIMIT;
+    return most < MAX_QUANTIZED ? most : MAX_QUANTIZED;
 }
 
 FOR_EACH_CPU float quantize_vector(const float *x, int count, int limit, int16_t *numbers) {
@@ -80,7 +80,7 @@ void multiply(const Matrix *m, const float *x, int n, float *y, Quantized *scrat
 
 int transpose(const Matrix *m, Matrix *transposed, Arena *arena) {
     *transposed = (Matrix){m->cols, m->rows, m->dtype, NULL, m->scales};
-    if (m->dtype != INT8 || m->rows % SUMS) return 1;
+    if (m->dtype != INT8 || m->rows % SUM_COLUMNS) return 1;
     int8_t *numbers = allocate(arena, (size_t)m->rows * (size_t)m->cols, 1);
     if (!numbers) return 0;
     const int8_t *w = m->numbers;
@@ -99,7 +99,7 @@ void multiply_sparse(const Matrix *m, const Matrix *transposed, const float *x, 
     }
     for (int v = 0; v < n; v++, x += m->cols, y += m->rows) {
         int num_nonzero = 0;
-        int32_t sums[SUMS];
+        int32_t sums[SUM_COLUMNS];
         float scale = quantize_vector(x, m->cols, quantization_limit(m->cols), scratch->numbers);
         for (int i = 0; i < m->cols; i++) {
             scratch->nonzero[num_nonzero] = i;
@@ -107,9 +107,9 @@ void multiply_sparse(const Matrix *m, const Matrix *transposed, const float *x, 
         }
         for (int i = 0; i < num_nonzero; i++) /* prefetch all rows, which lie apart, before the first is needed */
             for (int c = 0; c < m->rows; c += 64) PREFETCH((const int8_t *)transposed->numbers + (size_t)scratch->nonzero[i] * (size_t)m->rows + c);
-        for (int first = 0; first < m->rows; first += SUMS) {
+        for (int first = 0; first < m->rows; first += SUM_COLUMNS) {
             kernels->sum_rows((const int8_t *)transposed->numbers + first, m->rows, scratch->numbers, scratch->nonzero, num_nonzero, sums);
-            for (int j = 0; j < SUMS; j++) y[first + j] = (float)sums[j] * from_bf16(m->scales[first + j]) * scale;
+            for (int j = 0; j < SUM_COLUMNS; j++) y[first + j] = (float)sums[j] * from_bf16(m->scales[first + j]) * scale;
         }
     }
 }

@@ -1,7 +1,6 @@
-"""The native engine: models in C (engine.c), which write several times faster than in PyTorch, from the file as it lies on disk.
+"""The native engine: C code (engine.h) that writes several times faster than PyTorch, on a CPU, with the weights as the model file stores them.
 
-It knows models whose weights are stored in 16, 8 or 4 bits, on a CPU. Where it was not built, or a model is of another kind, `why_not` says so
-and PyTorch serves (generation/decoder.py); a test holds the two equal.
+Where it was not built, or does not support a model, `why_not` says so and PyTorch writes (generation/decoder.py); tests hold the two equal.
 """
 
 import ctypes
@@ -27,10 +26,11 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 STEPS = 16
-"""Bytes of each text that are written between two looks at whether it is done."""
+"""Bytes of each text that are written before Python checks whether it is done."""
 ROWS_PER_THREAD = 8
-"""Fewer texts are not worth a further thread: each pass over the weights serves all that share it."""
-_NOT_A_NUMBER, _OUT_OF_MEMORY = -1, -2
+"""Fewer texts do not pay for another thread, since each pass over the weights serves all texts of a thread."""
+_NOT_A_NUMBER = -1
+"""See engine.h."""
 
 
 def is_built() -> bool:
@@ -45,8 +45,8 @@ def max_threads() -> int:
 
 @cache
 def _threads() -> "ThreadPoolExecutor":
-    """The threads of this process, which a forked one makes anew."""
-    from concurrent.futures import ThreadPoolExecutor  # a single text does without
+    """The threads of this process; a forked process makes its own."""
+    from concurrent.futures import ThreadPoolExecutor  # not needed for a single text
 
     return ThreadPoolExecutor(max_threads(), thread_name_prefix="tavu")
 
@@ -56,7 +56,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def why_not(stored: StoredModel) -> str | None:
-    """Why the native engine cannot run a model, as the end of a sentence; None: it can."""
+    """Why the native engine cannot run a model, as the end of a sentence; None when it can."""
     if isinstance(stored.config, FixedPatchConfig) and stored.config.conv_encoder:
         return "that does not know conv_encoder, and this model has it"
     if not is_built():
@@ -65,7 +65,7 @@ def why_not(stored: StoredModel) -> str | None:
 
 
 class NativeEngine:
-    """A model in the native engine, for any number of threads; each row is used by one at a time. Many texts are shared out to several threads."""
+    """A model in the native engine, for any number of threads; each row is for one at a time. Many texts are divided among several threads."""
 
     def __init__(self, stored: StoredModel):
         """Raises TavuError when why_not has a reason, or the tensors do not fit the config."""
@@ -75,7 +75,7 @@ class NativeEngine:
         self._library = library()
         self._file, self._content = stored.file, stored.content
         self._idle: list[int] = []
-        """Engines that no call is using. They share the weights, which lie in the content of the file, and each serves one call at a time."""
+        """Engines that no call is using: each serves one call at a time. All use the weights in the content of the file."""
         with self._engine():
             pass
 
@@ -85,7 +85,7 @@ class NativeEngine:
 
     @contextmanager
     def _engine(self) -> Iterator[int]:
-        """An engine for one call. A list's pop and append are whole steps between threads, and a fork can leave no lock of theirs closed."""
+        """An engine for one call. A list's pop and append are atomic, and unlike a lock cannot be left locked by a fork."""
         try:
             engine = self._idle.pop()
         except IndexError:
@@ -103,7 +103,7 @@ class NativeEngine:
         return engine
 
     def read(self, prompt: bytes, insist: float = 1.0) -> "NativeRow":
-        """A text that goes on from a prompt; its copies need not read it again. For insist see SamplingConfig."""
+        """A row that continues a prompt; copies of it have read the prompt, too. For insist see SamplingConfig."""
         ids = np.array([END, *prompt], dtype=np.int32)
         with self._engine() as engine:
             row = NativeRow(self, self._library.tavu_row(engine))
@@ -116,7 +116,7 @@ class NativeEngine:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The next S ids of N texts, each sampled its own way at uniforms (N, S) in [0, 1): (N, S) int32, after END only END.
 
-        Where they are wanted, also the logits that they were drawn from, before any penalty or temperature, (N, S, V) float32; 0 after END.
+        With want_logits also the logits that they were drawn from, before any penalty or temperature, (N, S, V) float32; 0 after END.
         Raises TavuError when a logit is NaN.
         """
         uniforms = np.ascontiguousarray(uniforms, dtype=np.float64)
@@ -124,16 +124,16 @@ class NativeEngine:
         out = np.empty((N, S), dtype=np.int32)
         logits = np.zeros((N, S, NUM_IDS), dtype=np.float32) if want_logits else None
         pointers = (c_void_p * N)(*(row.pointer for row in rows))
-        ways = (POINTER(Sampling) * N)(*(ctypes.pointer(sampling.structure) for sampling in samplings))
+        sampling_pointers = (POINTER(Sampling) * N)(*(ctypes.pointer(sampling.structure) for sampling in samplings))
 
-        def write(first: int, past: int) -> int:
+        def write(first: int, end: int) -> int:
             with self._engine() as engine:
                 return self._library.tavu_write(
                     engine,
                     byref(pointers, first * ctypes.sizeof(c_void_p)),
-                    past - first,
+                    end - first,
                     S,
-                    ctypes.cast(byref(ways, first * ctypes.sizeof(c_void_p)), POINTER(POINTER(Sampling))),
+                    ctypes.cast(byref(sampling_pointers, first * ctypes.sizeof(c_void_p)), POINTER(POINTER(Sampling))),
                     uniforms[first:].ctypes.data,
                     out[first:].ctypes.data,
                     logits[first:].ctypes.data if logits is not None else None,
@@ -156,7 +156,7 @@ class NativeEngine:
         return list(_threads().map(lambda ids, first: self.score_one(ids, first)[:2], stretches, firsts))
 
     def score_one(self, ids: np.ndarray, first: int, *, want_logits: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """The bits (N,) of ids[first:], their places in their patches (N,), and, where they are wanted, the logits (N, V) that predicted them."""
+        """The bits (N,) of ids[first:], their places in their patches (N,), and with want_logits the logits (N, V) that predicted them."""
         ids, N = np.ascontiguousarray(ids, dtype=np.int32), len(ids) - first
         assert 0 <= first <= len(ids) <= self.config.max_seq_len and int(ids.min(initial=0)) >= 0 and int(ids.max(initial=0)) < NUM_IDS
         bits, places = np.empty(N, dtype=np.float32), np.empty(N, dtype=np.int32)
@@ -168,24 +168,24 @@ class NativeEngine:
         return bits, places, logits
 
     def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
-        """The ids (count, steps) that follow a prompt; text i is drawn as it would be alone with seed config.seed + i. After END comes anything."""
+        """The ids (count, steps) that follow a prompt; text i is drawn as alone with seed config.seed + i. Ids after END mean nothing."""
         sampling = NativeSampling(config)
         first = self.read(prompt, config.insist)
         rows = [first, *(first.copy() for _ in range(count - 1))]
-        dice = [np.random.default_rng(config.seed + i) for i in range(count)]
+        generators = [np.random.default_rng(config.seed + i) for i in range(count)]
         ended = np.zeros(count, dtype=bool)
         while True:
             open_rows = np.flatnonzero(~ended)
             ids = np.full((count, STEPS), END, dtype=np.int32)
             if len(open_rows):
-                uniforms = np.stack([dice[i].random(STEPS) for i in open_rows])
+                uniforms = np.stack([generators[i].random(STEPS) for i in open_rows])
                 ids[open_rows], _ = self.step([rows[i] for i in open_rows], [sampling] * len(open_rows), uniforms)
             ended |= (ids == END).any(axis=1)
             yield ids
 
 
 class NativeRow:
-    """One text in the engine: what it has read, and what it remembers of it."""
+    """One text in the engine, with the model's cache of it."""
 
     def __init__(self, engine: NativeEngine, pointer: int | None):
         if not pointer:
@@ -202,7 +202,7 @@ class NativeRow:
 
 
 class NativeSampling:
-    """A SamplingConfig as the engine takes it."""
+    """A SamplingConfig for the engine."""
 
     def __init__(self, config: SamplingConfig):
         self.allowed, self.next_state = (

@@ -15,7 +15,7 @@ static int by_logit(const void *a, const void *b) {
     return x->id - y->id;
 }
 
-static void keep_likeliest(double *weights, const double *logits, const Sampling *sampling) {
+static void keep_top_k_and_top_p(double *weights, const double *logits, const Sampling *sampling) {
     Ranked ranked[NUM_IDS];
     for (int i = 0; i < NUM_IDS; i++) ranked[i] = (Ranked){logits[i], i};
     qsort(ranked, NUM_IDS, sizeof ranked[0], by_logit);
@@ -23,7 +23,7 @@ static void keep_likeliest(double *weights, const double *logits, const Sampling
     double total = 0, mass = 0;
     if (sampling->top_p >= 1) return;
     for (int i = 0; i < NUM_IDS; i++) total += weights[ranked[i].id];
-    for (int i = 0; i < NUM_IDS; i++) { /* those before it already hold top_p */
+    for (int i = 0; i < NUM_IDS; i++) { /* drop an id when those before it hold top_p already */
         double weight = weights[ranked[i].id];
         if (i && mass >= sampling->top_p * total) weights[ranked[i].id] = 0;
         mass += weight;
@@ -31,26 +31,26 @@ static void keep_likeliest(double *weights, const double *logits, const Sampling
 }
 
 int32_t sample(const float *logits, const Sampling *sampling, double uniform, const uint8_t *allowed) {
-    double within[NUM_IDS], weights[NUM_IDS], peak = -INFINITY;
+    double masked[NUM_IDS], weights[NUM_IDS], peak = -INFINITY;
     int32_t best = -1;
     for (int i = 0; i < NUM_IDS; i++) {
-        within[i] = allowed && !allowed[i] ? -INFINITY : (double)logits[i];
-        if (isnan(within[i])) return NOT_A_NUMBER;
-        if (!(allowed && !allowed[i]) && (best < 0 || within[i] > peak)) best = i, peak = within[i];
+        masked[i] = allowed && !allowed[i] ? -INFINITY : (double)logits[i];
+        if (isnan(masked[i])) return NOT_A_NUMBER;
+        if (!(allowed && !allowed[i]) && (best < 0 || masked[i] > peak)) best = i, peak = masked[i];
     }
     if (sampling->temperature < GREEDY_BELOW) return best;
-    if (isinf(peak)) { /* the ids at the peak share everything */
-        for (int i = 0; i < NUM_IDS; i++) within[i] = within[i] == peak && !(allowed && !allowed[i]) ? 0 : -INFINITY;
+    if (isinf(peak)) { /* the ids at the peak are equally likely */
+        for (int i = 0; i < NUM_IDS; i++) masked[i] = masked[i] == peak && !(allowed && !allowed[i]) ? 0 : -INFINITY;
         peak = 0;
     }
-    for (int i = 0; i < NUM_IDS; i++) weights[i] = exp((within[i] - peak) / sampling->temperature);
-    if (sampling->top_k < NUM_IDS || sampling->top_p < 1) keep_likeliest(weights, within, sampling);
+    for (int i = 0; i < NUM_IDS; i++) weights[i] = exp((masked[i] - peak) / sampling->temperature);
+    if (sampling->top_k < NUM_IDS || sampling->top_p < 1) keep_top_k_and_top_p(weights, masked, sampling);
     double mass = 0, total = 0;
     for (int i = 0; i < NUM_IDS; i++) {
         if (weights[i] < sampling->min_p) weights[i] = 0;
         total += weights[i];
     }
-    for (int i = 0; i < NUM_IDS; i++) { /* an id of weight 0 leaves the mass where it was, so it is never the first above */
+    for (int i = 0; i < NUM_IDS; i++) { /* never an id of weight 0, which leaves the mass as it was */
         mass += weights[i];
         if (mass > uniform * total) return i;
     }

@@ -1,4 +1,4 @@
-/* Logits to id, as tavu/generation/sampling.py draws it: the same order of steps, in double precision. */
+/* Logits -> id, in the steps and the double precision of tavu/generation/sampling.py. */
 #ifndef TAVU_SAMPLING_H
 #define TAVU_SAMPLING_H
 
@@ -18,7 +18,7 @@ enum { NOT_A_NUMBER = -1 };
 
 /* One id drawn at a uniform in [0, 1), or NOT_A_NUMBER. allowed (NUM_IDS) or NULL. */
 int32_t sample(const float *logits, const Sampling *sampling, double uniform, const uint8_t *allowed);
-/* Lower the logits of ids that would repeat what stands in ids already (see RepetitionTracker). */
+/* Lower the logits of ids that would complete a repeat (see RepetitionTracker). */
 void penalize(float *logits, const int32_t *ids, int64_t num_ids, double log_penalty);
 
 #endif

@@ -7,7 +7,9 @@ Shapes: D width, H heads, F = D / H, M units of a cache, n <= MAX_BATCH vectors.
 #include "arena.h"
 #include "matrix.h"
 
-enum { MAX_BATCH = 64 }; /* vectors that share each pass over the weights */
+#ifndef MAX_BATCH
+#define MAX_BATCH 64 /* vectors that share each pass over the weights */
+#endif
 
 typedef struct {
     Matrix up, down, down_transposed;
