@@ -244,17 +244,17 @@ static int score_level(Megabyte *m, int i, Row *row, int64_t begin, int64_t end,
 static int score(void *model, Row *row, const Scores *scores) {
     Megabyte *m = model;
     const Level *levels = m->levels;
-    size_t size = 1;
-    float *context;
+    uint64_t size = 1;
+    float *context = NULL;
     int is_scored = 1;
     for (int i = 1; i < m->num_levels; i++) {
         int64_t num = (row->num_ids + levels[i].unit_size - 1) / levels[i].unit_size;
         int32_t most = levels[i].max_scored_units;
-        size += MAX_BATCH * (size_t)levels[i].units_per_parent * (size_t)levels[i].dim;
+        size += (uint64_t)MAX_BATCH * (uint64_t)levels[i].units_per_parent * (uint64_t)levels[i].dim;
         is_scored = is_scored && reserve_key_values(&m->levels[i].transformer, &((MegabyteCache *)row->cache)->levels[i].key_values,
                                                     num < most ? (int32_t)num : most);
     }
-    context = malloc(size * sizeof *context);
+    if (size <= SIZE_MAX / sizeof *context) context = malloc((size_t)size * sizeof *context);
     is_scored = is_scored && context && score_level(m, 0, row, 0, (row->num_ids + levels[0].unit_size - 1) / levels[0].unit_size, context, scores);
     free(context);
     return is_scored;

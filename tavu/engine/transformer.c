@@ -53,12 +53,12 @@ size_t grown_capacity(size_t capacity, size_t needed, size_t most) {
 }
 
 static int allocate_cache(const Transformer *t, KeyValueCache *cache, size_t capacity) {
-    size_t each = (size_t)t->num_layers * (size_t)t->num_heads * capacity, numbers = each * (size_t)(t->dim / t->num_heads);
-    *cache = (KeyValueCache){.key_scales = calloc(1, 2 * each * sizeof(float) + 2 * numbers * sizeof(int16_t)), .capacity = capacity};
+    size_t num_heads = (size_t)t->num_layers * (size_t)t->num_heads, F = (size_t)(t->dim / t->num_heads);
+    *cache = (KeyValueCache){.key_scales = calloc(capacity, 2 * num_heads * (sizeof(float) + F * sizeof(int16_t))), .capacity = capacity};
     if (!cache->key_scales) return 0;
-    cache->value_scales = cache->key_scales + each;
-    cache->keys = (int16_t *)(cache->value_scales + each);
-    cache->values = cache->keys + numbers;
+    cache->value_scales = cache->key_scales + num_heads * capacity;
+    cache->keys = (int16_t *)(cache->value_scales + num_heads * capacity);
+    cache->values = cache->keys + num_heads * capacity * F;
     return 1;
 }
 

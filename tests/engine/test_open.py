@@ -3,14 +3,17 @@
 import ctypes
 import dataclasses
 import json
+import shutil
 import struct
+import subprocess
 
 import numpy as np
 import pytest
 
 from tavu.config import FixedPatchConfig, LevelConfig, SamplingConfig, WordPatchConfig
-from tavu.engine.library import library
+from tavu.engine.library import LIBRARY, library
 from tavu.engine.native import NativeEngine, NativeSampling, is_built
+from tavu.generation.writing import write
 from tavu.model_file import save_model
 from tavu.stored_model import UNFIT, open_model
 from tests.conftest import CONFIGS
@@ -125,3 +128,44 @@ def test_weights_at_odd_addresses_write_the_same(make_model, tmp_path, bits):
         sampling = NativeSampling(SamplingConfig(temperature=0))
         logits.append(engine.step([engine.read(b"Once upon a time")], [sampling], np.zeros((1, 8)), want_logits=True)[1])
     assert all(np.array_equal(logits[0], other) for other in logits[1:])
+
+
+PROGRAM = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "engine.h"
+
+int main(int count, char **arguments) {
+    static unsigned char bytes[1 << 20];
+    char message[200];
+    FILE *file = fopen(arguments[count - 1], "rb");
+    size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    Engine *engine = tavu_open(bytes, size, message, sizeof message);
+    if (!engine) return puts(message), 1;
+    Row *row = tavu_row(engine);
+    int32_t prompt[] = {256, 'O', 'n', 'c', 'e'}, out[20];
+    double uniforms[20] = {0};
+    Sampling greedy = {.top_p = 1, .top_k = 257};
+    const Sampling *sampling = &greedy;
+    if (!row || tavu_read(engine, row, prompt, 5, 0, 1.0f)) return 1;
+    if (tavu_write(engine, &row, 1, 20, &sampling, uniforms, out, NULL)) return 1;
+    for (int i = 0; i < 20 && out[i] < 256; i++) putchar(out[i]);
+    tavu_free_row(row);
+    tavu_close(engine);
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+@pytest.mark.parametrize("name", ["words", "three levels"])
+def test_a_program_in_c_writes_what_python_writes(make_model, tmp_path, name):
+    save_model(tmp_path / "model", make_model(CONFIGS[name], noise=0.1), {})
+    (tmp_path / "program.c").write_text(PROGRAM)
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{LIBRARY.parent}"]
+    subprocess.run(["gcc", *flags, tmp_path / "program.c", LIBRARY, "-o", tmp_path / "program"], check=True)
+    (written,) = write(NativeEngine(open_model(tmp_path / "model")), b"Once", SamplingConfig(temperature=0, valid_utf8=False, max_bytes=20))
+    done = subprocess.run([tmp_path / "program", tmp_path / "model"], capture_output=True)
+    assert (done.returncode, done.stdout) == (0, written.content)
+    done = subprocess.run([tmp_path / "program", tmp_path / "program.c"], capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"it is cut off, or no .safetensors at all. Copy or train it again.\n")
