@@ -24,7 +24,7 @@ from tavu.serving.growing import Order
 from tavu.serving.guard import Guard
 from tavu.serving.keys import Keys
 from tavu.serving.limits import Limits
-from tavu.serving.metrics import Metrics
+from tavu.serving.metrics import CONTENT_TYPE, Metrics
 from tavu.serving.orders import chat_order, completion_order
 from tavu.serving.prompts import END_OF_DOCUMENT, ids_of, text_of
 from tavu.serving.writing import answer
@@ -209,7 +209,7 @@ def _add_operations(app: FastAPI, batcher: Batcher, metrics: Metrics) -> None:
     @app.get("/metrics", responses=_WRONG | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}, response_class=Response)
     async def measure() -> Response:
         """Counters and gauges for Prometheus."""
-        return Response(metrics.text(writing=batcher.num_writing, waiting=batcher.num_waiting), media_type="text/plain; version=0.0.4")
+        return Response(metrics.page(writing=batcher.num_writing, waiting=batcher.num_waiting), media_type=CONTENT_TYPE)
 
 
 def _tell_of_keys(app: FastAPI) -> None:

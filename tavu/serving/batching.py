@@ -192,7 +192,7 @@ class Batcher:
             else:
                 text.row = read[prompt] = self._engine.read(*prompt)
                 num_read += len(text.prompt) + 1
-                self._metrics.count("read_bytes_total", len(text.prompt))
+                self._metrics.read_bytes.inc(len(text.prompt))
         return [text for text in texts if text.row is not None]
 
     def _step(self, texts: list[Growing]) -> None:
@@ -207,8 +207,8 @@ class Batcher:
             piece = text.take(ids[i], None if logits is None else logits[i])
             if text.begins and piece.content:
                 text.begins = False
-                self._metrics.first_byte(time.monotonic() - text.order.begun)
-            self._metrics.count("written_bytes_total", len(piece.content))
+                self._metrics.first_byte_seconds.observe(time.monotonic() - text.order.begun)
+            self._metrics.written_bytes.inc(len(piece.content))
             if piece.content or piece.stopped:
                 news.append((text, piece))
         self._deliver(news)
@@ -224,7 +224,7 @@ class Batcher:
                     text.order.behind_since = time.monotonic()
         for _, piece in news:
             if piece.stopped:
-                self._metrics.count("texts_total", labels=f'stopped="{piece.stopped}"')
+                self._metrics.texts.labels(piece.stopped).inc()
 
         def hand_over() -> None:
             for text, piece in news:

@@ -97,7 +97,7 @@ class Guard:
             await refusal.answer()(scope, receive, send_guarded)
         finally:
             known = path if path in self._paths else "other"
-            self._metrics.count("requests_total", labels=f'path="{known}",status="{status}"')
+            self._metrics.requests.labels(known, str(status)).inc()
             log.info("%s %s %d %.3f s", method, known, status, time.monotonic() - begun)
 
     def _path(self, scope: Scope) -> str:

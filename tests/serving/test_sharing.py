@@ -32,7 +32,7 @@ def read_all(client):
 
 
 def measured(address, name):
-    return next(int(line.split()[1]) for line in ask(address, "/metrics")[2].splitlines() if line.startswith(name))
+    return next(float(line.split()[1]) for line in ask(address, "/metrics")[2].splitlines() if line.startswith(name))
 
 
 def until(holds, seconds=10.0):
