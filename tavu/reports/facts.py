@@ -1,40 +1,55 @@
-"""What the run was made of, for the foot of the page: model, data, machine, speeds, recipe, every measurement."""
+"""What a run was made of, as names and values in words: model, data, run, machine, speeds, recipe."""
 
-import html
 import math
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from tavu.data.split import FEW_VALID_BYTES
 from tavu.reports.run_folder import RunRecord
-from tavu.reports.wording import bpb, duration, scaled, showable
+from tavu.reports.wording import duration, scaled
+
+Facts = list[tuple[str, str]]
 
 
-def key_figures(record: RunRecord) -> str:
-    """The few figures worth a large print, as a `<dl>`."""
+def key_figures(record: RunRecord) -> Facts:
+    """The few figures worth a large print."""
     size = record.environment.get("num_parameters")
-    figures = [
-        ("trained", duration(record.latest.seconds)),
-        ("read", scaled(record.latest.bytes_seen, "B")),
-        ("speed", scaled(speed, "B/s") if (speed := _speed(record)) else None),
-        ("parameters", scaled(size) if _is_number(size) else None),
-    ]
-    return f'<dl class="figures">{_pairs(figures)}</dl>'
-
-
-def facts(record: RunRecord) -> str:
-    """The section "How it was made"."""
-    machine = record.environment
-    panels = [
-        _panel("Model", _model_facts(machine)),
-        _panel("Data", _data_facts(record)),
-        _panel("Run", _run_facts(record)),
-        _panel("Machine", _machine_facts(machine)),
-    ]
-    return (
-        f'<section id="made"><h2>How it was made</h2><div class="panels">{"".join(panels)}{_probe(machine)}</div>'
-        f"{_command(machine)}{_recipe(record.recipe)}{_measurements(record)}</section>"
+    return _known(
+        [
+            ("trained", duration(record.latest.seconds)),
+            ("read", scaled(record.latest.bytes_seen, "B")),
+            ("speed", scaled(speed, "B/s") if (speed := _speed(record)) else None),
+            ("parameters", scaled(size) if _is_number(size) else None),
+        ]
     )
+
+
+def facts(record: RunRecord) -> list[tuple[str, Facts]]:
+    """The panels of "How it was made": each has a title and what is known of it; those of which nothing is known are left out."""
+    panels = [
+        ("Model", _model_facts(record.environment)),
+        ("Data", _data_facts(record)),
+        ("Run", _run_facts(record)),
+        ("Machine", _machine_facts(record.environment)),
+    ]
+    return [(title, known) for title, pairs in panels if (known := _known(pairs))]
+
+
+def recipe_tables(record: RunRecord) -> list[tuple[str, Facts]]:
+    """Each table of recipe.toml, nested ones flattened to dotted names."""
+    tables = {f"[{name}]": table for name, table in record.recipe.items() if isinstance(table, dict)}
+    loose = {name: value for name, value in record.recipe.items() if not isinstance(value, dict)}
+    return [(title, known) for title, table in ({"recipe": loose} | tables).items() if (known := _known(_flat(_without_paths(table))))]
+
+
+def speeds_tried(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Each setting that was tried before the training chose one: its name, its speed, and that as a share of the fastest's."""
+    rows = record.environment.get("probe")
+    tried = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    speeds = [(row.get("setting", "?"), row.get("bytes_per_second")) for row in tried]
+    speeds = [(setting, speed) for setting, speed in speeds if _is_number(speed)]
+    fastest = max([speed for _, speed in speeds], default=0.0) or 1.0
+    return [(_in_words(setting), scaled(speed, "B/s"), f"{speed / fastest:.1%}") for setting, speed in speeds]
 
 
 def _model_facts(machine: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -76,9 +91,9 @@ def _run_facts(record: RunRecord) -> list[tuple[str, Any]]:
 
 
 def _speed(record: RunRecord) -> float | None:
-    """Bytes per second of the whole run where it is over, of the last line where it is not."""
-    told = record.outcome or (record.train[-1] if record.train else None)
-    return told.bytes_per_second if told and math.isfinite(told.bytes_per_second) else None
+    """Bytes per second: of the whole run once it is over, until then of the last log line."""
+    latest = record.outcome or (record.train[-1] if record.train else None)
+    return latest.bytes_per_second if latest and math.isfinite(latest.bytes_per_second) else None
 
 
 def _machine_facts(machine: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -93,44 +108,10 @@ def _machine_facts(machine: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _probe(machine: dict[str, Any]) -> str:
-    """How fast each setting ran before the training chose one, as bars."""
-    told = machine.get("probe")
-    tried = [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
-    speeds = [(row.get("setting", "?"), row.get("bytes_per_second")) for row in tried]
-    speeds = [(setting, speed) for setting, speed in speeds if _is_number(speed)]
-    if not speeds:
-        return ""
-    fastest = max(max(speed for _, speed in speeds), 1e-9)
-    rows = [
-        f'<div class="bar" style="--share:{speed / fastest:.1%}"><dt>{_words(setting)}</dt><dd>{scaled(speed, "B/s")}</dd></div>'
-        for setting, speed in speeds
-    ]
-    return f'<div class="panel"><h3>Settings tried</h3><dl>{"".join(rows)}</dl></div>'
-
-
-def _command(machine: dict[str, Any]) -> str:
-    command = machine.get("command")
-    if not command:
-        return ""
-    return (
-        f'<h3>To make it again</h3><pre class="command" tabindex="0" aria-label="Command"><code>{_words(command)}</code>'
-        f'</pre><p class="hint">One click selects the whole command.</p>'
-    )
-
-
 def _without_paths(table: dict[str, Any]) -> dict[str, Any]:
-    """Where files lie is nobody else's business: a report may be shown to others."""
-    named = {key: [Path(str(one)).name for one in table[key]] for key in ("sources", "valid") if isinstance(table.get(key), list)}
-    return table | named
-
-
-def _recipe(recipe: dict[str, Any]) -> str:
-    """Each table of recipe.toml as a panel, values as TOML would write them."""
-    loose = {name: value for name, value in recipe.items() if not isinstance(value, dict)}
-    tables = {**({"": loose} if loose else {}), **{name: value for name, value in recipe.items() if name not in loose}}
-    panels = [_panel(f"[{name}]" if name else "recipe", _flat(_without_paths(table))) for name, table in tables.items()]
-    return f'<h3>Recipe</h3><div class="panels recipe">{"".join(panels)}</div>' if panels else ""
+    """The table with the names of its files alone: a report may be shown to others, and where files lie is private."""
+    names = {key: [Path(str(one)).name for one in table[key]] for key in ("sources", "valid") if isinstance(table.get(key), list)}
+    return table | names
 
 
 def _flat(table: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -146,41 +127,20 @@ def _flat(table: dict[str, Any]) -> list[tuple[str, Any]]:
     return pairs
 
 
-def _measurements(record: RunRecord) -> str:
-    """Every validation as a table: the same as the curve, for those who read figures or cannot see it."""
-    rows = [
-        f"<tr><td>{point.step:,}</td><td>{duration(point.seconds)}</td><td>{scaled(point.bytes_seen, 'B')}</td>"
-        f"<td>{bpb(point.val_bpb, point.standard_error)}</td></tr>"
-        for point in record.curve
-    ]
-    if not rows:
-        return ""
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("step", "time", "read", "bits per byte"))
-    return (
-        f'<details id="measurements"><summary>All {len(rows)} validations as figures</summary><div class="scroll"><table>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></details>"
-    )
+def _known(pairs: list[tuple[str, Any]]) -> Facts:
+    return [(str(name), _in_words(value)) for name, value in pairs if value is not None and value != ""]
 
 
-def _panel(title: str, pairs: list[tuple[str, Any]]) -> str:
-    rows = _pairs(pairs)
-    return f'<div class="panel"><h3>{html.escape(title)}</h3><dl>{rows}</dl></div>' if rows else ""
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> str:
-    return "".join(
-        f"<div><dt>{html.escape(str(name))}</dt><dd>{_words(value)}</dd></div>" for name, value in pairs if value is not None and value != ""
-    )
-
-
-def _words(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, list):
-        return ", ".join(f"“{_words(item)}”" if isinstance(item, str) else _words(item) for item in value)
-    return html.escape(showable(f"{value:g}" if isinstance(value, float) else str(value)))
+        return ", ".join(f"“{item}”" if isinstance(item, str) else _in_words(item) for item in value)
+    return str(value)
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

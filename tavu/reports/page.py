@@ -1,39 +1,30 @@
-"""The frame of every page that tavu writes: one file that loads nothing and runs nothing, in one style, light and dark."""
+"""Every page that tavu writes is a template in templates/, filled in here: one file that loads nothing and runs nothing, light and dark."""
 
-import html
+from functools import cache
 from importlib.resources import files
-from string import Template
+from typing import Any
 
-# The policy lets the page load nothing and run nothing, whatever a model wrote into it.
-_PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-$reload<title>$title</title>
-<style>
-$style</style>
-</head>
-<body>
-<header>
-$header
-</header>
-<main>
-$main
-</main>
-</body>
-</html>
-""")
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tavu.reports.wording import bpb, duration, scaled, showable
 
 
-def page(title: str, header: str, main: str, *, reload_seconds: int | None = None) -> str:
-    """A whole page: its title as text, its header and main part as HTML; it loads itself anew every reload_seconds."""
-    return _PAGE.substitute(
-        reload=f'<meta http-equiv="refresh" content="{reload_seconds}">\n' if reload_seconds else "",
-        title=html.escape(title),
-        style=files("tavu.reports").joinpath("report.css").read_text(encoding="utf-8"),
-        header=header,
-        main=main,
+def render(template: str, values: dict[str, Any]) -> str:
+    """The page made from a template of the folder templates/. All but Markup is escaped, with control characters shown as pictures."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tavu.reports"),
+        autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else showable(str(value)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters.update(duration=duration, scaled=scaled, bpb=bpb)
+    environment.globals["style"] = Markup(files("tavu.reports").joinpath("report.css").read_text(encoding="utf-8"))
+    return environment

@@ -14,11 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tavu.files import replace_file
-from tavu.reports.axes import bpb_axis, error_bar, progress_axis, train_curve
+from tavu.reports.curve import ACCENT, PAPER, SOFT, draw_curve, unit_of
 from tavu.reports.run_folder import RunRecord, Sample
-from tavu.reports.timeline import WAITING
 from tavu.reports.typeface import DPI, drawable, font, length
-from tavu.reports.wording import UNIFORM_BPB, bpb, duration, scaled, showable
+from tavu.reports.wording import WAITING, bpb, duration, scaled, showable
 
 WIDTH, HEIGHT = 1600, 900
 MARGIN = 64
@@ -26,7 +25,7 @@ CURVE_TOP, CURVE_BOTTOM = 150, 392
 TEXT_TOP, LINE_HEIGHT, NUM_LINES = 580, 28, 11
 COLUMN_GAP = 44
 TEXT_POINTS = 14.0
-PAPER, INK, SOFT, RULE, ACCENT, WARM, TRAIN = "#fbfaf7", "#1d2226", "#5b6570", "#e2ded5", "#0b6b75", "#b0481b", "#b9c2c8"
+INK = "#1d2226"
 
 Run = tuple[str, bool]
 """A stretch of text and whether it is bold."""
@@ -69,48 +68,15 @@ def _headline(figure: Figure, record: RunRecord) -> None:
 
 
 def _curve(figure: Figure, record: RunRecord, milestones: list[Sample]) -> None:
-    across, up = progress_axis(record, "seconds"), bpb_axis(record)
-    axes = figure.add_axes((_x(MARGIN + 44), _y(CURVE_BOTTOM), (WIDTH - 2 * MARGIN - 44) / WIDTH, (CURVE_BOTTOM - CURVE_TOP) / HEIGHT))
-    _frame(axes)
-    axes.set_xticks([across.place(value) for value, _ in across.ticks], [words for _, words in across.ticks])
-    axes.set_yticks([up.place(value) for value, _ in up.ticks], [words for _, words in up.ticks])
-    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-        label.set(fontproperties=font(13), color=SOFT)
-    axes.set_xlabel(across.title, fontproperties=font(13), color=SOFT, labelpad=6)
-    if up.low < UNIFORM_BPB < up.high:
-        axes.axhline(up.place(UNIFORM_BPB), color=WARM, linewidth=1.5, linestyle=(0, (1, 3)), zorder=1)
-        axes.annotate(
-            "a blind guess",
-            (1, up.place(UNIFORM_BPB)),
-            xytext=(0, -5),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            color=SOFT,
-            fontproperties=font(13),
-        )
-    train = train_curve(record, "seconds")
-    axes.plot([across.place(far) for far, _ in train], [up.place(value) for _, value in train], color=TRAIN, linewidth=1.5, zorder=2)
-    points = record.curve
-    far, value = [across.place(point.seconds) for point in points], [up.place(point.val_bpb) for point in points]
-    axes.plot(far, value, color=ACCENT, linewidth=2.5, marker="o", markersize=5 if len(points) < 60 else 0, zorder=3, clip_on=False)
-    bars = [[up.place(bound) for bound in error_bar(point.val_bpb, point.standard_error)] for point in points]
-    axes.vlines(far, [low for low, _ in bars], [high for _, high in bars], color=ACCENT, linewidth=2, zorder=3)
+    """The curve across the picture, with the number of each text that stands below it."""
+    left = MARGIN + 44
+    axes = figure.add_axes((_x(left), _y(CURVE_BOTTOM), _x(WIDTH - MARGIN - left), (CURVE_BOTTOM - CURVE_TOP) / HEIGHT))
+    draw_curve(axes, record, "seconds")
+    size, _ = unit_of(record, "seconds")
     for number, sample in enumerate(milestones, start=1):
-        if math.isfinite(sample.val_bpb):
-            place = (across.place(sample.seconds), up.place(sample.val_bpb))
-            axes.plot(*place, "o", color=ACCENT, markersize=9, zorder=4, clip_on=False)
-            _badge(axes, number, place, offset=(13, 13) if place[0] < 0.97 else (0, 17))
-
-
-def _frame(axes: Axes) -> None:
-    axes.set(xlim=(0, 1), ylim=(0, 1), facecolor="none")
-    axes.grid(visible=True, axis="y", color=RULE, linewidth=1)
-    axes.grid(visible=False, axis="x")
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, pad=8)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set(color=SOFT, linewidth=1)
+        if math.isfinite(sample.seconds) and math.isfinite(sample.val_bpb) and sample.val_bpb > 0:
+            x = sample.seconds / size
+            _badge(axes, number, (x, sample.val_bpb), offset=(14, 14) if x < 0.97 * axes.get_xlim()[1] else (0, 18))
 
 
 def _badge(axes: Axes, number: int, place: tuple[float, float], offset: tuple[float, float]) -> None:

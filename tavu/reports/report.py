@@ -1,17 +1,16 @@
-"""report.html: one page on one run that needs nothing but itself, and the two files' way into the run folder."""
+"""report.html and progress.png: what a run folder shows of its run, made anew as the run goes on."""
 
-import html
+import math
 import time
 from pathlib import Path
 
 from tavu.files import replace_file
-from tavu.reports.curve import curve_svg
-from tavu.reports.facts import facts, key_figures
-from tavu.reports.page import page
-from tavu.reports.plots import write_progress_png
+from tavu.reports.curve import curve_of, milestone_id
+from tavu.reports.facts import facts, key_figures, recipe_tables, speeds_tried
+from tavu.reports.page import render
+from tavu.reports.picture import write_progress_png
 from tavu.reports.run_folder import RunRecord, read_run
-from tavu.reports.timeline import timeline
-from tavu.reports.wording import bpb, duration, ending, meaning, showable
+from tavu.reports.wording import UNIFORM_BPB, WAITING, duration, ending, meaning
 from tavu.run_folder import PICTURE, REPORT
 
 RELOAD_SECONDS = 20
@@ -20,28 +19,38 @@ SILENT_SECONDS = 15 * 60
 
 
 def write_report(folder: Path) -> None:
-    """Makes progress.png and report.html in the run folder anew, each whole or not at all.
+    """Write progress.png and report.html of a run folder, each whole or not at all.
 
     Raises TavuError as `read_run` does, and when the folder cannot be written to.
     """
     record = read_run(folder)
     write_progress_png(record, record.folder / PICTURE)
-    replace_file(record.folder / REPORT, report_page(record, now=time.time()).encode(errors="backslashreplace"))
+    replace_file(record.folder / REPORT, report_page(record, now=time.time()).encode())
 
 
 def report_page(record: RunRecord, *, now: float) -> str:
-    """The whole page as HTML; `now` (seconds since 1970) tells a run that trains from one that was killed."""
-    result = record.result
-    score = f"{bpb(result.val_bpb, result.standard_error)} <small>bits per byte</small>" if result else "<small>no result yet</small>"
-    state_kind, state = _state(record, now)
-    name = showable(record.name)
-    header = (
-        f'<p class="kind">tavu run</p>\n<h1>{html.escape(name)}</h1>\n<p class="state {state_kind}">{html.escape(state)}</p>\n'
-        f'<div class="result"><p class="score">{score}</p><p class="meaning">{html.escape(meaning(record))}</p></div>\n{key_figures(record)}'
+    """The whole page as HTML; `now` (seconds since 1970) tells a run that is training from one that was killed."""
+    state, state_in_words = _state(record, now)
+    return render(
+        "report.html",
+        {
+            "record": record,
+            "state": state,
+            "state_in_words": state_in_words,
+            "reload_seconds": RELOAD_SECONDS,
+            "meaning": meaning(record),
+            "key_figures": key_figures(record),
+            "curves": {"seconds": curve_of(record, "seconds"), "bytes": curve_of(record, "bytes_seen")},
+            "milestone_id": milestone_id,
+            "waiting": WAITING,
+            "is_finite": math.isfinite,
+            "share_of_uniform": lambda bpb: f"{min(max(bpb / UNIFORM_BPB, 0.0), 1.0):.1%}",
+            "facts": facts(record),
+            "probe": speeds_tried(record),
+            "command": record.environment.get("command"),
+            "recipe": recipe_tables(record),
+        },
     )
-    title = ("training… " if state_kind == "training" else "") + name + (f": {bpb(result.val_bpb)} bits per byte" if result else "")
-    main = f"{_curve(record)}\n{timeline(record)}\n{facts(record)}"
-    return page(title, header, main, reload_seconds=RELOAD_SECONDS if state_kind == "training" else None)
 
 
 def _state(record: RunRecord, now: float) -> tuple[str, str]:
@@ -50,19 +59,4 @@ def _state(record: RunRecord, now: float) -> tuple[str, str]:
     when = time.strftime("%H:%M on %Y-%m-%d", time.localtime(record.last_written))
     if now - record.last_written > SILENT_SECONDS:
         return "silent", f"Stopped before its end: nothing was measured since {when}."
-    return "training", f"Training… {duration(record.latest.seconds)} so far, at {when}. This page renews itself."
-
-
-def _curve(record: RunRecord) -> str:
-    """Both curves; the two radio buttons choose which one shows, by style alone."""
-    notes = "".join(f"<li><b>{duration(note.seconds)}</b> {html.escape(showable(note.text))}</li>" for note in record.notes)
-    milestone = '<span class="key milestone">a milestone: follow it to its text</span>' if record.samples else ""
-    return (
-        '<section id="curve"><h2>The curve</h2>'
-        '<input type="radio" name="against" id="against-seconds" checked><label for="against-seconds">against time</label>'
-        '<input type="radio" name="against" id="against-bytes"><label for="against-bytes">against bytes read</label>'
-        f'<figure class="against-seconds">{curve_svg(record, "seconds")}</figure>'
-        f'<figure class="against-bytes">{curve_svg(record, "bytes_seen")}</figure>'
-        '<p class="legend"><span class="key valid">unseen text (validation, ± one standard error)</span> '
-        f'<span class="key train">text it trains on</span> {milestone}</p>' + (f'<ul class="notes">{notes}</ul>' if notes else "") + "</section>"
-    )
+    return "training", f"Training… {duration(record.latest.seconds)} so far, at {when}. This page reloads itself."

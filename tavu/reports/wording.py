@@ -6,6 +6,7 @@ import re
 from tavu.reports.run_folder import RunRecord
 
 UNIFORM_BPB = 8.0
+WAITING = "The first text appears with the first milestone."
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tavu.reports.plots import HEIGHT, WIDTH, _chosen, _wide, _wrapped, write_progress_png
+from tavu.reports.picture import HEIGHT, WIDTH, _chosen, _wide, _wrapped, write_progress_png
 from tavu.reports.run_folder import read_run
 
 

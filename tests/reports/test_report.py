@@ -109,7 +109,7 @@ def test_what_the_model_wrote_is_shown_not_run(finished):
     text = page_of(finished)
     page = Page(text)
     assert not {"script", "img", "iframe", "object", "link"} & {tag for tag, _ in page.elements}
-    assert "&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;␀␛[31m\ufffd␍&#x27;&quot; $name ${style} &amp;amp;" in text
+    assert "&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;␀␛[31m\ufffd␍&#39;&#34; $name ${style} &amp;amp;" in text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
 
 
@@ -131,7 +131,7 @@ def test_the_page_needs_nothing_but_itself(finished):
     page = Page(text)
     assert {name for _, attributes in page.elements for name in attributes} & {"src", "srcset", "action", "data", "poster"} == set()
     assert all(link.startswith("#") for link in page.values("href"))
-    assert not re.search(r"url\(|@import|https?://|\bon\w+=", text)
+    assert not re.search(r"url\((?!#)|@import|https?://|\bon\w+=", text)
     assert "default-src 'none'" in text
 
 
