@@ -139,7 +139,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         items = value if isinstance(value, (list, tuple)) else [value]
         return tuple(_convert(arguments[0], item, f"{where}.{i}") for i, item in enumerate(items))
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _read(hint, value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
         return float(value)

@@ -68,7 +68,7 @@ def train(
     Raises TavuError for what is wrong with any of it. Ctrl-C keeps the model, then raises KeyboardInterrupt; SIGTERM, SystemExit.
     """
     recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
-    folder, stopped_by = new_folder(out, sources[0]), None
+    folder, event, stopped_by = new_folder(out, sources[0]), None, None
     with (
         nullcontext() if quiet else Display(recipe, folder) as display,
         closing(run(recipe, folder, command="tavu.train(...)", read_progress=display.reading if display else None)) as told,

@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from tavu.checksum import CHECKSUM, checksum
-from tavu.config import ModelConfig
+from tavu.config import ModelConfig, RecordKind
 from tavu.errors import TavuError, shortened
 from tavu.recipe import to_model_config
 from tavu.run_folder import MODEL
@@ -81,14 +81,14 @@ class StoredModel:
     def used_bytes(self) -> frozenset[int] | None:
         """The bytes that occur in its training text; None where that is not known."""
         known = self.facts.get("used_bytes")
-        is_known = isinstance(known, list) and known and all(type(byte) is int and 0 <= byte < NUM_BYTES for byte in known)
-        return frozenset(known) if is_known else None
+        if isinstance(known, list) and known and all(type(byte) is int and 0 <= byte < NUM_BYTES for byte in known):
+            return frozenset(known)
+        return None
 
     @property
-    def records(self) -> str | None:
-        """What records it was fine-tuned on (data/records.py, Kind); None: on none."""
-        known = self.facts.get("records")
-        return known if isinstance(known, str) else None
+    def records(self) -> RecordKind | None:
+        """What records it was fine-tuned on; None: on none, or on what this version does not know."""
+        return next((kind for kind in get_args(RecordKind) if kind == self.facts.get("records")), None)
 
 
 def find_model(path: str | Path) -> Path:
@@ -177,7 +177,7 @@ def _tensor(file: Path, name: str, content: np.ndarray, entry: Mapping[str, Any]
         raise TavuError(f"{file}: {shortened(name)} is of type {shortened(dtype)}, expected one of {', '.join(_DTYPES)}. The file is damaged.")
     begin, end = entry["data_offsets"]
     is_shape = isinstance(shape, list) and len(shape) <= MAX_DIMENSIONS and all(type(size) is int and size >= 0 for size in shape)
-    if not is_shape or math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != end - begin:
+    if not isinstance(shape, list) or not is_shape or math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != end - begin:
         raise TavuError(
             f"{file}: the shape of {shortened(name)} is {shortened(shape)}, which is not that of its {end - begin:,} bytes. The file is damaged."
         )

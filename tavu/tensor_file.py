@@ -31,4 +31,4 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 def bytes_of(tensor: Tensor) -> memoryview:
     """The bytes of a tensor, row by row."""
-    return memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)

@@ -137,7 +137,7 @@ class _Notebook:
     """
 
     def __init__(self) -> None:
-        from IPython.display import display  # it is there in every notebook
+        from IPython.display import display  # pyright: ignore[reportMissingImports]  (it is there in every notebook)
 
         self.lines: list[str] = []
         self.latest = display({"text/plain": ""}, raw=True, display_id=True)
@@ -250,11 +250,8 @@ def _progress_line(progress: events.Progress, width: float) -> str:
         (2, f"{progress.bytes_per_second:,.0f} bytes/s"),
         (1, f"{_duration(progress.seconds_left)} left"),
     ]
-    for least in range(5, -1, -1):
-        line = "  ".join(text for importance, text in parts if importance <= least)
-        if len(line) <= width:
-            break
-    return line
+    lines = ["  ".join(text for importance, text in parts if importance <= least) for least in range(5, -1, -1)]
+    return next((line for line in lines if len(line) <= width), lines[-1])
 
 
 def _milestone_line(milestone: events.Milestone) -> str:

@@ -59,7 +59,7 @@ def instruct_data(
             for row in (derive(story, counts, has_dialogue(story), variant) for variant in range(variants)):
                 if asked := row.keys() & set(FIELDS):
                     num_records += 1
-                    told.update(asked)
+                    told.update(list(asked))
                     yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
     counts = count_words(stories(SourceReport()))

@@ -14,6 +14,7 @@ from tavu.training_display import Display
 
 
 def train_and_tell(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:
+    event = None
     try:
         with (
             Display(recipe, folder, resume=resume) as display,

@@ -71,12 +71,11 @@ def rounded(weight: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
     weight, C = weight.clone(), weight.size(1)
     damped = moments + torch.eye(C) * (DAMPING * moments.diagonal().mean().clamp(min=1e-8))
     inverse = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
-    numbers, scales = torch.zeros(weight.shape, dtype=torch.int8), []
+    numbers, scales = torch.zeros(weight.shape, dtype=torch.int8), list[Tensor]()
     for column in range(C):
         if column % GROUP == 0:
-            scale = _best_scale(weight[:, column : column + GROUP], limit)  # (R, 1)
-            scales.append(scale)
-        step = scale[:, 0].float()
+            scales.append(_best_scale(weight[:, column : column + GROUP], limit))  # (R, 1)
+        step = scales[-1][:, 0].float()
         number = (weight[:, column] / step).round().clamp(-limit - 1, limit)
         error = (weight[:, column] - number * step) / inverse[column, column]
         weight[:, column + 1 :] -= error[:, None] * inverse[column, column + 1 :]

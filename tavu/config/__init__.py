@@ -6,7 +6,7 @@ How they are read from TOML, overridden and written back is recipe.py's subject;
 from dataclasses import dataclass
 
 from tavu.config.check import check
-from tavu.config.data import DataConfig
+from tavu.config.data import DataConfig, RecordKind
 from tavu.config.model import FixedPatchConfig, LevelConfig, ModelConfig, WordPatchConfig
 from tavu.config.sampling import INSIST, MAX_INSIST, ProgressConfig, SamplingConfig
 from tavu.config.train import TrainConfig
@@ -20,6 +20,7 @@ __all__ = [
     "ModelConfig",
     "ProgressConfig",
     "Recipe",
+    "RecordKind",
     "SamplingConfig",
     "TrainConfig",
     "WordPatchConfig",

@@ -1,9 +1,13 @@
 """The text: where it comes from, and how it is read."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tavu.config.check import check
 from tavu.errors import TavuError
+
+RecordKind = Literal["stories", "chat", "prompts"]
+"""What records ask for: stories with words and features, answers in a conversation, or completions of other prompts."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def _content(content: Any, where: str) -> str:
         return content
     if isinstance(content, Sequence):
         parts = [part.get("text") if isinstance(part, Mapping) and part.get("type", "text") == "text" else part for part in content]
-        if all(isinstance(part, str) for part in parts):
-            return "\n".join(parts)
+        texts = [part for part in parts if isinstance(part, str)]
+        if len(texts) == len(parts):
+            return "\n".join(texts)
     raise TavuError(f"{where} holds {str(content)[:60]!r}, expected a content of text alone")

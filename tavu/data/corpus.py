@@ -174,7 +174,8 @@ def _write_spool(
                 num_train = len(digests)
     if progress:
         progress(report.bytes if num_file_bytes is None else num_file_bytes, num_file_bytes)
-    return _Spool(path, *(np.frombuffer(numbers, dtype=np.uint64) for numbers in (offsets, digests, kin)), num_train)
+    offsets_of, digests_of, kin_of = (np.frombuffer(numbers, dtype=np.uint64) for numbers in (offsets, digests, kin))
+    return _Spool(path, offsets_of, digests_of, kin_of, num_train)
 
 
 @dataclass(frozen=True)

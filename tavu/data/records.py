@@ -15,8 +15,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
+from tavu.config import RecordKind
 from tavu.data.conversations import messages_of
 from tavu.errors import TavuError
 from tavu.vocabulary import MARK_ID
@@ -31,8 +32,6 @@ _STORY_FIELDS = ("story", "text")
 _LABEL = re.compile(r"^(random sentence|sentence|features|words|summary|story):[ \t]*", re.IGNORECASE | re.MULTILINE)
 _MADE_OF_STORIES = "(`tavu instruct-data` makes records of plain stories)"
 PLAIN_ONE_IN = 5
-Kind = Literal["stories", "chat", "prompts"]
-"""What a model was fine-tuned on: stories with requests, answers in a conversation, or completions of other prompts."""
 ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
@@ -91,7 +90,7 @@ def split_document(document: bytes) -> tuple[bytes, bytes]:
     return (prompt + mark, completion) if mark else (b"", document)
 
 
-def kind_of_records(prompts: Iterable[str]) -> Kind:
+def kind_of_records(prompts: Iterable[str]) -> RecordKind:
     """What most records of a model ask for, told by how their prompts end (without marks)."""
     ends = Counter(prompt.rsplit("\n", 1)[-1] for prompt in prompts if prompt)
     most = max(ends, key=ends.__getitem__, default="")

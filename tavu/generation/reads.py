@@ -5,14 +5,15 @@ A model that was fine-tuned on records (data/records.py) reads what its records 
 
 from collections.abc import Mapping, Sequence
 
-from tavu.data.records import MARK, Kind, Request, chat_prompt
+from tavu.config import RecordKind
+from tavu.data.records import MARK, Request, chat_prompt
 from tavu.errors import TavuError
 
 ROOM_FOR_ANSWER = 256
 """Bytes of the context that a conversation leaves free for an answer."""
 
 
-def of_prompt(prompt: bytes, kind: Kind | None) -> bytes:
+def of_prompt(prompt: bytes, kind: RecordKind | None) -> bytes:
     """What a model that was fine-tuned on records of this kind reads for a prompt; of stories, or of none: the beginning of its text."""
     if kind == "chat" and prompt:
         return of_conversation([{"role": "user", "content": prompt.decode(errors="replace")}])

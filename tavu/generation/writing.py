@@ -89,7 +89,7 @@ def write(writer: Writer, prompt: bytes, config: SamplingConfig, *, count: int =
         if all(row.stopped for row in rows):
             break
     whole = [_whole_characters(prompt, bytes(content)) if config.valid_utf8 else bytes(content) for content in contents]
-    return [Written(content, row.stopped, seconds) for content, row, seconds in zip(whole, rows, finished, strict=True)]
+    return [Written(content, row.stopped, seconds) for content, row, seconds in zip(whole, rows, finished, strict=True) if row.stopped]
 
 
 def stream(writer: Writer, prompt: bytes, config: SamplingConfig) -> Iterator[str]:

@@ -17,7 +17,7 @@ OWN_BYTES = 240
 
 def examples(stored: StoredModel, writer: Writer) -> dict[str, object]:
     """An `opening`, and the `words` and `summary` of a story to order; empty where the model gives none."""
-    told = {"opening": "", "words": [], "summary": ""}
+    told: dict[str, object] = {"opening": "", "words": [], "summary": ""}
     if stored.facts.get("kind") == "bytes":
         return told
     prompts = [prompt for prompt in _prompts(stored) if prompt]

@@ -48,7 +48,7 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             counters.step, counters.seconds = step, watch.lap()
             fraction = training.fraction
             stopped = "budget" if fraction >= 1 and step else "interrupted" if stop.signal else None
-            if stopped == "interrupted":
+            if stopped == "interrupted" and stop.signal is not None:
                 save_state(folder, model, training.optimizer, counters)  # before the measurement, which a second signal may end
                 yield Stopping(stop.signal)
             if stopped or (milestones_reached(fraction, config) > reached and training.can_afford(measuring)):

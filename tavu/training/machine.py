@@ -1,7 +1,6 @@
 """What this machine is and does best: device, precision, rows at a time and compilation."""
 
 import ctypes
-import itertools
 import os
 import platform
 import shutil
@@ -157,7 +156,7 @@ def timed(steps: Iterator[int], seconds: float = 0.7) -> float:
     """Units per second of an iterator that does some work at each item and yields its units: the best of a few after two to warm up."""
     next(steps), next(steps)
     best, begun = 0.0, time.perf_counter()
-    for _ in itertools.count():
+    while True:
         start = time.perf_counter()
         units = next(steps)
         best = max(best, units / (time.perf_counter() - start))

@@ -74,6 +74,7 @@ def budget_fraction(config: TrainConfig, step: int, seconds: float, aside: float
     """
     if config.steps is not None:
         return min(1.0, step / config.steps)
+    assert config.minutes is not None, "a config has one budget"
     budget = 60 * config.minutes
     return min(1.0, seconds / max(budget / 2, budget - aside))
 
