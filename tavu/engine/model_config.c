@@ -63,16 +63,15 @@ static int is_among(Json name, const char *const *names, int count) {
     return 0;
 }
 
-/* Fill in a struct from a table; what is in the table beside the settings is one of `others`. */
+/* Fill in a struct from a table, which may also hold `others` beside the settings. */
 static void read_settings(Json table, const char *where, const Setting *settings, int count, const char *const *others, int num_others, void *config,
                           Failure *failure) {
     if (!json_is_object(table)) refuse(failure, "%s is no table.", where);
     for (JsonItem item = json_items(table); !failure->has_failed && json_next(&item);) {
         int is_known = is_among(item.name, others, num_others);
         for (int i = 0; i < count; i++) is_known = is_known || is_named(item.name, settings[i].name);
-        if (!is_known)
-            refuse(failure, "There is no setting %s.%.*s.", where,
-                   (int)(item.name.end - item.name.begin - 2 < 40 ? item.name.end - item.name.begin - 2 : 40), item.name.begin + 1);
+        int length = (int)(item.name.end - item.name.begin) - 2;
+        if (!is_known) refuse(failure, "There is no setting %s.%.*s.", where, length < 40 ? length : 40, item.name.begin + 1);
     }
     for (int i = 0; i < count && !failure->has_failed; i++) {
         const Setting *s = &settings[i];
@@ -89,21 +88,22 @@ static void read_settings(Json table, const char *where, const Setting *settings
 static int read_levels(Json config, LevelConfig *levels, Failure *failure) {
     Json table;
     int count = 0;
-    if (!json_get(config, "levels", &table) || !json_is_array(table))
+    if (!json_get(config, "levels", &table) || !json_is_array(table)) {
         refuse(failure, "model.levels is no list.");
-    else
-        for (JsonItem item = json_items(table); !failure->has_failed && json_next(&item); count++) {
-            char where[MAX_WHERE];
-            snprintf(where, sizeof where, "model.levels.%d", count);
-            if (count == MAX_LEVELS) {
-                refuse(failure, "model.levels has more than %d levels.", MAX_LEVELS);
-                break;
-            }
-            LevelConfig *level = &levels[count];
-            read_settings(item.value, where, level_settings, COUNT(level_settings), NULL, 0, level, failure);
-            if (!failure->has_failed && level->num_heads && level->dim % (2 * level->num_heads))
-                refuse(failure, "%s.dim is %d, expected a multiple of twice num_heads %d.", where, level->dim, level->num_heads);
+        return 0;
+    }
+    for (JsonItem item = json_items(table); !failure->has_failed && json_next(&item); count++) {
+        if (count == MAX_LEVELS) {
+            refuse(failure, "model.levels has more than %d levels.", MAX_LEVELS);
+            break;
         }
+        LevelConfig *level = &levels[count];
+        char where[MAX_WHERE];
+        snprintf(where, sizeof where, "model.levels.%d", count);
+        read_settings(item.value, where, level_settings, COUNT(level_settings), NULL, 0, level, failure);
+        if (!failure->has_failed && level->num_heads && level->dim % (2 * level->num_heads))
+            refuse(failure, "%s.dim is %d, expected a multiple of twice num_heads %d.", where, level->dim, level->num_heads);
+    }
     return count;
 }
 

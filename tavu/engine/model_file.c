@@ -15,14 +15,14 @@ static const struct {
 } dtypes[] = {{"BF16", 2}, {"F32", 4}, {"I64", 8}, {"I32", 4}, {"I8", 1}, {"U8", 1}};
 
 /* A name as a sentence has room for it, printable: a file may hold anything. */
-static const char *shown(const char *name, char *room) {
+static const char *printable(const char *name, char *room) {
     size_t i = 0;
     for (; name[i] && i < MAX_NAME - 1; i++) room[i] = (unsigned char)name[i] < 0x20 || name[i] == 0x7F ? '?' : name[i];
     room[i] = '\0';
     return room;
 }
 
-static const char *shown_shape(const int64_t *shape, int rank, char *room) {
+static const char *format_shape(const int64_t *shape, int rank, char *room) {
     size_t at = 0;
     room[at++] = '[';
     for (int i = 0; i < rank; i++) at += (size_t)snprintf(room + at, 24, "%s%lld", i ? ", " : "", (long long)shape[i]);
@@ -36,7 +36,7 @@ static int by_name(const void *a, const void *b) {
     return order ? order : x->begin < y->begin ? -1 : x->begin > y->begin;
 }
 
-static int by_place(const void *a, const void *b) {
+static int by_offset(const void *a, const void *b) {
     const Tensor *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     return x->end < y->end ? -1 : x->end > y->end;
@@ -72,7 +72,7 @@ static void read_tensor(ModelFile *file, JsonItem item, Tensor *tensor, char *na
     tensor->name = name;
     if ((size_t)length != strlen(name) || !json_get(item.value, "data_offsets", &value) || read_numbers(value, 2, offsets) != 2 ||
         offsets[0] > offsets[1]) {
-        fail(file->failure, "its header does not tell where %s lies. %s", shown(name, room), DAMAGED);
+        fail(file->failure, "its header does not tell where %s lies. %s", printable(name, room), DAMAGED);
         return;
     }
     tensor->begin = offsets[0], tensor->end = offsets[1];
@@ -80,7 +80,7 @@ static void read_tensor(ModelFile *file, JsonItem item, Tensor *tensor, char *na
         for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
             if (!strcmp(dtype, dtypes[i].name)) tensor->dtype = dtypes[i].name, element_size = dtypes[i].size;
     if (!tensor->dtype) {
-        fail(file->failure, "%s is of a type that no model has. %s", shown(name, room), DAMAGED);
+        fail(file->failure, "%s is of a type that no model has. %s", printable(name, room), DAMAGED);
         return;
     }
     if (json_get(item.value, "shape", &value))
@@ -88,7 +88,7 @@ static void read_tensor(ModelFile *file, JsonItem item, Tensor *tensor, char *na
     else
         tensor->rank = -1;
     if (tensor->rank < 0 || !has_size(tensor, element_size))
-        fail(file->failure, "the shape of %s is not that of its bytes. %s", shown(name, room), DAMAGED);
+        fail(file->failure, "the shape of %s is not that of its bytes. %s", printable(name, room), DAMAGED);
 }
 
 /* The tensors of a header, which lie one after another in size bytes of data and leave nothing out. */
@@ -111,7 +111,7 @@ static void read_tensors(ModelFile *file, Json header, size_t size) {
         names += length + 1;
         file->num_tensors++;
     }
-    qsort(file->tensors, file->num_tensors, sizeof *file->tensors, by_place);
+    qsort(file->tensors, file->num_tensors, sizeof *file->tensors, by_offset);
     for (size_t i = 0; i < file->num_tensors; end = file->tensors[i++].end)
         if (file->tensors[i].begin != end) fail(file->failure, "its tensors overlap, or leave something out. %s", DAMAGED);
     if ((uint64_t)end != size) fail(file->failure, "it is longer than its tensors, or cut off. %s", DAMAGED);
@@ -186,8 +186,8 @@ static const void *take(ModelFile *file, const char *dtype, size_t alignment, in
     }
     if (strcmp(tensor->dtype, dtype) || tensor->rank != rank || memcmp(tensor->shape, expected, (size_t)rank * sizeof *expected)) {
         char rooms[2][MAX_SHAPE + 2];
-        fail(file->failure, "%s is %s %s, expected %s %s. %s", name, tensor->dtype, shown_shape(tensor->shape, tensor->rank, rooms[0]), dtype,
-             shown_shape(expected, rank, rooms[1]), DAMAGED);
+        fail(file->failure, "%s is %s %s, expected %s %s. %s", name, tensor->dtype, format_shape(tensor->shape, tensor->rank, rooms[0]), dtype,
+             format_shape(expected, rank, rooms[1]), DAMAGED);
         return NULL;
     }
     tensor->is_used = 1;
@@ -209,7 +209,8 @@ Matrix take_matrix(ModelFile *file, int64_t rows, int64_t cols, const char *form
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
     snprintf(scales, sizeof scales, "%s.scales", name);
-    if (rows > INT32_MAX || cols > INT32_MAX) fail(file->failure, "%s has too many rows for the native engine. %s", name, DAMAGED);
+    if (rows > INT32_MAX || cols > INT32_MAX)
+        fail(file->failure, "%s has more rows than the native engine can have. Use PyTorch, as with --engine torch.", name);
     Matrix m = {.rows = (int32_t)rows, .cols = (int32_t)cols};
     const Tensor *numbers = find_tensor(file, name);
     if (!find_tensor(file, scales)) {
@@ -254,5 +255,5 @@ void refuse_unused_tensors(ModelFile *file) {
     char room[MAX_NAME];
     for (size_t i = 0; i < file->num_tensors && !file->failure->has_failed; i++)
         if (!file->tensors[i].is_used)
-            fail(file->failure, "the weights do not fit its config (%s is unknown). %s", shown(file->tensors[i].name, room), UNFIT);
+            fail(file->failure, "the weights do not fit its config (%s is unknown). %s", printable(file->tensors[i].name, room), UNFIT);
 }

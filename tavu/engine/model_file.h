@@ -11,7 +11,7 @@ A file may be anyone's. Weights are used where they lie in it; those that are no
 typedef struct {
     const char *name, *dtype; /* dtype one of safetensors' names */
     int32_t rank, is_used;
-    int64_t shape[8], begin, end; /* bytes of the data */
+    int64_t shape[MAX_DIMENSIONS], begin, end; /* bytes of the data */
 } Tensor;
 
 typedef struct {

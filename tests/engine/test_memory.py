@@ -1,4 +1,4 @@
-"""What a text takes in memory goes by its length, not by the context that a file claims."""
+"""The memory of a text depends on its length, not on the context that a file claims."""
 
 import dataclasses
 import subprocess
@@ -52,7 +52,7 @@ def test_texts_are_the_same_while_memory_grows(make_model, tmp_path, monkeypatch
     assert [text.content for text in write(TorchWriter(grown), TEXT[:20], config, count=3)] == whole
 
 
-def test_late_positions_turn_by_the_angles_of_a_whole_table(make_model, monkeypatch):
+def test_late_positions_are_rotated_as_with_a_whole_table(make_model, monkeypatch):
     whole = make_model(CONFIGS["words"]).global_model
     monkeypatch.setattr(transformer, "FIRST_ROTATIONS", 3)
     grown = make_model(CONFIGS["words"]).global_model

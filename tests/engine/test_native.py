@@ -1,4 +1,4 @@
-"""The native engine writes what PyTorch writes, for every kind of weights and sampling; and nothing in a file makes it read where it should not."""
+"""The native engine writes what PyTorch writes, for all weights and ways of sampling; and no file makes it read out of bounds."""
 
 import dataclasses
 import math
@@ -30,7 +30,7 @@ WIDE = dataclasses.replace(CONFIGS["words"], levels=(LevelConfig(64, 2, 2, 128),
 """Wide enough to be quantized, and for every kernel."""
 FIXED = FixedPatchConfig((LevelConfig(256, 2, 4, 128, 8), LevelConfig(64, 1, 2, 128, 2), LevelConfig(32, 2, 2, 64)), CONFIGS["words"].max_seq_len)
 REQUEST = b"Words: an oak, a red fox\nStory:\xff\nA red oak, a"
-KINDS = {
+FILES = {
     "all parts": (CONFIGS["words"], 16),
     "no lexicon, no pointer, capped": (CONFIGS["words, capped"], 16),
     "pairs": (dataclasses.replace(CONFIGS["words"], pair_rows=16, lexicon_words=0), 16),
@@ -46,14 +46,14 @@ KINDS = {
     "8 bits, 96 columns": (dataclasses.replace(WIDE, levels=(LevelConfig(96, 1, 3, 160), LevelConfig(32, 1, 0, 96))), 8),
 }
 CLOSE = {16: 1e-4, 8: 2e-3, 4: 2e-3}
-"""By the bits of the weights: keys and values are kept as whole numbers of 16 bits, and so is what weights of 8 and 4 bits meet."""
+"""Tolerance by bits of the weights. Keys and values are cached as 16-bit integers, and so are inputs of weights of 8 and 4 bits."""
 GREEDY = SamplingConfig(temperature=0, valid_utf8=False)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=FILES)
 def both(request, make_model, tmp_path_factory):
     """One model in PyTorch and in the engine, from one file."""
-    config, bits = KINDS[request.param]
+    config, bits = FILES[request.param]
     path = tmp_path_factory.mktemp("models") / "model.safetensors"
     save_model(path, make_model(config, noise=0.1 if config != FIXED else 0.03), {}, bits=bits)
     return load_model(path)[0], NativeEngine(open_model(path)), bits
@@ -110,25 +110,25 @@ def test_a_text_is_the_same_alone_and_among_many(both):
 
 def test_a_copy_goes_on_as_the_first_would_have(both):
     _, engine, _ = both
-    sampling, dice = NativeSampling(dataclasses.replace(GREEDY, temperature=1.0)), np.random.default_rng(0).random((1, 90))
+    sampling, uniforms = NativeSampling(dataclasses.replace(GREEDY, temperature=1.0)), np.random.default_rng(0).random((1, 90))
     row = engine.read(TEXT[:30])
-    engine.step([row], [sampling], dice[:, :20])
+    engine.step([row], [sampling], uniforms[:, :20])
     copy = row.copy()
-    first = engine.step([row], [sampling], dice[:, 20:], want_logits=True)
+    first = engine.step([row], [sampling], uniforms[:, 20:], want_logits=True)
     del row
-    second = engine.step([copy], [sampling], dice[:, 20:], want_logits=True)
+    second = engine.step([copy], [sampling], uniforms[:, 20:], want_logits=True)
     assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
 
 
 def test_rows_come_and_go_each_sampled_its_own_way(both):
     _, engine, _ = both
     ways = [NativeSampling(dataclasses.replace(GREEDY, temperature=temperature)) for temperature in (0, 1.0, 0.5)]
-    dice = np.random.default_rng(1).random((3, 40))
-    alone = [engine.step([engine.read(TEXT[i : 9 * i])], [ways[i]], dice[i : i + 1])[0][0] for i in range(3)]
+    uniforms = np.random.default_rng(1).random((3, 40))
+    alone = [engine.step([engine.read(TEXT[i : 9 * i])], [ways[i]], uniforms[i : i + 1])[0][0] for i in range(3)]
     rows = [engine.read(TEXT[i : 9 * i]) for i in range(3)]
-    first = engine.step(rows[:2], ways[:2], dice[:2, :10])[0]
-    second = engine.step(rows, ways, np.stack([dice[0, 10:30], dice[1, 10:30], dice[2, :20]]))[0]
-    third = engine.step(rows[1:], ways[1:], np.stack([dice[1, 30:], dice[2, 20:30]]))[0]
+    first = engine.step(rows[:2], ways[:2], uniforms[:2, :10])[0]
+    second = engine.step(rows, ways, np.stack([uniforms[0, 10:30], uniforms[1, 10:30], uniforms[2, :20]]))[0]
+    third = engine.step(rows[1:], ways[1:], np.stack([uniforms[1, 30:], uniforms[2, 20:30]]))[0]
     for i, parts in enumerate([(first[0], second[0]), (first[1], second[1], third[0]), (second[2], third[1])]):
         together = np.concatenate(parts)
         until = (together == END).argmax() if (together == END).any() else len(together)
@@ -179,10 +179,10 @@ DOCUMENTS = (b"", TEXT[:1], TEXT[:47], 4 * TEXT, REQUEST + b" " + TEXT)
 
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("context", [48, 384])
-@pytest.mark.parametrize("kind", KINDS)
-def test_text_costs_what_it_does_in_pytorch(make_model, tmp_path, kind, context):
+@pytest.mark.parametrize("name", FILES)
+def test_text_costs_what_it_does_in_pytorch(make_model, tmp_path, name, context):
     """Also no text, records, and what is longer than the context, where windows begin within a document."""
-    config, bits = KINDS[kind]
+    config, bits = FILES[name]
     save_model(tmp_path / "a", make_model(dataclasses.replace(config, max_seq_len=context), noise=0.03), {}, bits=bits)
     documents = [np.frombuffer(document, dtype=np.uint8) for document in DOCUMENTS]
     scorers = TorchScorer(load_model(tmp_path / "a")[0]), NativeEngine(open_model(tmp_path / "a"))
@@ -241,7 +241,7 @@ def test_another_device_is_refused(run_folder):
 
 
 @torch.inference_mode()
-def test_insisting_is_the_same_as_in_pytorch_and_has_more_of_what_was_asked_for(both):
+def test_insist_is_the_same_as_in_pytorch_and_raises_requested_words(both):
     model, engine, bits = both
     if not getattr(model.config, "pointer_dim", 0):
         pytest.skip("no pointer")
