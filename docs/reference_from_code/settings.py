@@ -100,7 +100,7 @@ def _range(section: str, field: dataclasses.Field[Any], preset: str, config: typ
         except TavuError as error:
             setting, _, expected = str(error).partition(", expected ")
             if setting.startswith(f"{section}.{field.name} is ") and expected.rstrip(".") not in TYPES.values():
-                return escaped(expected.split(". Try")[0].rstrip("."))
+                return escaped(expected.split(". ")[0].rstrip("."))
     return _type(typing.get_type_hints(config)[field.name])
 
 

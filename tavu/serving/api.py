@@ -135,6 +135,7 @@ def _add_api(app: FastAPI, stored: StoredModel, batcher: Batcher, limits: Limits
 
     @app.get("/v1/models/{model}", response_model=protocol.ModelCard, responses=_WRONG)
     async def retrieve_model(model: str) -> Response:
+        """The same by its name."""
         check_model(model)
         return JSONResponse(card)
 
