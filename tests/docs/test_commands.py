@@ -21,6 +21,7 @@ from tests.training.conftest import TINY
 
 VERBS = typer.main.get_command(app).commands
 OF_WORDS = ("word_rows", "pair_rows", "prefix_rows", "ngram", "phrase", "lexicon")
+FEWER_TALES = {"tales": "tales:60", "tales:200": "tales:60", "tales:4-plots": "tales:1-plots"}
 LONGER = itertools.count(21)
 """A budget in steps that is larger than any before."""
 ADDRESS = "http://127.0.0.1:8000"
@@ -55,7 +56,7 @@ def tiny(arguments: list[str]) -> list[str]:
         if verb == "finetune" or (preset or "").endswith(".toml"):
             settings = [setting for setting in settings if not setting.startswith("model.")]
         first = [] if goes_on else [word for setting in settings for word in ("--set", setting)]
-        rest = ["tales:60" if argument == "tales" else argument for argument in rest]
+        rest = [FEWER_TALES.get(argument, argument) for argument in rest]
         return [verb, *first, *rest, "--steps", str(next(LONGER) if goes_on else 2)]
     if verb == "generate" and "--max-bytes" not in rest:
         return [verb, *rest, "--max-bytes", "40"]
