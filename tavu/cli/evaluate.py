@@ -155,7 +155,7 @@ def _evaluate_stories(
     from tavu.config import SamplingConfig
     from tavu.evaluation.stories import evaluate_stories
     from tavu.files import check_writable
-    from tavu.reports.stories_page import told, write_stories_page
+    from tavu.reports.stories_page import with_error, write_stories_page
     from tavu.stored_model import SHIPPED
 
     page = page or (loaded.path.with_name("stories.html") if loaded.path.parent != SHIPPED else Path("stories.html"))
@@ -188,7 +188,7 @@ def _evaluate_stories(
         if measure.group != group:
             group = measure.group
             print(f"\n{group}")
-        print(f"  {measure.name:56} {told(measure):>16}  of {measure.n}")
+        print(f"  {measure.name:56} {with_error(measure):>16}  of {measure.n}")
     print(f"\nThe stories, each beside its scores: {page}")
 
 

@@ -31,7 +31,7 @@ FONT_POINTS = 13.5
 MAX_DOTS = 120
 """With more validations than this, only some of them are marked by a dot."""
 LOWEST, HIGHEST = 0.01, 100.0
-"""Bits per byte; what is beyond, as when a training diverges, is drawn at this border."""
+"""Bits per byte. Values beyond, as of a training that diverges, are drawn at this border."""
 _UNITS: dict[Against, tuple[tuple[float, str], ...]] = {
     "seconds": ((1, "seconds of training"), (60, "minutes of training"), (3600, "hours of training")),
     "bytes_seen": ((1, "bytes read"), (1e3, "kB read"), (1e6, "MB read"), (1e9, "GB read"), (1e12, "TB read")),
@@ -40,11 +40,11 @@ _UNITS: dict[Against, tuple[tuple[float, str], ...]] = {
 
 @dataclass(frozen=True)
 class Spot:
-    """What the page says where the mouse rests on the curve, and the id of the text that a click leads to; x, y from the top left corner."""
+    """A place of the curve to point at, x and y from the top left corner, and the id of the text that a click leads to."""
 
     x: float
     y: float
-    told: str
+    tooltip: str
     link: str | None = None
 
 
@@ -67,15 +67,15 @@ def curve_of(record: RunRecord, against: Against) -> Curve:
     axes.xaxis.labelpad = 20  # its letters grow on a phone
     size, title = unit_of(record, against)
 
-    def spot(value: float, bits: float, told: str, link: str | None = None) -> Spot:
+    def spot(value: float, bits: float, tooltip: str, link: str | None = None) -> Spot:
         x, y = axes.transData.transform((value / size, _within(bits)))
-        return Spot(round(float(x), 1), round(HEIGHT - float(y), 1), told, link)
+        return Spot(round(float(x), 1), round(HEIGHT - float(y), 1), tooltip, link)
 
     texts = _first_texts(record)
     return Curve(
         title=f"Validation bits per byte against {title}. {_summary(record)}",
         drawing=_svg(figure, against),
-        points=tuple(spot(getattr(point, against), point.val_bpb, _told(point), texts.get(point.step)) for point in _marked(record, against)),
+        points=tuple(spot(getattr(point, against), point.val_bpb, _tooltip(point), texts.get(point.step)) for point in _marked(record, against)),
         notes=tuple(spot(far, UNIFORM_BPB, f"{duration(note.seconds)}: {note.text}") for note, far in _notes(record, against)),
     )
 
@@ -189,7 +189,7 @@ def _points(record: RunRecord, against: Against) -> list[ValidPoint]:
 
 
 def _marked(record: RunRecord, against: Against) -> list[ValidPoint]:
-    """The validations that have a mark of their own: with a text, and as many of the others as can be told apart."""
+    """The validations that get a dot: those with a text, and of the others no more than about MAX_DOTS."""
     points, steps = _points(record, against), {sample.step for sample in record.samples}
     every = len(points) // MAX_DOTS + 1
     return [point for index, point in enumerate(points) if index % every == 0 or point.step in steps]
@@ -250,7 +250,7 @@ def _first_texts(record: RunRecord) -> dict[int, str]:
     }
 
 
-def _told(point: ValidPoint) -> str:
+def _tooltip(point: ValidPoint) -> str:
     return (
         f"{bpb(point.val_bpb, point.standard_error)} bits per byte after {duration(point.seconds)}, "
         f"{scaled(point.bytes_seen, 'B')} read, step {point.step:,}"
@@ -261,5 +261,5 @@ def _summary(record: RunRecord) -> str:
     points = record.curve
     if not points:
         return "Nothing measured yet."
-    told = [f"{bpb(point.val_bpb)} after {duration(point.seconds)}" for point in dict.fromkeys((points[0], points[-1]))]
-    return "It reads " + ", then ".join(told) + "."
+    first, last = (f"{bpb(point.val_bpb)} after {duration(point.seconds)}" for point in (points[0], points[-1]))
+    return f"{first}, {last}." if first != last else f"{last}."

@@ -47,7 +47,7 @@ def _letter(shown: str, own: tuple[ByteExplained, ...], *, is_given: bool) -> di
         "shown": shown,
         "classes": " ".join(name for name, yes in (("given", is_given), ("begins", own[0].begins_patch)) if yes),
         "brightness": min(1.0, bits / BRIGHTEST_BITS),
-        "told": f"{bits:.1f} bits; expected {_expected(own[0])}",
+        "tooltip": f"{bits:.1f} bits; expected {_expected(own[0])}",
     }
 
 

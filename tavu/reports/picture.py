@@ -1,4 +1,4 @@
-"""progress.png: one picture to share, the curve above and below it the same prompt's text turning from noise into a story.
+"""progress.png, a picture to share: the curve, and below it what the model wrote from the same prompt at four points of it.
 
 Lengths are in pixels of the picture, from its top left corner; matplotlib's own state (pyplot) is never touched.
 """
@@ -32,7 +32,7 @@ Run = tuple[str, bool]
 
 
 def write_progress_png(record: RunRecord, path: Path) -> None:
-    """The picture of the run so far, 1600 by 900 pixels, in place of `path`, whole or not at all."""
+    """Write the picture of the run so far, WIDTH by HEIGHT pixels, whole or not at all."""
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
     milestones = _chosen(record)
@@ -45,10 +45,10 @@ def write_progress_png(record: RunRecord, path: Path) -> None:
 
 
 def _chosen(record: RunRecord) -> list[Sample]:
-    """The first milestone, two between and the last, of the prompt that has most of them; a prompt with words before none."""
+    """The first milestone, two between and the last, of the prompt that has most of them; an empty prompt only if it has more."""
     if not record.prompts:
         return []
-    samples = max((record.samples_of(prompt) for prompt in record.prompts), key=lambda told: (len(told), bool(told[0].prompt)))
+    samples = max((record.samples_of(prompt) for prompt in record.prompts), key=lambda samples: (len(samples), bool(samples[0].prompt)))
     last = len(samples) - 1
     return [samples[index] for index in sorted({0, round(last / 3), round(last * 2 / 3), last})]
 
@@ -58,11 +58,11 @@ def _headline(figure: Figure, record: RunRecord) -> None:
     score = bpb(result.val_bpb) if result else "…"
     so_far = "" if record.outcome else "so far: "
     size = record.environment.get("num_parameters")
-    told = [f"{scaled(size)} parameters"] if isinstance(size, int | float) else []
-    told += [f"{duration(record.latest.seconds)} of training", f"{scaled(record.latest.bytes_seen, 'B')} read"]
+    facts = [f"{scaled(size)} parameters"] if isinstance(size, int | float) else []
+    facts += [f"{duration(record.latest.seconds)} of training", f"{scaled(record.latest.bytes_seen, 'B')} read"]
     name = record.name if len(record.name) <= 50 else f"{record.name[:49]}…"
     _write(figure, MARGIN, 78, showable(name), 25, is_bold=True)
-    _write(figure, MARGIN, 114, so_far + ", ".join(told), 14, color=SOFT)
+    _write(figure, MARGIN, 114, so_far + ", ".join(facts), 14, color=SOFT)
     _write(figure, WIDTH - MARGIN, 78, score, 27, color=ACCENT, is_bold=True, ha="right")
     _write(figure, WIDTH - MARGIN, 114, "bits per byte of unseen text; a blind guess costs 8", 14, color=SOFT, ha="right")
 
@@ -80,7 +80,7 @@ def _curve(figure: Figure, record: RunRecord, milestones: list[Sample]) -> None:
 
 
 def _badge(axes: Axes, number: int, place: tuple[float, float], offset: tuple[float, float]) -> None:
-    """The number that ties a point of the curve to its text."""
+    """The number that connects a point of the curve with its text."""
     axes.annotate(
         str(number),
         place,
@@ -158,7 +158,7 @@ def _wide(run: Run) -> float:
 
 
 def _joined(line: list[Run]) -> list[Run]:
-    """The line with its neighbours of one weight as one run, so that they are drawn at once."""
+    """The line with neighboring runs of one weight joined, so that they are drawn at once."""
     whole: list[Run] = []
     for words, is_bold in line:
         if whole and whole[-1][1] == is_bold:

@@ -1,4 +1,4 @@
-"""report.html and progress.png: what a run folder shows of its run, made anew as the run goes on."""
+"""Writes report.html and progress.png into a run folder, at each milestone and at the end."""
 
 import math
 import time

@@ -1,7 +1,7 @@
-"""Reading a run folder: all that one training left behind, as one frozen value.
+"""Reads a run folder into one frozen value for the page and the picture.
 
-A folder in the middle of its training reads too: samples, environment or recipe may not be there yet, and the last line of a
-`.jsonl` may be cut in half by a kill. What the run means, and how it looks, is left to the page and the picture.
+The folder of a training that goes on can be read, too: samples, environment or recipe may be missing, and a kill may have cut the last line of a
+`.jsonl`.
 """
 
 import json
@@ -92,7 +92,7 @@ class RunRecord:
 
     @property
     def curve(self) -> tuple[ValidPoint, ...]:
-        """The validations that are numbers, in order; the outcome's too where it measured a later step."""
+        """The validations whose loss is finite, in order, and the outcome's if it is of a later step."""
         end = self.outcome
         points = list(self.valid)
         if end and (not points or end.step > points[-1].step):
@@ -101,7 +101,7 @@ class RunRecord:
 
     @property
     def result(self) -> ValidPoint | Outcome | None:
-        """What the model is worth now: the outcome, or else the last validation; None before the first."""
+        """How good the model is now: the outcome, or else the last validation; None before the first."""
         return self.outcome or (self.valid[-1] if self.valid else None)
 
     @property

@@ -1,4 +1,4 @@
-"""The page of a story evaluation: every figure with its error, and every story beside what is told of it."""
+"""The page of a story evaluation: every figure with its error, and every story with its own figures."""
 
 import math
 from pathlib import Path
@@ -30,17 +30,17 @@ def stories_page(evaluation: StoryEvaluation, model: str) -> str:
             "num_choices": len(evaluation.choices),
             "wrong_choices": [one.choice for one in evaluation.choices if not one.is_right],
             "seconds": evaluation.seconds,
-            "told": told,
+            "with_error": with_error,
             "checks": _checks,
             "better": BETTER,
         },
     )
 
 
-def told(measure: Measure) -> str:
+def with_error(measure: Measure) -> str:
     """A figure with its standard error, in the digits that it deserves.
 
-    >>> told(Measure("", "", 0.1234, 0.02, 9)), told(Measure("", "", 153.2, 7.0, 9)), told(Measure("", "", 0.5, math.nan, 1))
+    >>> with_error(Measure("", "", 0.1234, 0.02, 9)), with_error(Measure("", "", 153.2, 7.0, 9)), with_error(Measure("", "", 0.5, math.nan, 1))
     ('0.123 ± 0.020', '153 ± 7', '0.500')
     """
     digits = 0 if abs(measure.value) >= 20 else 3

@@ -1,6 +1,6 @@
-"""The letters of the picture: DejaVu, which comes with matplotlib, and how wide a text is in it.
+"""The font of the picture: DejaVu, which comes with matplotlib, and how wide a text is in it.
 
-A letter that DejaVu lacks (Chinese, most emoji) becomes an empty box, once here, where matplotlib would warn at each.
+A letter that DejaVu lacks (Chinese, most emoji) is replaced by an empty box; matplotlib would warn of each.
 """
 
 from functools import cache
@@ -43,7 +43,7 @@ def _letters(file: str) -> frozenset[int]:
 
 @cache
 def _advance(file: str, letter: str) -> float:
-    """The width of one letter as a share of the font's size."""
+    """The width of one letter, in units of the font size."""
     face = get_font(file)
     face.set_size(72, 72)
     return face.load_char(ord(letter)).linearHoriAdvance / 65536 / 72

@@ -1,4 +1,4 @@
-"""How a run's figures are told in words: one wording for the page and the picture."""
+"""The numbers of a run in words, the same on the page and in the picture."""
 
 import math
 import re
@@ -10,7 +10,7 @@ WAITING = "The first text appears with the first milestone."
 
 
 def duration(seconds: float) -> str:
-    """A length of time with the precision that a reader needs.
+    """A length of time, as precise as a reader needs.
 
     >>> duration(8.44), duration(59.7), duration(754), duration(7500)
     ('8.4 s', '1 min', '12 min 34 s', '2 h 5 min')
@@ -49,7 +49,7 @@ def scaled(value: float, unit: str = "") -> str:
 
 
 def bpb(value: float, standard_error: float = math.nan) -> str:
-    """Bits per byte to as many places as tell runs apart.
+    """Bits per byte, with the digits that tell runs apart.
 
     >>> bpb(1.0321, 0.0042), bpb(1.0321), bpb(math.nan)
     ('1.032 ± 0.004', '1.032', 'not a number')
@@ -61,7 +61,7 @@ def bpb(value: float, standard_error: float = math.nan) -> str:
 
 
 def meaning(record: RunRecord) -> str:
-    """One sentence or two on the result, for someone who has never heard of bits per byte."""
+    """The result in one or two sentences, for someone who has never heard of bits per byte."""
     points, last = record.curve, record.result
     if last and not math.isfinite(last.val_bpb):
         return "The model's error is no longer a number: the training diverged. A lower learning rate usually helps."
@@ -104,7 +104,7 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]
 
 
 def showable(text: str) -> str:
-    """The text with each control character as its picture, so that what the model wrote can be seen and harms nothing.
+    """The text with each control character replaced by its picture, so that it can be seen and does no harm to a terminal or a page.
 
     >>> showable("a\\x00b\\x1b[31m\\n")
     'a␀b␛[31m\\n'

@@ -1,6 +1,6 @@
-"""What every request passes before it is answered: who may ask, how much it may send, and what the answer lets a browser do.
+"""What every request passes before the app sees it: hosts and origins, keys, size limits; and the security headers of every answer.
 
-One line of the log tells each request's method, path, status and time, never its content.
+Each request is logged in one line: method, path, status and time, never its content.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = logging.getLogger("tavu.serving")
 
 OPEN_TO_ALL = {"/", "/healthz", "/docs", "/openapi.json"}
-"""And the page's parts: they say nothing of the model, and the page has to come before its user can give a key."""
+"""Paths that need no key. Nor do the page's files: they say nothing of the model, and the page must load before its user can enter a key."""
 PARTS = "/page/"
 REPORTS = "/studio/report/"
-"""Opened by a ticket in its path: a frame cannot send a key."""
+"""Opened by a ticket in the path, since an iframe cannot send a key."""
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -46,7 +46,7 @@ _HEADERS = {
 
 
 class Guard:
-    """The app behind these checks."""
+    """ASGI middleware that checks each request, then hands it to the app."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class Guard:
         self._app, self._keys, self._limits, self._metrics, self._paths = app, keys, limits, metrics, paths
         self._callers, self._root_path = callers, root_path
         self.end_all = end_all
-        """To be called when the server is told to stop, in time for texts under way to be answered."""
+        """Called when the server is told to stop, early enough for the texts under way to be answered."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        begun, status = time.monotonic(), 499  # the client left before an answer began
+        begun, status = time.monotonic(), 499  # unless an answer begins: the client left before
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         path = self._path(scope)
         method = scope["method"] if scope["method"] in _METHODS else "?"
@@ -89,10 +89,10 @@ class Guard:
             if method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers:
                 return await Response(status_code=204, headers=self._callers.preflight(headers))(scope, receive, send_guarded)
             if self._root_path and scope["path"] == self._root_path:
-                return await RedirectResponse(f"{self._root_path}/")(scope, receive, send_guarded)  # from where the page's own paths lead on
+                return await RedirectResponse(f"{self._root_path}/")(scope, receive, send_guarded)  # so that the page's relative links resolve
             self._check_key(headers, path)
-            receive_all = await self._whole_body(scope, receive)
-            await self._app(self._asked(scope, path), receive_all, send_guarded)
+            receive_body = await self._whole_body(scope, receive)
+            await self._app(self._asked(scope, path), receive_body, send_guarded)
         except Refusal as refusal:
             await refusal.answer()(scope, receive, send_guarded)
         finally:
@@ -101,12 +101,12 @@ class Guard:
             log.info("%s %s %d %.3f s", method, known, status, time.monotonic() - begun)
 
     def _path(self, scope: Scope) -> str:
-        """The path without the prefix by which a proxy knows this server, whether or not the proxy takes it away."""
+        """The path without the prefix at which a proxy serves this app, whether or not the proxy strips it."""
         path: str = scope["path"]
         return path.removeprefix(self._root_path) if path.startswith(f"{self._root_path}/") else path
 
     def _asked(self, scope: Scope, path: str) -> Scope:
-        """What the app is asked: a HEAD is a GET whose answer has no body (RFC 9110, section 9.3.2), and every body is JSON, whatever it says."""
+        """The request for the app: HEAD becomes GET, as its answer without the body (RFC 9110, section 9.3.2), and every body counts as JSON."""
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
         return {
             **scope,
@@ -117,21 +117,23 @@ class Guard:
         }
 
     def _check_key(self, headers: Mapping[bytes, str], path: str) -> None:
-        """Raises Refusal for one who has no key."""
+        """Raises Refusal where a key is needed and none of the right ones was sent."""
         if path in OPEN_TO_ALL or path.startswith((PARTS, REPORTS)):
             return
         scheme, _, key = headers.get(b"authorization", "").partition(" ")
         if not self._keys.opens(key.strip() if scheme.lower() == "bearer" else None):
-            told = "This is not one of its keys" if key else "No API key was given"
-            message = f"{told}. Send the one that was shown when the server was first started, as in Authorization: Bearer tavu-..."
+            problem = "This API key is not valid here" if key else "No API key was given"
+            message = f"{problem}. Send the one that was shown when the server was first started, as in Authorization: Bearer tavu-..."
             raise Refusal(401, message, "invalid_api_key", {"www-authenticate": "Bearer"})
 
     async def _whole_body(self, scope: Scope, receive: Receive) -> Receive:
-        """A receive whose body has come already. Raises Refusal when it is too large, or takes too long to come."""
+        """A receive that replays the body, which has been read. Raises Refusal when it is too large or takes too long to arrive."""
         most = self._limits.body_bytes
-        too_large = Refusal(413, f"The request has more than {most:,} bytes, which is the most. Send less.", "too_large", {"connection": "close"})
-        said = dict(scope["headers"]).get(b"content-length", b"")
-        if said.isdigit() and int(said) > most:
+        too_large = Refusal(
+            413, f"The request body has more than {most:,} bytes, the maximum. Send a smaller one.", "too_large", {"connection": "close"}
+        )
+        announced = dict(scope["headers"]).get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > most:
             raise too_large
         body, last = bytearray(), False
         try:
@@ -145,14 +147,14 @@ class Guard:
                     if len(body) > most:
                         raise too_large
         except TimeoutError:
-            raise Refusal(408, "The request took too long to come. Send it at once.", "too_slow", {"connection": "close"}) from None
-        given = False
+            raise Refusal(408, "The request body took too long to arrive. Send it without pauses.", "too_slow", {"connection": "close"}) from None
+        replayed = False
 
-        async def receive_again() -> MutableMapping[str, Any]:
-            nonlocal given
-            if given or not last:
+        async def replay() -> MutableMapping[str, Any]:
+            nonlocal replayed
+            if replayed or not last:
                 return await receive()
-            given = True
+            replayed = True
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
-        return receive_again
+        return replay

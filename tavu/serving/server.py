@@ -1,4 +1,4 @@
-"""A server from its first address to its last answer: where it may listen, who sends too slowly, and how it stops."""
+"""The HTTP server around the app: its socket, its timeouts for slow clients, its limits on connections, and how it shuts down."""
 
 import asyncio
 import logging
@@ -18,11 +18,11 @@ log = logging.getLogger("tavu.serving")
 _LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _CROWDED = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\nretry-after: 1\r\n\r\n"
 WRITE_BUFFER = 32 * 1024
-"""Bytes that wait in this process for one client to read them; the system keeps about as many again."""
+"""Bytes buffered in this process for one client; the socket buffer of the system holds about as many again."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises TavuError when the address cannot be had."""
+    """A listening socket. Raises TavuError when the address is not available."""
     host, listener = host.strip("[]"), None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -39,7 +39,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(app: Guard, limits: Limits) -> uvicorn.Server:
-    """A server to run with sockets that listen. Told to stop (SIGINT or SIGTERM), it lets texts under way end, or ends them in time."""
+    """A server to run with listening sockets. On SIGINT or SIGTERM it lets texts under way end, and cuts them off in time."""
 
     class Connection(_Connection):
         bounds = limits
@@ -61,7 +61,7 @@ def make_server(app: Guard, limits: Limits) -> uvicorn.Server:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends what is under way before uvicorn would cancel it, which leaves answers cut off."""
+    """A server that ends the texts under way before uvicorn cancels their requests, which would leave answers incomplete."""
 
     def __init__(self, config: uvicorn.Config, app: Guard, limits: Limits):
         super().__init__(config)
@@ -75,7 +75,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop at the first signal, hurry at the second, and at the third leave all as it is."""
+        """Stop at the first signal, end all texts at once at the second, and exit at the third."""
         if self._loop is not None and not self._hurries:
             self._hurries = True
             self._loop.call_soon_threadsafe(self._end, 0.0, 3.0)
@@ -83,18 +83,18 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     def _end(self, texts_after: float, answers_after: float) -> None:
-        """End the texts after so many seconds, and after so many the connections of those that have not read them."""
+        """End the texts after `texts_after` seconds, and close the connections that are still open after `answers_after`."""
         assert self._loop is not None
         self._loop.call_later(texts_after, self._app.end_all)
-        self._loop.call_later(answers_after, self._leave)
+        self._loop.call_later(answers_after, self._close_all)
 
-    def _leave(self) -> None:
+    def _close_all(self) -> None:
         for connection in self.server_state.connections:
             connection.transport.abort()
 
 
 class _Connection(H11Protocol):
-    """HTTP whose heads come, and whose answers are read, in time: uvicorn alone would wait for ever. Idle ones make room for new ones."""
+    """An HTTP connection with what uvicorn lacks: timeouts for a request's head and for reading the answer. Idle ones make room for new ones."""
 
     bounds: Limits
     _head_timer: asyncio.TimerHandle | None = None
@@ -113,7 +113,7 @@ class _Connection(H11Protocol):
         others = [other for other in self._crowd() if other is not self]
         if others and not any(other.is_idle for other in others):
             self._give_up(_CROWDED)
-        # not at once: what others have sent may lie unread, and they are not idle
+        # not at once: others may have sent what is not read yet, and then are not idle
         asyncio.get_running_loop().call_later(0.05, self._make_room)
 
     def data_received(self, data: bytes) -> None:
@@ -136,17 +136,17 @@ class _Connection(H11Protocol):
             self._write_timer.cancel()
 
     def _abandon(self) -> None:
-        log.info("a client read nothing for %g s, and was left", self.bounds.write_seconds)
+        log.info("a client read nothing for %g s and was disconnected", self.bounds.write_seconds)
         self.transport.abort()
 
     def _crowd(self) -> list["_Connection"]:
-        """The connections of its address where these are too many, else all where they are, else none."""
+        """All connections from its address if these are too many; else all connections if these are too many; else none."""
         mine = [other for other in self.connections if other.client and self.client and other.client[0] == self.client[0]]
         everybody = list(self.connections) if len(self.connections) > self.bounds.connections else []
         return mine if len(mine) > self.bounds.connections_of_one else everybody
 
     def _make_room(self) -> None:
-        """End the connection of a crowd that has been idle for longest; where all are busy, this one."""
+        """Close the connection of the crowd that has been idle longest; this one if all are busy."""
         crowd = [other for other in self._crowd() if not other.transport.is_closing()]
         idle = [other for other in crowd if other.is_idle]
         if idle:
@@ -155,7 +155,7 @@ class _Connection(H11Protocol):
             self.transport.abort()
 
     def _watch(self) -> None:
-        """Count the time of a head from its first byte, and of a new connection from its start."""
+        """Start the timeout of a head: at its first byte, or on a new connection at once."""
         if not self.is_idle:
             self._stop_watching()
         elif self._head_timer is None and not self.transport.is_closing():

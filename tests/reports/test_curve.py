@@ -29,11 +29,11 @@ def test_points_lie_where_their_figures_say(finished):
 def test_points_say_their_figures_and_lead_to_their_texts(finished):
     record = read_run(finished)
     curve = curve_of(record, "seconds")
-    assert curve.points[-1].told == "1.020 ± 0.011 bits per byte after 30 min, 110 MB read, step 1,674"
+    assert curve.points[-1].tooltip == "1.020 ± 0.011 bits per byte after 30 min, 110 MB read, step 1,674"
     steps = [sample.step for sample in record.samples_of("Once upon a time")]
     assert [point.link for point in curve.points if point.link] == [milestone_id(1, step) for step in steps]
-    assert curve.title == "Validation bits per byte against minutes of training. It reads 4.552 after 2.5 s, then 1.020 after 30 min."
-    assert [(note.x, note.told) for note in curve.notes] == [(WIDTH - RIGHT, "30 min: the weights are averaged")]
+    assert curve.title == "Validation bits per byte against minutes of training. 4.552 after 2.5 s, 1.020 after 30 min."
+    assert [(note.x, note.tooltip) for note in curve.notes] == [(WIDTH - RIGHT, "30 min: the weights are averaged")]
 
 
 def test_the_drawing_has_the_colors_and_letters_of_the_page_and_needs_nothing_else(finished):
