@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "architecture.h"
 #include "transformer.h"
 
 void tavu_close(Engine *e) {

@@ -1,4 +1,4 @@
-/* Where patches begin, and hashes of what was read last: the rows of tables that the word model reads (tavu/model/patching.py), id by id. */
+/* Where patches begin, and the hashes that index the word model's tables, computed id by id (tavu/model/patching.py). */
 #ifndef TAVU_HASHING_H
 #define TAVU_HASHING_H
 

@@ -1,4 +1,4 @@
-/* JSON (RFC 8259, and NaN and Infinity, which Python writes), read where it lies. */
+/* JSON (RFC 8259, and NaN and Infinity, which Python writes), read in place. */
 #ifndef TAVU_JSON_H
 #define TAVU_JSON_H
 

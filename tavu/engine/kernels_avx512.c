@@ -113,7 +113,8 @@ FOR_AVX512 static void avx512_int8(const Matrix *m, const Quantized *x, int n, f
     }
 }
 
-/* x as 256 high + low, both of 8 bits, with cols numbers a vector. 4-bit weights are stored plus 8: offsets are -8 times the sums of four numbers of x. */
+/* x as 256 high + low, both of 8 bits, with cols numbers a vector. 4-bit weights are stored plus 8: offsets are -8 times the sums of four numbers of
+   x. */
 typedef struct {
     int8_t *high, *low;
     int32_t *offsets;

@@ -1,4 +1,4 @@
-/* What the probabilities of whole words say of the next byte (tavu/model/lexicon.py): a tree of the prefixes of all words of the lexicon. */
+/* From probabilities of whole words to logits of the next byte (tavu/model/lexicon.py): a tree of the prefixes of all words of the lexicon. */
 #ifndef TAVU_LEXICON_H
 #define TAVU_LEXICON_H
 
@@ -31,7 +31,7 @@ typedef struct {
 int is_lexicon_sound(const uint8_t *spellings, const uint8_t *lengths, int32_t num_words, int32_t width);
 /* The tree of sound spellings; 0 when memory ran out. */
 int make_prefixes(Lexicon *lexicon, const HashConfig *hashes, const uint8_t *spellings, const uint8_t *lengths, int32_t width, Arena *arena);
-/* What word_probs (num_words) add to logits after the prefix of this row and fingerprint. */
+/* Add to logits from word_probs (num_words), after the prefix of this row and fingerprint. */
 void add_lexicon_logits(const Lexicon *lexicon, const float *word_probs, int64_t row, int32_t fingerprint, float *logits);
 
 #endif

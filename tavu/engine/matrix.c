@@ -105,7 +105,7 @@ void multiply_sparse(const Matrix *m, const Matrix *transposed, const float *x, 
             scratch->nonzero[num_nonzero] = i;
             num_nonzero += scratch->numbers[i] != 0;
         }
-        for (int i = 0; i < num_nonzero; i++) /* prefetch all rows, which lie apart, before the first is needed */
+        for (int i = 0; i < num_nonzero; i++) /* the rows are far apart: prefetch all before the first is needed */
             for (int c = 0; c < m->rows; c += 64) PREFETCH((const int8_t *)transposed->numbers + (size_t)scratch->nonzero[i] * (size_t)m->rows + c);
         for (int first = 0; first < m->rows; first += SUM_COLUMNS) {
             kernels->sum_rows((const int8_t *)transposed->numbers + first, m->rows, scratch->numbers, scratch->nonzero, num_nonzero, sums);

@@ -54,8 +54,8 @@ void add(float *y, const float *x, size_t count);
 /* x as integers of at most `limit` (32767 or less) in magnitude; returns their scale: NaN when any of x is. */
 float quantize_vector(const float *x, int count, int limit, int16_t *numbers);
 enum { LANES = 32 }; /* numbers at a time in loops that compilers vectorize: so many stay in registers, and of fewer gcc makes no vectors */
-/* One head's attention: the dot products of a query (width) with num keys, and the sum of num values times their weights. Values are (num, width), keys
-(num / LANES, width, LANES), the last of them perhaps unused; both are integers with a scale for each key or value. */
+/* One head's attention: the dot products of a query (width) with num keys, and the sum of num values times their weights. Values are (num, width),
+   keys (num / LANES, width, LANES), the last of them perhaps unused; both are integers with a scale for each key or value. */
 void attention_scores(const float *query, const int16_t *keys, const float *key_scales, int num, int width, float *scores);
 void weighted_sum(const float *weights, const int16_t *values, const float *value_scales, int num, int width, float *out);
 void soft_cap(float *logits, int count);

@@ -138,8 +138,8 @@ static Unit newest(const Megabyte *m, int i, Row *row) {
     return unit_of_text(m, i, row, row->context_start + start, (int32_t)((num - start) / level->unit_size));
 }
 
-/* How many of the newest ids the last level has to read one by one, where it attends across patches: those of the current patch, and of one more patch
-before it with each layer. */
+/* How many of the newest ids the last level has to read one by one, where it attends across patches: those of the current patch, and of one more
+   patch before it with each layer. */
 static int64_t receptive_field(const Level *last, const Row *row) {
     int64_t num = row->num_ids - row->context_start, size = last->units_per_parent, field = num % size + last->transformer.num_layers * size;
     return field < num ? field : num;
@@ -212,8 +212,8 @@ static float *next_logits(void *model, Row **rows, int n) {
     return logits_of(m, n);
 }
 
-/* Run level i over its units of a text from `begin` on, where a parent begins, to before `end`, and the levels below over the same bytes. context is given
-by the parents, for this level and then those below; 0 when memory ran out. */
+/* Run level i over its units of a text from `begin` on, where a parent begins, to before `end`, and the levels below over the same bytes. context is
+   given by the parents, for this level and then those below; 0 when memory ran out. */
 static int score_level(Megabyte *m, int i, Row *row, int64_t begin, int64_t end, float *context, const Scores *scores) {
     const Level *level = &m->levels[i], *below = i + 1 < m->num_levels ? level + 1 : NULL;
     size_t D = (size_t)level->dim, G = (size_t)level->units_per_parent;

@@ -14,7 +14,7 @@ static const struct {
     int64_t size;
 } dtypes[] = {{"BF16", 2}, {"F32", 4}, {"I64", 8}, {"I32", 4}, {"I8", 1}, {"U8", 1}};
 
-/* A name as a sentence has room for it, printable: a file may hold anything. */
+/* A name that fits in a sentence and can be printed: a file may hold anything. */
 static const char *printable(const char *name, char *room) {
     size_t i = 0;
     for (; name[i] && i < MAX_NAME - 1; i++) room[i] = (unsigned char)name[i] < 0x20 || name[i] == 0x7F ? '?' : name[i];
@@ -91,7 +91,7 @@ static void read_tensor(ModelFile *file, JsonItem item, Tensor *tensor, char *na
         fail(file->failure, "the shape of %s is not that of its bytes. %s", printable(name, room), DAMAGED);
 }
 
-/* The tensors of a header, which lie one after another in size bytes of data and leave nothing out. */
+/* The tensors of a header, which cover size bytes of data one after another. */
 static void read_tensors(ModelFile *file, Json header, size_t size) {
     size_t count = 0;
     int64_t end = 0;
@@ -174,7 +174,7 @@ static Tensor *find_tensor(const ModelFile *file, const char *name) {
     return low && !strcmp(file->tensors[low - 1].name, name) ? &file->tensors[low - 1] : NULL;
 }
 
-/* Numbers where they lie, or a copy that is aligned. rows 0: a vector of cols. */
+/* The numbers in place, or a copy that is aligned. rows is 0 for a vector of cols. */
 static const void *take(ModelFile *file, const char *dtype, size_t alignment, int64_t rows, int64_t cols, const char *name) {
     int64_t expected[2] = {rows ? rows : cols, cols};
     int rank = rows ? 2 : 1;

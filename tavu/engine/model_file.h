@@ -1,6 +1,6 @@
-/* The tensors of a model file (tavu/stored_model.py) by name, each held against what a model expects before anything points to it.
+/* The tensors of a model file (tavu/stored_model.py) by name, each checked before anything points to it: anyone may have made the file.
 
-A file may be anyone's. Weights are used where they lie in it; those that are not aligned for their type are copied. */
+Weights are used in place; those that are not aligned for their type are copied. */
 #ifndef TAVU_MODEL_FILE_H
 #define TAVU_MODEL_FILE_H
 
@@ -26,14 +26,14 @@ typedef struct {
 #define UNFIT "The file is damaged, or another version of tavu wrote it: copy it again, train it again, or use that version."
 #define DAMAGED "The file is damaged."
 
-/* Read the header of a whole file. Memory of the model comes from arena. Anything that goes wrong, here and below, is in failure. */
+/* Read the header of a whole file. The model's memory comes from arena; errors, here and below, go to failure. */
 void open_model_file(ModelFile *file, const void *bytes, size_t size, Arena *arena, Failure *failure);
 void close_model_file(ModelFile *file);
 
-/* Each takes the tensor that is named by a format, and marks it as used. What is returned after a failure is empty. */
+/* Each returns the tensor of this name, a format, and marks it as used; after a failure nothing. */
 LIKE_PRINTF(4, 5) Matrix take_matrix(ModelFile *file, int64_t rows, int64_t cols, const char *name, ...); /* in 16, 8 or 4 bits */
 LIKE_PRINTF(3, 4) const float *take_floats(ModelFile *file, int64_t count, const char *name, ...);        /* bfloat16 as float32 */
-/* rows 0: a vector of cols */
+/* rows is 0 for a vector of cols. */
 LIKE_PRINTF(6, 7) const void *take_integers(ModelFile *file, const char *dtype, size_t alignment, int64_t rows, int64_t cols, const char *name, ...);
 void refuse_unused_tensors(ModelFile *file);
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "architecture.h"
 #include "engine.h"
 #include "megabyte.h"
 #include "model_file.h"

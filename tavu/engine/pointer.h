@@ -1,6 +1,7 @@
 /* The words of a text, and the probabilities that they are copied next (tavu/model/pointer.py).
 
-Shapes: M patches that there is room for, E pointer width. A word is the one that a patch spells; its key and probability stand at the patch after it. */
+   Shapes: M patches that there is room for, E pointer width. A word is the one that a patch spells; its key and probability are at the patch after
+   it. */
 #ifndef TAVU_POINTER_H
 #define TAVU_POINTER_H
 
@@ -16,7 +17,7 @@ typedef struct {
 typedef struct {
     int64_t *letters_begin, *letters_end; /* of each word, in ids */
     uint64_t *words;                      /* their hashes */
-    uint8_t *is_requested, *is_written;   /* whether each stands before the document's last mark, and whether it was written after one */
+    uint8_t *is_requested, *is_written;   /* whether each comes before the document's last mark, and whether it was written after one */
     int32_t *candidates, num_candidates;  /* words that begin with the letters of the unfinished one */
     int32_t num_patches, document_begin;  /* patches with the unfinished one; the document's first */
     uint8_t has_mark, is_after_mark;      /* of the unfinished patch, of the document */
@@ -28,7 +29,7 @@ typedef struct {
 int make_pointer_state(PointerState *state, int32_t max_patches, int32_t dim, int32_t num_kept);
 void free_pointer_state(PointerState *state);
 void reset_pointer(PointerState *state);
-void pointer_read_id(PointerState *state, const int32_t *ids, int64_t index, int32_t num_letters); /* after so many letters of its patch */
+void pointer_read_id(PointerState *state, const int32_t *ids, int64_t index, int32_t num_letters); /* num_letters of its patch come before it */
 void pointer_end_patch(PointerState *state, uint64_t word, int32_t last_id);
 void pointer_begin_patch(PointerState *state);
 /* From the query (E) and hint gates (NUM_HINTS, E) of the patch that has just begun. */
