@@ -1,5 +1,7 @@
 """The site is built, strictly; its pages ask nothing of anywhere, and the reference holds all that there is."""
 
+import doctest
+import importlib
 import os
 import re
 import subprocess
@@ -36,6 +38,11 @@ def test_no_page_loads_anything_from_elsewhere(site):
         assert not [address for address in loaded if re.match(r"(https?:)?//", address)], page
     for style in site.rglob("*.css"):
         assert not re.search(r"url\([\"']?(https?:)?//|@import", style.read_text(encoding="utf-8")), style
+
+
+def test_the_examples_in_its_code_are_true(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    assert doctest.testmod(importlib.import_module("reference_from_code.markdown")) == (0, 3)
 
 
 def test_the_reference_has_every_verb_option_setting_and_path(site):
