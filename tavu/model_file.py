@@ -12,10 +12,10 @@ from torch.overrides import TorchFunctionMode
 
 from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
-from tavu.model.lexicon import Lexicon
 from tavu.model.megabyte import Megabyte
 from tavu.model.transformer import Linear, Transformer
-from tavu.model.words import WordModel
+from tavu.model.words.lexicon import Lexicon
+from tavu.model.words.model import WordModel
 from tavu.quantized import can_quantize, dequantize, fits, quantize
 from tavu.recipe import to_tables
 from tavu.stored_model import FORMAT, KEY, SCALES, UNFIT, StoredTensor, open_model

@@ -17,8 +17,8 @@ import tavu
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.data.tales import tell_many
 from tavu.engine import native
-from tavu.model.patching import read_words
-from tavu.model.words import NOBODY
+from tavu.model.words.embedders import UNUSED
+from tavu.model.words.read import word_features
 from tavu.model_file import Model, build_model
 from tavu.vocabulary import END, MARK_ID, NUM_IDS
 
@@ -75,7 +75,7 @@ def noisy_model(config, *, seed: int = 0, noise: float = 0.3) -> Model:
 def know_words(model: Model) -> None:
     """Give words of TEXT rows of their own, and put them in the lexicon, each with some place left free."""
     known = model.word_embedder.known
-    hashes = read_words(torch.tensor([[END, *TEXT]]), model.config).word.unique()[: max(1, len(known) - 3)]
+    hashes = word_features(torch.tensor([[END, *TEXT]]), model.config).last_word.unique()[: max(1, len(known) - 3)]
     known[: len(hashes)] = hashes
     if model.lexicon is None:
         return
@@ -84,16 +84,16 @@ def know_words(model: Model) -> None:
         word = word[: model.config.max_patch_size]
         model.lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
         model.lexicon.lengths[i] = len(word)
-    model.lexicon.make_tree()
+    model.lexicon.build_tree()
 
 
 def know_phrases(model: Model) -> None:
     """Give some rows of phrases to phrases of TEXT, and leave others nobody's."""
-    words = read_words(torch.tensor([[END, *TEXT]]), model.config)
+    words = word_features(torch.tensor([[END, *TEXT]]), model.config)
     embedder, num = model.byte_embedder, len(model.config.phrase_orders)
-    rows, names = words.byte_rows[0, ::2, -num:] - embedder.unknown[0], words.byte_names[0, ::2, -num:]
+    rows, names = words.byte_rows[0, ::2, -num:] - embedder.unknown[0], words.byte_tags[0, ::2, -num:]
     embedder.phrase_names[rows.flatten()] = names.flatten().int()
-    embedder.phrase_names[[unknown - embedder.unknown[0] for unknown in embedder.unknown]] = NOBODY
+    embedder.phrase_names[[unknown - embedder.unknown[0] for unknown in embedder.unknown]] = UNUSED
 
 
 @pytest.fixture(scope="session", autouse=True)

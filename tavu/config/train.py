@@ -22,7 +22,7 @@ class TrainConfig:
     begin_from: str | None = None
     """The model file whose weights training starts from, as fine-tuning does; none: fresh ones."""
     counted_bytes: int = 16_000_000
-    """About how much of the training text is counted to initialize the tables of a word model (training/counting.py), less for short budgets; 0:
+    """About how much of the training text is counted to initialize the tables of a word model (model/words/counts.py), less for short budgets; 0:
     random tables."""
     min_word_count: int = 2
     """Words that occur less often in the counted text are not stored in the model file as they are spelled. With 20, a name or password that occurs a

@@ -1,4 +1,4 @@
-/* The word model (tavu/model/words.py): a global transformer over words, a local stack of MLPs over bytes.
+/* The word model (tavu/model/words/model.py): a global transformer over words, a local stack of MLPs over bytes.
 
 Shapes: D global width, L local width, E pointer width, W words of the lexicon. */
 #ifndef TAVU_WORDS_H

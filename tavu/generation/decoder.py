@@ -12,7 +12,7 @@ from torch import Tensor
 from tavu.config import SamplingConfig
 from tavu.generation.sampling import RepetitionTracker, penalize, sample
 from tavu.generation.text import NEXT_STATE, allowed_ids, state_after
-from tavu.model.words import WordCache
+from tavu.model.words.model import WordCache
 from tavu.model_file import Model
 from tavu.vocabulary import END
 

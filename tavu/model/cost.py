@@ -10,10 +10,10 @@ from typing import Any
 from torch import nn
 
 from tavu.model.megabyte import CONV_FILTERS, Level, Megabyte
-from tavu.model.pointer import Pointer
-from tavu.model.rows import NUM_HINTS
 from tavu.model.transformer import Transformer
-from tavu.model.words import WordModel
+from tavu.model.words.model import WordModel
+from tavu.model.words.pointer import Pointer
+from tavu.model.words.rows import NUM_HINTS
 from tavu.vocabulary import NUM_IDS
 
 BYTES_PER_WORD = 5.0

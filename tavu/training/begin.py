@@ -12,11 +12,11 @@ from tavu.data.corpus import Corpus
 from tavu.errors import TavuError
 from tavu.files import make_folder
 from tavu.model.transformer import set_dropout
-from tavu.model.words import WordModel
+from tavu.model.words.counts import initialize_from_counts
+from tavu.model.words.model import WordModel
 from tavu.model_file import Model, build_model, load_model
 from tavu.recipe import to_model_config, to_tables
 from tavu.run_folder import MODEL, RECIPE, STATE
-from tavu.training.counting import begin_from_counts
 from tavu.training.losses import Loss
 from tavu.training.machine import Plan, keep_freed_memory, make_plan, resumed_plan
 from tavu.training.milestones import Milestones
@@ -104,7 +104,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
         if config.begin_from is not None and not resume:
             model.load_state_dict(load_model(config.begin_from)[0].state_dict())
         elif isinstance(model, WordModel) and config.counted_bytes and not resume:
-            begin_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
+            initialize_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
     model = model.to(plan.device)
     optimizer = Optimizer(model, config, plan.dtype)
     if resume:

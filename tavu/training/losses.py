@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tavu.data.records import MARK
-from tavu.model.repeats import documents
+from tavu.model.words.cut import documents
 from tavu.vocabulary import MARK_ID
 
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from tavu.checksum import CHECKSUM, checksum
 from tavu.errors import TavuError
-from tavu.model.lexicon import Lexicon
+from tavu.model.words.lexicon import Lexicon
 from tavu.model_file import Model
 from tavu.run_folder import STATE, STATE_FILE
 from tavu.tensor_file import bytes_of, write_tensors
@@ -102,5 +102,5 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
         ) from None
     for module in model.modules():
         if isinstance(module, Lexicon):
-            module.make_tree()
+            module.build_tree()
     optimizer.step_count = load_counters(folder).step

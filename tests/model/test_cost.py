@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
 from tavu.model.cost import Part, cost
-from tavu.model.patching import read_words
+from tavu.model.words.read import word_features
 
 
 def parts(part: Part):
@@ -49,7 +49,7 @@ def test_flops_of_words(make_model, word):
     T = 120  # each row is as many words of one length
     config = WordPatchConfig((LevelConfig(16, 2, 2, 32), LevelConfig(8, 2, 0, 16)), T, word_rows=64, prefix_rows=64, ngram_rows=64)
     model, ids = make_model(config), torch.tensor([[*word * (T // len(word))]] * 2)
-    assert read_words(ids, config).first.shape == (2, T // len(word))
+    assert word_features(ids, config).start.shape == (2, T // len(word))
     assert cost(model, bytes_per_patch=len(word)).flops_per_byte * 2 * T == pytest.approx(counted_flops(model, ids))
 
 

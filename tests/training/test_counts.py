@@ -8,9 +8,9 @@ from tavu.config import DataConfig, LevelConfig, WordPatchConfig
 from tavu.data.corpus import build_corpus
 from tavu.evaluation.bits_per_byte import bits_per_byte
 from tavu.evaluation.torch_scorer import TorchScorer
-from tavu.model.patching import read_words
+from tavu.model.words.counts import initialize_from_counts
+from tavu.model.words.read import word_features
 from tavu.model_file import build_model
-from tavu.training.counting import begin_from_counts
 from tavu.training.loop import train
 
 CONFIG = WordPatchConfig(
@@ -29,7 +29,7 @@ CONFIG = WordPatchConfig(
 def counted_model(documents, max_bytes: int = 1_000_000):
     torch.manual_seed(0)
     model = build_model(CONFIG)
-    begin_from_counts(model, documents, max_bytes)
+    initialize_from_counts(model, documents, max_bytes)
     return model.eval()
 
 
@@ -50,8 +50,8 @@ def test_words_that_are_followed_alike_get_vectors_alike(tmp_path):
     model = counted_model(documents)
 
     def vector(word: bytes) -> torch.Tensor:
-        words = read_words(torch.tensor([[*b"x ", *word, ord("x")]]), CONFIG)
-        return model.word_embedder.words(model.word_embedder.row(words.word[0, -1]))
+        words = word_features(torch.tensor([[*b"x ", *word, ord("x")]]), CONFIG)
+        return model.word_embedder.words(model.word_embedder.word_row(words.last_word[0, -1]))
 
     cat, dog, mat = vector(b"cat "), vector(b"dog "), vector(b"mat ")
     assert torch.cosine_similarity(cat, dog, dim=0) > torch.cosine_similarity(cat, mat, dim=0) + 0.2
@@ -61,9 +61,9 @@ def test_the_commonest_words_become_the_lexicon(tmp_path):
     text = "the cat saw the dog. the cat ran; the end. " * 20 + "once"
     (tmp_path / "text.txt").write_text("\n<|endoftext|>\n".join(f"{n} {text}" for n in range(20)))
     lexicon = counted_model(build_corpus(DataConfig((str(tmp_path / "text.txt"),)), cache_dir=tmp_path).train).lexicon
-    words = lexicon.spelled()
+    words = lexicon.vocabulary()
     assert words == sorted([b"the ", b"cat ", b"saw ", b"dog.", b" the ", b"ran;", b"end."])  # nothing that ends with the document
-    expected = lexicon.expect(torch.zeros(1, 32))[0].tolist()
+    expected = lexicon.word_probs(torch.zeros(1, 32))[0].tolist()
     assert max(expected[len(words) :]) < 1e-9
     assert expected[words.index(b"cat ")] == pytest.approx(2 * expected[words.index(b"saw ")], rel=0.05)
 

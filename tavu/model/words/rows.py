@@ -1,4 +1,4 @@
-"""Sizes that the model and the native engine share, without torch: above all how the rows of the table that the local model reads are shared out."""
+"""Sizes that the word model and the native engine share, without torch: above all how the rows of the byte table are divided."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ from tavu.config import WordPatchConfig
 
 _PHRASE = 32
 NUM_HINTS = 2
-"""What speaks for a word to come again: see find_hints in repeats.py."""
+"""Kinds of hints that the pointer weighs: see find_hints in repeats.py."""
 
 
 @dataclass(frozen=True)
 class RowRanges:
-    """How the table that the local model reads is shared out: rows for the beginnings of words, for each order of n-grams, and of phrases.
+    """How the table that the local model reads is divided: a range of rows for word prefixes, one for each order of n-grams, and of phrases.
 
     Shapes: all (O,).
     """
 
     salts: list[int]
-    """Told apart where the same ids are the one and the other."""
+    """Added to hashes, so that the same ids have different rows as, say, a prefix and an n-gram."""
     masks: list[int]
     starts: list[int]
     num_rows: int

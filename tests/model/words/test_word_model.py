@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
-from tavu.model.patching import read_words
-from tavu.model.words import ByteEmbedder, WordEmbedder
+from tavu.model.words.embedders import ByteEmbedder, WordEmbedder
+from tavu.model.words.read import word_features
 from tavu.vocabulary import END
 
 CLOSE = 1e-5
@@ -90,19 +90,19 @@ def test_without_ngrams_and_phrases_a_byte_hears_its_own_word_and_whole_words_be
 
 def test_a_word_has_a_row_of_its_own_or_shares_one_of_the_last():
     tiny = config(24)
-    embedder, word = WordEmbedder(tiny), read_words(torch.tensor([[*b"one two three four five"]]), tiny).word[0]
-    assert (embedder.row(word) >= len(embedder.known)).all()
+    embedder, word = WordEmbedder(tiny), word_features(torch.tensor([[*b"one two three four five"]]), tiny).last_word[0]
+    assert (embedder.word_row(word) >= len(embedder.known)).all()
     embedder.known[:3] = word[[1, 3, 4]].sort().values  # "one", "three", "four"
-    rows = embedder.row(word)
+    rows = embedder.word_row(word)
     assert sorted(rows[[1, 3, 4]].tolist()) == [0, 1, 2] and len(embedder.known) <= rows[2] < tiny.word_rows
 
 
 def test_a_phrase_has_a_row_of_its_own_or_that_of_the_unknown():
     tiny = config(24, phrases=(1,))
-    embedder, read = ByteEmbedder(tiny), read_words(torch.tensor([[*b"one two three one two four"]]), tiny)
-    assert (embedder.own_rows(read.byte_rows, read.byte_names)[..., -1] == embedder.unknown[0]).all()
+    embedder, read = ByteEmbedder(tiny), word_features(torch.tensor([[*b"one two three one two four"]]), tiny)
+    assert (embedder.known_rows(read.byte_rows, read.byte_tags)[..., -1] == embedder.unknown[0]).all()
     known = 6  # after "one tw", and so again at 20
-    embedder.phrase_names[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_names[0, known, -1])
-    own = embedder.own_rows(read.byte_rows, read.byte_names)
+    embedder.phrase_names[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_tags[0, known, -1])
+    own = embedder.known_rows(read.byte_rows, read.byte_tags)
     assert (own[0, :, -1] != embedder.unknown[0]).nonzero().flatten().tolist() == [known, 20]
     assert torch.equal(own[..., :-1], read.byte_rows[..., :-1])

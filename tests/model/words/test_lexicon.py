@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tavu.config import LevelConfig, WordPatchConfig
-from tavu.model.lexicon import FLOOR, UNLIKELY, Lexicon, SumsUpTo
-from tavu.model.patching import read_words
+from tavu.model.words.lexicon import PREFIX_EPSILON, SCORE_FLOOR, Lexicon, SumsUpTo
+from tavu.model.words.read import word_features
 from tavu.vocabulary import END
 
 WORDS = sorted([b"the ", b"then ", b"there ", b"dog ", b"dog.", b' "', b"\xc3\xa4iti ", b"\0x "])
@@ -18,7 +18,7 @@ def lexicon() -> Lexicon:
     for i, word in enumerate(WORDS):
         lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
         lexicon.lengths[i] = len(word)
-    lexicon.make_tree()
+    lexicon.build_tree()
     with torch.no_grad():
         lexicon.words.weight.normal_()
     return lexicon.eval()
@@ -26,9 +26,9 @@ def lexicon() -> Lexicon:
 
 def scores(lexicon: Lexicon, expected: torch.Tensor, beginning: bytes) -> torch.Tensor:
     """What each next id is told after a beginning of a word, where one patch is expected (1, V)."""
-    read = read_words(torch.tensor([[*beginning, END]]), lexicon.config)
+    read = word_features(torch.tensor([[*beginning, END]]), lexicon.config)
     assert len(beginning) < 2 or not read.patch[0, len(beginning)]
-    return lexicon(expected, torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_names[0, -1:, 0])[0]
+    return lexicon(expected, torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_tags[0, -1:, 0])[0]
 
 
 @torch.inference_mode()
@@ -36,11 +36,11 @@ def scores(lexicon: Lexicon, expected: torch.Tensor, beginning: bytes) -> torch.
 def test_a_byte_hears_the_share_of_the_words_that_go_on_with_it(lexicon, beginning):
     global_out = torch.randn(1, 16)
     share = dict(zip(WORDS, (lexicon.words(global_out) + lexicon.bias).softmax(-1)[0].double(), strict=False))
-    told = scores(lexicon, lexicon.expect(global_out), beginning)
+    told = scores(lexicon, lexicon.word_probs(global_out), beginning)
     begun = {word: p for word, p in share.items() if word.startswith(beginning)}
     for byte in range(257):
         going_on = sum(p for word, p in begun.items() if word[len(beginning) : len(beginning) + 1] == bytes((byte & 255,)) and byte < 256)
-        expected = 0.5 * torch.log1p(torch.as_tensor(going_on / (sum(begun.values()) + UNLIKELY)) / FLOOR)
+        expected = 0.5 * torch.log1p(torch.as_tensor(going_on / (sum(begun.values()) + PREFIX_EPSILON)) / SCORE_FLOOR)
         assert torch.allclose(told[byte].double(), expected.double(), atol=1e-5), byte
     assert (told > 0).sum() == len({word[len(beginning)] for word in begun})
 
@@ -48,13 +48,13 @@ def test_a_byte_hears_the_share_of_the_words_that_go_on_with_it(lexicon, beginni
 @torch.inference_mode()
 @pytest.mark.parametrize("beginning", [b"thx", b"zebra", b"\1", b"doge"])
 def test_nothing_is_said_of_what_is_no_beginning(lexicon, beginning):
-    assert not scores(lexicon, lexicon.expect(torch.randn(1, 16)), beginning).any()
+    assert not scores(lexicon, lexicon.word_probs(torch.randn(1, 16)), beginning).any()
 
 
 @torch.inference_mode()
 def test_without_words_nothing_is_said():
     empty = Lexicon(WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, lexicon_words=12))
-    assert not scores(empty, empty.expect(torch.randn(1, 16)), b"").any()
+    assert not scores(empty, empty.word_probs(torch.randn(1, 16)), b"").any()
 
 
 def test_what_was_expected_is_learned(lexicon):
@@ -62,12 +62,12 @@ def test_what_was_expected_is_learned(lexicon):
     global_out = torch.randn(1, 16)
     optimizer = torch.optim.Adam(lexicon.parameters(), lr=0.1)
     for _ in range(50):
-        expected = lexicon.expect(global_out)
+        expected = lexicon.word_probs(global_out)
         loss = sum(torch.nn.functional.cross_entropy(scores(lexicon, expected, b"then "[:i])[None], torch.tensor([b"then "[i]])) for i in range(5))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    shares = lexicon.expect(global_out)[0]
+    shares = lexicon.word_probs(global_out)[0]
     assert shares[WORDS.index(b"then ")] > 0.9
 
 

@@ -1,14 +1,13 @@
-"""Words are cut by one rule, told twice here and in the code; whole rows and id by id agree; rows of tables name exactly what was read."""
+"""Words are cut by one rule, written again here; the rows of tables are equal exactly where the ids that were read are."""
 
 from itertools import chain, pairwise
 
-import numpy as np
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
-from tavu.model.patching import BEGIN, WordReader, read_words
+from tavu.model.words.read import BEGIN, word_features
 from tavu.vocabulary import END
 
 LEVELS = (LevelConfig(16, 1, 2, 16), LevelConfig(8, 1, 0, 8))
@@ -40,13 +39,13 @@ def slow_patches(ids: list[int], cap: int) -> list[list[int]]:
 
 
 def spelled(words, row: int, ids: list[int]) -> list[list[int]]:
-    starts = [*(s for s in words.first[row].tolist() if s < len(ids)), len(ids)]
+    starts = [*(s for s in words.start[row].tolist() if s < len(ids)), len(ids)]
     return [ids[a:b] for a, b in pairwise(starts)]
 
 
 def test_a_sentence_is_cut_before_each_word():
     text = 'He said: "Yö 日本, 42!"\n\nEnd  now'.encode()
-    pieces = spelled(read_words(torch.tensor([list(text)]), config()), 0, list(text))
+    pieces = spelled(word_features(torch.tensor([list(text)]), config()), 0, list(text))
     assert [bytes(piece).decode() for piece in pieces] == ["He ", "said:", ' "Yö ', "日本,", " 42!", '"\n\nEnd ', " now"]
 
 
@@ -54,34 +53,11 @@ def test_a_sentence_is_cut_before_each_word():
 @example([*b"a" * 30], 7)
 @example([END, END, *b"a b", END, *b" c"], 2)
 def test_the_slow_rule_agrees(ids, cap):
-    words = read_words(torch.tensor([ids]), config(cap))
+    words = word_features(torch.tensor([ids]), config(cap))
     patches = slow_patches(ids, cap)
     assert spelled(words, 0, ids) == patches
     assert words.patch[0].tolist() == [k for k, patch in enumerate(patches) for _ in patch]
     assert words.last_id[0].tolist() == [BEGIN, *(patch[-1] for patch in patches[:-1])]
-
-
-@given(
-    st.lists(rows_of_ids, min_size=1, max_size=3),
-    st.integers(2, 9),
-    st.sampled_from([(3, 5), (2,), (), (16, 2)]),
-    st.sampled_from([(), (1, 2), (4,)]),
-)
-def test_id_by_id_and_whole_rows_say_the_same(rows, cap, orders, phrases):
-    T = min(map(len, rows))
-    ids = torch.tensor([row[:T] for row in rows])
-    words = read_words(ids, config(cap, orders, phrases))
-    reader = WordReader(config(cap, orders, phrases), len(rows))
-    for t in range(T):
-        for whole, so_far in zip((words.byte_rows, words.byte_names), reader.byte_rows(), strict=True):
-            assert np.array_equal(so_far, whole[:, t])
-        word, pair_row, last_id = reader.patch_rows()
-        for row in range(len(rows)):
-            k = int(words.patch[row, t])
-            assert bool(reader.begins[row]) == (int(words.first[row, k]) == t)
-            if reader.begins[row]:
-                assert (word[row], pair_row[row], last_id[row]) == (words.word[row, k], words.pair_row[row, k], words.last_id[row, k])
-        reader.feed(ids[:, t].numpy())
 
 
 def assert_same_names(names: list[int], things: list) -> None:
@@ -92,11 +68,11 @@ def assert_same_names(names: list[int], things: list) -> None:
 
 @given(rows_of_ids, st.integers(2, 9))
 def test_rows_are_equal_where_the_ids_that_they_name_are(ids, cap):
-    words = read_words(torch.tensor([ids]), config(cap))
+    words = word_features(torch.tensor([ids]), config(cap))
     patches = slow_patches(ids, cap)
     assert_same_names(words.byte_rows[0, :, 0].tolist(), [patch[:p] for patch in patches for p in range(len(patch))])
     before = [[], *([id for id in patch if is_letter(id)] or patch for patch in patches)][: len(patches)]  # words: without what is around them
-    assert_same_names(words.word[0].tolist(), before)
+    assert_same_names(words.last_word[0].tolist(), before)
     assert_same_names(words.pair_row[0].tolist(), [(a, b) for a, b in zip([[], *before], before, strict=False)])
     for o, order in enumerate((3, 5)):
         assert_same_names(words.byte_rows[0, :, 1 + o].tolist(), [ids[max(0, t - order) : t] for t in range(len(ids))])
@@ -109,8 +85,8 @@ def test_rows_are_equal_where_the_ids_that_they_name_are(ids, cap):
 def test_rows_do_not_depend_on_where_a_word_stands(before, other):
     word = [*b"hedgehog "]
     a, b = ([END, *ids, END, *b"the old ", *word, ord("x")] for ids in (before, other))
-    first, second = (read_words(torch.tensor([ids]), config()) for ids in (a, b))
-    assert first.word[0, -1] == second.word[0, -1]
+    first, second = (word_features(torch.tensor([ids]), config()) for ids in (a, b))
+    assert first.last_word[0, -1] == second.last_word[0, -1]
     assert first.byte_rows[0, -len(word) - 1 :, 0].tolist() == second.byte_rows[0, -len(word) - 1 :, 0].tolist()
     assert first.byte_rows[0, -1].tolist() == second.byte_rows[0, -1].tolist()
 
@@ -119,31 +95,31 @@ def test_rows_do_not_depend_on_where_a_word_stands(before, other):
 def test_nothing_said_of_a_position_depends_on_it_or_what_follows(ids, others, cap):
     t = len(ids) // 2
     changed = (ids[:t] + others + ids)[: len(ids)]
-    words, other = (read_words(torch.tensor([x]), config(cap)) for x in (ids, changed))
+    words, other = (word_features(torch.tensor([x]), config(cap)) for x in (ids, changed))
     assert torch.equal(words.patch[:, : t + 1], other.patch[:, : t + 1])
     assert torch.equal(words.byte_rows[:, : t + 1], other.byte_rows[:, : t + 1])
     known = int(words.patch[0, t]) + 1
-    for name in ("first", "word", "pair_row", "last_id"):
+    for name in ("start", "last_word", "pair_row", "last_id"):
         assert torch.equal(getattr(words, name)[:, :known], getattr(other, name)[:, :known])
 
 
 @given(st.lists(rows_of_ids, min_size=2, max_size=4))
 def test_a_row_is_read_as_if_alone(rows):
     T = min(map(len, rows))
-    words = read_words(torch.tensor([row[:T] for row in rows]), config(5))
+    words = word_features(torch.tensor([row[:T] for row in rows]), config(5))
     for i, row in enumerate(rows):
-        alone = read_words(torch.tensor([row[:T]]), config(5))
-        K = alone.first.size(1)
-        assert (words.first[i, K:] == T).all()
-        for name in ("first", "word", "pair_row", "last_id"):
+        alone = word_features(torch.tensor([row[:T]]), config(5))
+        K = alone.start.size(1)
+        assert (words.start[i, K:] == T).all()
+        for name in ("start", "last_word", "pair_row", "last_id"):
             assert torch.equal(getattr(words, name)[i, :K], getattr(alone, name)[0])
-        for name in ("patch", "byte_rows", "byte_names"):
+        for name in ("patch", "byte_rows", "byte_tags"):
             assert torch.equal(getattr(words, name)[i], getattr(alone, name)[0])
 
 
 def test_rows_stay_within_small_tables():
     small = WordPatchConfig(LEVELS, 64, word_rows=8, pair_rows=8, prefix_rows=4, ngram_rows=2, phrase_orders=(1,), phrase_rows=8)
-    words = read_words(torch.randint(0, 257, (4, 64), generator=torch.Generator().manual_seed(0)), small)
+    words = word_features(torch.randint(0, 257, (4, 64), generator=torch.Generator().manual_seed(0)), small)
     of_bytes = zip(words.byte_rows.unbind(-1), (0, 4, 6, 8), (3, 5, 7, 15), strict=True)
     for rows, first, last in ((words.pair_row, 0, 7), *of_bytes):
         assert rows.min() >= first and rows.max() == last

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
-from tavu.model.lexicon import FLOOR, UNLIKELY
-from tavu.model.patching import read_words
-from tavu.model.pointer import Pointer
-from tavu.model.repeats import find_hints, find_repeats
+from tavu.model.words.lexicon import PREFIX_EPSILON, SCORE_FLOOR
+from tavu.model.words.pointer import Pointer
+from tavu.model.words.read import word_features
+from tavu.model.words.repeats import find_hints, find_repeats
 from tavu.vocabulary import END, NUM_IDS
 
 CONFIG = WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, max_patch_size=6, pointer_dim=8)
@@ -21,7 +21,7 @@ ids_of_words = st.lists(st.sampled_from([*b"aabbc  ,.", 0xC3, END]), min_size=1,
 
 def slow_repeats(ids: list[int]) -> list[tuple[int, int, int]]:
     """(position, word, next id) of all repeats: each patch as its letters and what follows, those of the document before it compared one by one."""
-    first = [t for t in read_words(torch.tensor([ids]), CONFIG).first[0].tolist() if t < len(ids)]
+    first = [t for t in word_features(torch.tensor([ids]), CONFIG).start[0].tolist() if t < len(ids)]
     text = "".join(chr(id) for id in ids)  # END is chr(256), no letter here
     patches = [text[begin:end] for begin, end in zip(first, [*first[1:], len(ids)], strict=True)]
     found = []
@@ -39,14 +39,27 @@ def slow_repeats(ids: list[int]) -> list[tuple[int, int, int]]:
 @given(ids_of_words)
 def test_the_slow_rule_agrees(ids):
     tensor = torch.tensor([ids])
-    repeats = find_repeats(tensor, read_words(tensor, CONFIG))
+    repeats = find_repeats(tensor, word_features(tensor, CONFIG))
     found = zip(repeats.position.tolist(), repeats.word.tolist(), repeats.next_id.tolist(), strict=True)
     assert sorted(found) == sorted(slow_repeats(ids))
 
 
+@given(ids_of_words, st.integers(0, 49))
+def test_the_repeats_of_the_last_positions_are_among_all(ids, first):
+    tensor, first = torch.tensor([ids, ids[::-1]]), min(first, len(ids) - 1)
+    features = word_features(tensor, CONFIG)
+    every, last = (find_repeats(tensor, features, since) for since in (0, first))
+    T, L = len(ids), len(ids) - first
+    assert list(zip(last.position.tolist(), last.word.tolist(), last.next_id.tolist(), strict=True)) == [
+        (position // T * L + position % T - first, word, next_id)
+        for position, word, next_id in zip(every.position.tolist(), every.word.tolist(), every.next_id.tolist(), strict=True)
+        if position % T >= first
+    ]
+
+
 def test_a_word_of_a_list_is_the_same_word_in_a_story():
     ids = torch.tensor([list(b"Words: oak, quit\noak q")])
-    repeats = find_repeats(ids, read_words(ids, CONFIG))
+    repeats = find_repeats(ids, word_features(ids, CONFIG))
     told = defaultdict(set)
     for position, next_id in zip(repeats.position.tolist(), repeats.next_id.tolist(), strict=True):
         told[position].add(chr(next_id))
@@ -57,10 +70,10 @@ def test_a_word_of_a_list_is_the_same_word_in_a_story():
 def test_scores_are_the_shares_of_what_is_expected():
     torch.manual_seed(0)
     pointer, ids = Pointer(CONFIG), torch.tensor([[*b"a cat, a cap", END, *b"a cat cab"], [*b"so so so", END, *b"on and on and"]])
-    words = read_words(ids, CONFIG)
-    K, repeats = words.first.size(1), find_repeats(ids, words)
+    words = word_features(ids, CONFIG)
+    K, repeats = words.start.size(1), find_repeats(ids, words)
     global_out = torch.randn(2, K, 16)
-    expected = pointer.expect(global_out, pointer.keys(global_out), find_hints(ids, words), torch.arange(1, K + 1))
+    expected = pointer.copy_probs(global_out, pointer.keys(global_out), find_hints(ids, words), torch.arange(1, K + 1))
     torch.testing.assert_close(expected.sum(-1), torch.ones(2, K))
     assert not expected.triu(1).any()
     scores = pointer(expected.flatten(0, 1), words.patch + torch.tensor([[0], [K]]), repeats)
@@ -69,8 +82,8 @@ def test_scores_are_the_shares_of_what_is_expected():
         for position, word, next_id in zip(repeats.position.tolist(), repeats.word.tolist(), repeats.next_id.tolist(), strict=True):
             if position == row * ids.size(1) + t:
                 mass[next_id] += expected[row, words.patch[row, t], word + 1]
-        of_these = mass / (mass.sum() + UNLIKELY)
-        wanted = 0.25 * (torch.log1p(mass / FLOOR) + torch.log1p(of_these / FLOOR))
+        of_these = mass / (mass.sum() + PREFIX_EPSILON)
+        wanted = 0.25 * (torch.log1p(mass / SCORE_FLOOR) + torch.log1p(of_these / SCORE_FLOOR))
         torch.testing.assert_close(scores[row, t], wanted)
     assert not scores[0, 0].any() and not scores[0, 13].any()  # nothing stands before them
-    assert scores[0].max() > 0.25 * math.log(1 / FLOOR)
+    assert scores[0].max() > 0.25 * math.log(1 / SCORE_FLOOR)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tavu.config import LevelConfig, WordPatchConfig
 from tavu.data.records import MARK
-from tavu.model.patching import WordReader, read_words
-from tavu.model.repeats import find_hints
+from tavu.model.words.read import word_features
+from tavu.model.words.repeats import find_hints
 from tavu.vocabulary import END, MARK_ID
 
 CONFIG = WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, max_patch_size=6, pointer_dim=8)
@@ -16,9 +16,9 @@ ids_of_records = st.lists(st.sampled_from([*b"aabbc   ,", *b"ab a", 0xC3, MARK_I
 
 def slow_hints(ids: list[int]) -> list[set[tuple[int, int]]]:
     """For each hint the (patch, word) that it holds for, a word being the patch that spells it."""
-    words = read_words(torch.tensor([ids]), CONFIG)
-    first = [t for t in words.first[0].tolist() if t < len(ids)]
-    spelled = words.word[0, 1 : len(first)].tolist()  # of every patch but the last
+    words = word_features(torch.tensor([ids]), CONFIG)
+    first = [t for t in words.start[0].tolist() if t < len(ids)]
+    spelled = words.last_word[0, 1 : len(first)].tolist()  # of every patch but the last
     follows, wanted = set(), set()
     for k, begin in enumerate(first):
         ends = [t for t in range(begin) if ids[t] == END]
@@ -36,25 +36,14 @@ def slow_hints(ids: list[int]) -> list[set[tuple[int, int]]]:
 @given(ids_of_records)
 def test_the_slow_rule_agrees(ids):
     tensor = torch.tensor([ids])
-    found = find_hints(tensor, read_words(tensor, CONFIG))
+    found = find_hints(tensor, word_features(tensor, CONFIG))
     assert found.shape == (1, found.size(1), 2, found.size(1)) and not found[..., 0].any()
     assert [{(k, key - 1) for k, key in hint.nonzero().tolist()} for hint in found[0].unbind(1)] == slow_hints(ids)
 
 
-@given(ids_of_records)
-def test_the_reader_agrees(ids):
-    tensor = torch.tensor([ids])
-    words = read_words(tensor, CONFIG)
-    found, reader = find_hints(tensor, words), WordReader(CONFIG, 1)
-    for id, patch in zip(ids, words.patch[0].tolist(), strict=True):
-        known = reader.hints([0])[0]
-        assert (known[:, : patch + 1] == found[0, patch, :, : patch + 1].numpy()).all() and not known[:, patch + 1 :].any()
-        reader.feed(tensor.new_tensor([id]).numpy())
-
-
 def test_a_word_is_wanted_until_it_is_written():
     ids = torch.tensor([list(b"Words: oak, quit\nStory:" + MARK + b"The oak, and the end. ")])
-    words = read_words(ids, CONFIG)
+    words = word_features(ids, CONFIG)
     wanted = find_hints(ids, words)[0, :, 1]
     oak, quit_ = (int(words.patch[0, ids[0].tolist().index(letter)]) + 1 for letter in (ord("k"), ord("q")))
     story = int(words.patch[0, ids[0].tolist().index(ord("T"))])

@@ -1,0 +1,228 @@
+"""The word model: MEGABYTE's two levels over patches that begin where words begin, with hashed tables in place of byte embeddings.
+
+Shapes: B batch, T bytes, K patches of the longest row, D global width, L local width, O table rows read at each position, V ids, W words of the
+lexicon, M words of the context, S patches of all rows.
+Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the shifts live in read.py, which reads only what comes before.
+
+    ids (B, T) -> words (B, K) -> global transformer (B, K, D) -> context (B, T, L) -> local MLPs, byte by byte -> logits (B, T, V)
+
+Decoding reads the whole row again for each byte, with the same functions as training; the native engine, which is the fast one, reads byte by byte.
+DIFFERS_FROM_PAPER lists the differences from the paper.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tavu.config import WordPatchConfig
+from tavu.model.transformer import FIRST_ROOM, MLP, Linear, Transformer, norm, soft_cap
+from tavu.model.words.embedders import ByteEmbedder, WordEmbedder
+from tavu.model.words.lexicon import Lexicon
+from tavu.model.words.pointer import Pointer
+from tavu.model.words.read import BEGIN, WordFeatures, word_features
+from tavu.model.words.repeats import Repeats, find_hints, find_repeats
+from tavu.vocabulary import NUM_IDS
+
+DIFFERS_FROM_PAPER = """\
+Two levels, as MEGABYTE (Yu et al. 2023, arXiv 2305.07185): a global model over patches and a local model over the bytes of one patch. Differs:
+- a patch is a word, not a fixed number of bytes (SpaceByte, Slagle 2024, arXiv 2404.14408);
+- the global model reads a patch as one table row for the word's letters, one for the hash of the last two words, and one for its last byte
+  (hashed n-grams: Pagnoni et al. 2024, arXiv 2412.09871, section 3.2.1), instead of the concatenation of its bytes;
+- all bytes of a patch get the same global output, through one matrix, added to and multiplied with the local model's own input;
+- the local model has no attention: the hash of the word so far identifies everything that it could attend to within its patch; it also reads table
+  rows for the last n bytes, and for phrases, the word so far together with the last words;
+- common words are also scored against the global output, as a subword model scores its tokens, and each byte gets its share of that;
+- so are the words of the context, whichever they are, by a pointer (Vinyals et al. 2015, arXiv 1506.03134), with two hints: which of them followed
+  the last word before, and which were requested and are not yet written;
+- tables are initialized from counts of the training text, not at random, and rows of phrases belong to those that the text repeats;
+- the blocks are today's: layer norms without parameters, rotary positions, normalized queries and keys, squared ReLU, no biases, no dropout;
+- the head is not tied, and logits are capped smoothly at +-15; END, a 257th id, starts and ends every document;
+- trained with Muon, AdamW and row-wise Adam (paper: Adam).
+What each is worth is measured in records/LOG.md."""
+
+
+class LocalModel(nn.Module):
+    """From a byte's own input and its patch's global context to its logits: a stack of MLPs, without attention."""
+
+    def __init__(self, config: WordPatchConfig):
+        super().__init__()
+        level = config.levels[1]
+        self.mlps = nn.ModuleList(MLP(level) for _ in range(level.num_layers))
+        self.dropout = nn.Dropout(0.0)
+        self.head = Linear(level.dim, NUM_IDS, zero=True)
+
+    def forward(self, own: Tensor, context: Tensor, scores: Tensor | None) -> Tensor:  # (..., L), (..., L), (..., V) -> (..., V) float32
+        x = norm(own + context + norm(own) * norm(context))
+        for mlp in self.mlps:
+            x = x + self.dropout(mlp(norm(x)))
+        logits = self.head(norm(x))
+        return soft_cap(logits if scores is None else logits + scores)
+
+
+@dataclass(frozen=True)
+class PatchContext:
+    """What the bytes of S patches get from the global model.
+
+    Shapes: global_context (S, L); word_probs (S, W), see Lexicon.word_probs; copy_probs (S, M), see Pointer.copy_probs.
+    """
+
+    global_context: Tensor
+    word_probs: Tensor | None
+    copy_probs: Tensor | None
+
+
+class WordCache:
+    """All that a step needs of the ids before it."""
+
+    def __init__(self, model: "WordModel", rows: int, dtype: torch.dtype):
+        config, device = model.config, model.global_to_local.weight.device
+        num_patches = min(config.max_seq_len + 1, FIRST_ROOM)
+        self.ids = torch.empty(rows, 0, dtype=torch.long, device=device)
+        self.key_values = model.global_model.empty_cache(rows, dtype, device)
+        self.pointer_keys = torch.zeros(rows, num_patches, config.pointer_dim, device=device)
+        self.context = PatchContext(
+            torch.zeros(rows, config.levels[1].dim, dtype=dtype, device=device),
+            torch.zeros(rows, config.lexicon_words, device=device) if config.lexicon_words else None,
+            torch.zeros(rows, num_patches, device=device) if config.pointer_dim else None,
+        )
+        """Of the current patch of each row."""
+        self.insist = 1.0
+        """See Pointer.copy_probs."""
+
+    def make_room(self, num_patches: int) -> None:
+        """Room for this many patches in each row, where there is a pointer."""
+        if self.context.copy_probs is None or num_patches <= self.pointer_keys.size(1):
+            return
+        more = max(self.pointer_keys.size(1), num_patches - self.pointer_keys.size(1))
+        self.pointer_keys = F.pad(self.pointer_keys, (0, 0, 0, more))
+        self.context = replace(self.context, copy_probs=F.pad(self.context.copy_probs, (0, more)))
+
+
+class WordModel(nn.Module):
+    """ids (B, T) -> logits (B, T, V), through a global model over words and a local model of each byte."""
+
+    differs_from_paper = DIFFERS_FROM_PAPER
+
+    def __init__(self, config: WordPatchConfig):
+        super().__init__()
+        self.config = config
+        self.word_embedder = WordEmbedder(config)
+        self.global_model = Transformer(config.levels[0], config.max_seq_len + 1)
+        self.global_to_local = Linear(config.levels[0].dim, config.levels[1].dim)
+        self.byte_embedder = ByteEmbedder(config)
+        self.lexicon = Lexicon(config) if config.lexicon_words else None
+        self.pointer = Pointer(config) if config.pointer_dim else None
+        self.local_model = LocalModel(config)
+
+    def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
+        features = word_features(ids, self.config)
+        global_out = norm(self.global_model(self.global_inputs(features, dtype)))  # (B, K, D)
+        num_known = torch.arange(1, global_out.size(1) + 1, device=ids.device)
+        keys, hints = (None, None) if self.pointer is None else (self.pointer.keys(global_out), find_hints(ids, features))
+        context = self.patch_context(global_out, keys, hints, num_known)  # of all B K patches
+        patch = features.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
+        last_id = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
+        repeats = None if self.pointer is None else find_repeats(ids, features)
+        return self.local_logits(context, patch, last_id, features.byte_rows, features.byte_tags, repeats)  # (B, T, V)
+
+    def global_inputs(self, features: WordFeatures, dtype: torch.dtype) -> Tensor:  # -> (B, K, D)
+        return norm(self.word_embedder(features.last_word, features.pair_row, features.last_id).to(dtype))
+
+    def patch_context(self, global_out: Tensor, keys: Tensor | None, hints: Tensor | None, num_known: Tensor, insist: float = 1.0) -> PatchContext:
+        """The context of the bytes of B K patches. Shapes as Pointer.copy_probs."""
+        return PatchContext(
+            self.global_to_local(global_out).flatten(0, 1),
+            None if self.lexicon is None else self.lexicon.word_probs(global_out).flatten(0, 1),
+            None if self.pointer is None else self.pointer.copy_probs(global_out, keys, hints, num_known, insist).flatten(0, 1),
+        )
+
+    def local_logits(
+        self, context: PatchContext, patch: Tensor, last_id: Tensor, rows: Tensor, tags: Tensor, repeats: Repeats | None
+    ) -> Tensor:  # -> (..., V)
+        """The logits at some positions. Shapes: patch (...), the index of each position's patch among the S; last_id (...); rows, tags (..., O)."""
+        global_context = context.global_context.index_select(0, patch.flatten()).view(*patch.shape, -1)  # (..., L)
+        own = self.byte_embedder(last_id, rows, tags).to(global_context.dtype)
+        scores = [] if self.lexicon is None else [self.lexicon(context.word_probs, patch, rows[..., 0], tags[..., 0])]
+        scores += [] if self.pointer is None else [self.pointer(context.copy_probs, patch, repeats)]
+        return self.local_model(own, global_context, sum(scores) if scores else None)
+
+    def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32) -> WordCache:
+        return WordCache(self, rows, dtype)
+
+    def prefill(self, ids: Tensor, cache: WordCache) -> Tensor:  # (B, t) -> (B, V)
+        """The logits of the byte after the first t < max_seq_len ids of each row, which are read into an empty cache."""
+        cache.ids = ids
+        features = self.features_of_next(cache)
+        global_out = norm(self.global_model.prefill(self.global_inputs(features, cache.key_values.dtype), cache.key_values))
+        current = features.patch[:, -1]
+        cache.make_room(global_out.size(1) + 1)
+        cache.key_values.lengths = (current + 1).tolist()
+        if self.pointer is not None:
+            cache.pointer_keys[:, : global_out.size(1)] = self.pointer.keys(global_out)
+        rows = torch.arange(len(ids), device=ids.device)
+        self.set_context(cache, features, rows, global_out[rows, current])
+        return self.next_logits(cache, features)
+
+    def step(self, new: Tensor, cache: WordCache) -> Tensor:  # (B,) -> (B, V)
+        """The logits of the next byte, after one more id of each row."""
+        cache.make_room(max(cache.key_values.lengths) + 2)
+        cache.ids = torch.cat((cache.ids, new[:, None]), dim=1)
+        features = self.features_of_next(cache)
+        begins = features.start.gather(1, features.patch[:, -1:])[:, 0] == cache.ids.size(1)
+        rows = begins.nonzero()[:, 0]
+        if len(rows):
+            self.global_step(cache, features, rows)
+        return self.next_logits(cache, features)
+
+    def features_of_next(self, cache: WordCache) -> WordFeatures:
+        """The features of the ids and of the position after them, which is the last."""
+        return word_features(F.pad(cache.ids, (0, 1)), self.config)
+
+    def global_step(self, cache: WordCache, features: WordFeatures, rows: Tensor) -> None:
+        """The global model's step for the rows (R,) in which a patch begins."""
+        current = features.patch[rows, -1]
+        inputs = (x[rows, current] for x in (features.last_word, features.pair_row, features.last_id))
+        x = norm(self.word_embedder(*inputs).to(cache.key_values.dtype))[:, None]
+        alone = len(cache.ids) == 1
+        out = norm(self.global_model.step(x, cache.key_values, rows=None if alone else rows.tolist())[:, 0])
+        if self.pointer is not None:
+            cache.pointer_keys[rows, current] = self.pointer.keys(out)
+        self.set_context(cache, features, rows, out)
+
+    def set_context(self, cache: WordCache, features: WordFeatures, rows: Tensor, global_out: Tensor) -> None:
+        """Compute the context of the patches that begin now in rows (R,), from their global output (R, D)."""
+        current, hints = features.patch[rows, -1], None
+        if self.pointer is not None:
+            features = replace(features, start=features.start[rows], last_word=features.last_word[rows])
+            hints = find_hints(F.pad(cache.ids[rows], (0, 1)), features)[torch.arange(len(rows), device=rows.device), current]  # (R, 2, K)
+            hints = F.pad(hints, (0, cache.pointer_keys.size(1) - hints.size(-1)))[:, None]
+        new = self.patch_context(global_out[:, None], cache.pointer_keys[rows], hints, current[:, None] + 1, cache.insist)
+        for known, of_rows in (
+            (cache.context.global_context, new.global_context),
+            (cache.context.word_probs, new.word_probs),
+            (cache.context.copy_probs, new.copy_probs),
+        ):
+            if known is not None:
+                known[rows] = of_rows
+
+    def next_logits(self, cache: WordCache, features: WordFeatures) -> Tensor:
+        """The logits of the byte that comes next in each row, (B, V)."""
+        ids = cache.ids
+        repeats = None if self.pointer is None else find_repeats(F.pad(ids, (0, 1)), features, first=ids.size(1))
+        patch = torch.arange(len(ids), device=ids.device)
+        return self.local_logits(cache.context, patch, ids[:, -1], features.byte_rows[:, -1], features.byte_tags[:, -1], repeats)
+
+    def global_attention(self, ids: Tensor) -> Tensor:
+        """What each patch attends to in each layer: itself, which stands for the word before, and those before. (1, T) -> (layers, K, K)"""
+        return self.global_model.attention_maps(self.global_inputs(word_features(ids, self.config), torch.float32))[:, 0]
+
+    def global_starts(self, ids: Tensor) -> list[int]:
+        """Where patches begin in ids (1, T)."""
+        return (self.places_in_patch(ids)[0] == 0).nonzero()[:, 0].tolist()
+
+    def places_in_patch(self, ids: Tensor) -> Tensor:
+        """How many bytes of its patch come before each position, (B, T)."""
+        features = word_features(ids, self.config)
+        return torch.arange(ids.size(1), device=ids.device) - features.start.gather(1, features.patch)
