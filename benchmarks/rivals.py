@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import LevelConfig, TrainConfig
+from tavu.model.tensors import Role, transformer_tensors
 from tavu.model.transformer import Linear, Transformer, norm, soft_cap
 from tavu.training.machine import usable_precisions
 from tavu.training.optimizer import Optimizer
@@ -141,7 +142,9 @@ def _flat(
     encode: Callable[[bytes], Sequence[int]], num_ids: int, end: int, level: LevelConfig, context: int, rows: int, window: int | None = None
 ) -> Rival:
     model, precision = FlatTransformer(num_ids, end, level, context, window), best_precision()
-    optimizer = Optimizer(model, TrainConfig(), precision)
+    of_blocks = transformer_tensors("transformer", level)
+    roles: dict[str, Role] = {name: of_blocks[name].role if name in of_blocks else "dense" for name, _ in model.named_parameters()}
+    optimizer = Optimizer(model, roles, TrainConfig(), precision)
     return Rival(
         encode,
         end,

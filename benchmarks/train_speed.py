@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from tavu.config import FixedPatchConfig, LevelConfig, TrainConfig
 from tavu.model.cost import cost
 from tavu.model.megabyte import Megabyte
+from tavu.model.tensors import roles_of
 from tavu.training.optimizer import Optimizer
 
 CONTEXT, PATCH = 1024, 8
@@ -31,7 +32,7 @@ Step = Callable[[torch.Tensor], None]
 
 def ours(compiled: bool) -> Step:
     model = Megabyte(SHAPE)
-    optimizer = Optimizer(model, TrainConfig())
+    optimizer = Optimizer(model, roles_of(SHAPE), TrainConfig())
     forward = torch.compile(model, dynamic=False) if compiled else model
 
     def step(ids: torch.Tensor) -> None:
@@ -108,7 +109,7 @@ def main() -> None:
                     seconds[name, rows].append(time.perf_counter() - begun)
     speeds = {name: max(rows * CONTEXT / statistics.median(seconds[name, rows]) for rows in arguments.rows) for name in steps}
 
-    flops = 3 * cost(Megabyte(SHAPE)).flops_per_byte
+    flops = 3 * cost(SHAPE).flops_per_byte
     ceiling = bf16_ceiling()
     best = max(speeds["tavu, bf16"], speeds["tavu, bf16, compiled"])
     for name, speed in speeds.items():

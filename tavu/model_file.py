@@ -1,7 +1,7 @@
 """A model to its file and back (stored_model.py tells what is in one)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,18 @@ from torch.overrides import TorchFunctionMode
 from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
 from tavu.model.megabyte import Megabyte
+from tavu.model.tensors import TensorSpec, stored_name, tensor_specs
 from tavu.model.transformer import Linear, Transformer
 from tavu.model.words.lexicon import Lexicon
 from tavu.model.words.model import WordModel
-from tavu.quantized import can_quantize, dequantize, fits, quantize
+from tavu.quantized import dequantize, fits, quantize
 from tavu.recipe import to_tables
-from tavu.stored_model import FORMAT, KEY, SCALES, UNFIT, StoredTensor, open_model
+from tavu.stored_model import FORMAT, KEY, SCALES, UNFIT, StoredModel, StoredTensor, open_model
 from tavu.tensor_file import write_tensors
 
 Model = Megabyte | WordModel
+
+_DTYPES = {"F32": torch.float32, "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8}
 
 
 def build_model(config: ModelConfig) -> Model:
@@ -36,12 +39,13 @@ def save_model(
 
     Weights that are `rounded` already, to numbers and scales, are stored as these. Raises TavuError when it cannot be written.
     """
-    weights: dict[str, Tensor] = {}
+    specs, weights = tensor_specs(model.config), dict[str, Tensor]()
     for name, tensor in model.state_dict().items():
-        if bits < 16 and can_quantize(tensor):
-            weights[name], weights[name + SCALES] = (rounded or {}).get(name) or quantize(tensor, bits)
+        stored = stored_name(name)
+        if bits < 16 and specs[name].can_be_quantized:
+            weights[stored], weights[stored + SCALES] = (rounded or {}).get(name) or quantize(tensor, bits)
         else:
-            weights[name] = tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor
+            weights[stored] = tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor
     header = {"format": FORMAT, "model": to_tables(model.config), "facts": dict(facts)}
     write_tensors(path, weights, {KEY: json.dumps(header, ensure_ascii=False)})
 
@@ -52,21 +56,11 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
     Raises TavuError when the file is missing, damaged, another program's, of a newer format, or its weights do not fit its config.
     """
     stored = open_model(path)
+    specs = tensor_specs(stored.config)
+    _check_names(stored, [stored_name(name) for name in specs])
+    weights = {name: _weight(stored, stored_name(name), spec).to(device) for name, spec in specs.items()}
     with torch.device("meta"), _WithoutInitialWeights():
         model = build_model(stored.config)
-    wanted = model.state_dict()
-    quantized = {name for name in wanted if name + SCALES in stored.tensors}
-    if odd := sorted(stored.tensors.keys() ^ (wanted.keys() | {name + SCALES for name in quantized})):
-        said = "unknown" if odd[0] in stored.tensors else "missing"
-        raise TavuError(f"{stored.file}: the weights do not fit its config ({odd[0]} is {said}). {UNFIT}")
-    weights: dict[str, Tensor] = {}
-    for name, tensor in wanted.items():
-        weight = _as_torch(stored.tensors[name])
-        if name in quantized and fits(weight, scales := _as_torch(stored.tensors[name + SCALES]), tensor.shape):
-            weight = dequantize(weight, scales)
-        elif weight.shape != tensor.shape or weight.is_floating_point() != tensor.is_floating_point():
-            raise TavuError(f"{stored.file}: {name} has shape {list(weight.shape)}, expected {list(tensor.shape)}. The file is damaged.")
-        weights[name] = weight.to(device, tensor.dtype, copy=name not in quantized)
     model.load_state_dict(weights, assign=True)
     for module in model.modules():
         if isinstance(module, Lexicon) and not module.is_sound():
@@ -76,6 +70,23 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
         if isinstance(module, Linear):
             module.lay_out_for_vectors()
     return model.eval(), stored.facts
+
+
+def _check_names(stored: StoredModel, expected: Sequence[str]) -> None:
+    scales = {name + SCALES for name in expected if name + SCALES in stored.tensors}
+    if odd := sorted(stored.tensors.keys() ^ (set(expected) | scales)):
+        said = "unknown" if odd[0] in stored.tensors else "missing"
+        raise TavuError(f"{stored.file}: the weights do not fit its config ({odd[0]} is {said}). {UNFIT}")
+
+
+def _weight(stored: StoredModel, name: str, spec: TensorSpec) -> Tensor:
+    """A tensor of a file as the model uses it, with memory of its own."""
+    weight, scales = _as_torch(stored.tensors[name]), stored.tensors.get(name + SCALES)
+    if scales is not None and spec.can_be_quantized and fits(weight, _as_torch(scales), spec.shape):
+        return dequantize(weight, _as_torch(scales))
+    if weight.shape != spec.shape or weight.is_floating_point() != (spec.role != "buffer"):
+        raise TavuError(f"{stored.file}: {name} has shape {list(weight.shape)}, expected {list(spec.shape)}. The file is damaged.")
+    return weight.to(_DTYPES[spec.dtype], copy=True)
 
 
 class _WithoutInitialWeights(TorchFunctionMode):

@@ -14,11 +14,6 @@ LIMITS = {8: 127, 4: 7}
 """The largest whole number by bits."""
 
 
-def can_quantize(weight: Tensor) -> bool:
-    """Whether a parameter is one of the matrices and tables that are stored so; the few vectors are too small to matter."""
-    return weight.is_floating_point() and weight.ndim == 2 and weight.size(1) % GROUP == 0
-
-
 def quantize(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """A weight (R, C) as numbers, (R, C) int8 or (R, C / 2) uint8, and bfloat16 scales (R, G), the largest of each group kept within its limit."""
     groups = weight.detach().float().unflatten(1, (-1, weight.size(1) if bits == 8 else GROUP))  # (R, G, C / G)
@@ -34,9 +29,9 @@ def dequantize(numbers: Tensor, scales: Tensor) -> Tensor:
     return (whole.unflatten(1, (scales.size(1), -1)) * scales.float()[..., None]).flatten(1)
 
 
-def fits(numbers: Tensor, scales: Tensor, shape: torch.Size) -> bool:
-    """Whether numbers and scales, of a file that may be damaged, stand for a weight of this shape (R, C)."""
-    if len(shape) != 2 or not can_quantize(torch.empty(shape, device="meta")) or scales.dtype != torch.bfloat16:
+def fits(numbers: Tensor, scales: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether numbers and scales, of a file that may be damaged, stand for a weight of this shape (R, C), C a multiple of GROUP."""
+    if scales.dtype != torch.bfloat16:
         return False
     R, C = shape
     if numbers.dtype == torch.int8:

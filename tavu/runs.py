@@ -293,7 +293,7 @@ def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, ob
     from tavu.model.cost import cost
     from tavu.training.machine import describe
 
-    whole = cost(started.model)
+    whole = cost(started.model.config)
     return {
         "command": command,
         **describe(started.plan),

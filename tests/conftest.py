@@ -91,9 +91,9 @@ def know_phrases(model: Model) -> None:
     """Give some rows of phrases to phrases of TEXT, and leave others nobody's."""
     words = word_features(torch.tensor([[END, *TEXT]]), model.config)
     embedder, num = model.byte_embedder, len(model.config.phrase_orders)
-    rows, names = words.byte_rows[0, ::2, -num:] - embedder.unknown[0], words.byte_tags[0, ::2, -num:]
-    embedder.phrase_names[rows.flatten()] = names.flatten().int()
-    embedder.phrase_names[[unknown - embedder.unknown[0] for unknown in embedder.unknown]] = UNUSED
+    rows, tags = words.byte_rows[0, ::2, -num:] - embedder.unknown[0], words.byte_tags[0, ::2, -num:]
+    embedder.phrase_tags[rows.flatten()] = tags.flatten().int()
+    embedder.phrase_tags[[unknown - embedder.unknown[0] for unknown in embedder.unknown]] = UNUSED
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,7 +31,7 @@ def info(
         size = find_model(model).stat().st_size
     known = facts.get("bytes_per_patch")  # a file may say anything
     is_number = isinstance(known, (int, float)) and not isinstance(known, bool) and 0 < known < network.config.max_seq_len
-    whole = cost(network, bytes_per_patch=known) if is_number else cost(network)
+    whole = cost(network.config, bytes_per_patch=known) if is_number else cost(network.config)
     if as_json:
         about = {"model": str(model), "file_bytes": size, "max_seq_len": network.config.max_seq_len, "facts": facts}
         print_json_line(about | whole.to_dict())

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from tavu.config import SamplingConfig
 from tavu.generation.decoder import prompt_ids
 from tavu.generation.writing import Writer, write
+from tavu.model.tensors import tensor_specs
 from tavu.model.transformer import Linear
 from tavu.model_file import Model
-from tavu.quantized import GROUP, LIMITS, can_quantize, packed, rounded_up
+from tavu.quantized import GROUP, LIMITS, packed, rounded_up
 from tavu.vocabulary import END
 
 NUM_TEXTS, TEXT_BYTES = 48, 800
@@ -29,7 +30,9 @@ CLIPS = (1.0, 0.95, 0.9, 0.85, 0.8)
 
 def calibrate(model: Model, writer: Writer) -> dict[str, tuple[Tensor, Tensor]]:
     """Numbers and scales (tavu/quantized.py) in 4 bits for each matrix of a model that can have them, by its name."""
-    matrices = {name: module for name, module in model.named_modules() if isinstance(module, Linear) and can_quantize(module.weight)}
+    specs = tensor_specs(model.config)
+    linears = ((name, module) for name, module in model.named_modules() if isinstance(module, Linear))
+    matrices = {name: module for name, module in linears if specs[f"{name}.weight"].can_be_quantized}
     moments = _second_moments(model, matrices, _texts(model, writer))
     return {f"{name}.weight": rounded(module.weight.detach().float(), moments[name]) for name, module in matrices.items()}
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import FixedPatchConfig
+from tavu.model.tensors import CONV_WIDTHS
 from tavu.model.transformer import KeyValueCache, Linear, Transformer, norm, soft_cap
 from tavu.vocabulary import END, NUM_IDS
 
@@ -31,18 +32,15 @@ the slices of the global output, the head tied to the local byte embedding. Diff
 - any number of levels (paper: two);
 - trained with Muon and AdamW (paper: Adam)."""
 
-CONV_FILTERS = (3, 5, 7)
-"""Widths of the convolutions of the conv patch encoder (section 2.3.1)."""
-
 
 class ConvEncoder(nn.Module):
     """Byte embeddings that know the bytes before them: residual causal convolutions (section 2.3.1)."""
 
-    reach = sum(width - 1 for width in CONV_FILTERS)
+    reach = sum(width - 1 for width in CONV_WIDTHS)
 
     def __init__(self, dim: int):
         super().__init__()
-        self.weights = nn.ParameterList(nn.Parameter(torch.zeros(dim, dim, width)) for width in CONV_FILTERS)
+        self.weights = nn.ParameterList(nn.Parameter(torch.zeros(dim, dim, width)) for width in CONV_WIDTHS)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, E) -> (B, T, E)
         x = x.transpose(1, 2)

@@ -11,6 +11,7 @@ from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus
 from tavu.errors import TavuError
 from tavu.files import make_folder
+from tavu.model.tensors import roles_of
 from tavu.model.transformer import set_dropout
 from tavu.model.words.counts import initialize_from_counts
 from tavu.model.words.model import WordModel
@@ -106,7 +107,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
         elif isinstance(model, WordModel) and config.counted_bytes and not resume:
             initialize_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
     model = model.to(plan.device)
-    optimizer = Optimizer(model, config, plan.dtype)
+    optimizer = Optimizer(model, roles_of(recipe.model), config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)
     counters.preparation += time.monotonic() - begun

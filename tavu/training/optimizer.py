@@ -1,16 +1,16 @@
-"""Three updates, each for its own kind of parameter: Muon for the matrices of the blocks, AdamW for the rest, row-wise Adam for hashed tables.
+"""Three updates, one for each role of parameter (model/tensors.py): Muon for matrices of blocks, AdamW for the rest, row-wise Adam for hashed tables.
 
 Shapes: matrices (out, in); tables (rows, D), their gradients sparse: only rows that the step touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam as torch_adam
 
 from tavu.config import TrainConfig
-from tavu.model.transformer import MLP, Block
+from tavu.model.tensors import Role
 
 MUON_MOMENTUM = 0.95
 BETAS = (0.9, 0.95)
@@ -57,18 +57,13 @@ def iterated_on_gram(x: Tensor) -> Tensor:
 
 
 class Optimizer:
-    """All parameters of a model, each with the update for its kind. `state` holds every tensor that a resume needs."""
+    """All parameters of a model, each with the update for its role. `state` holds every tensor that a resume needs."""
 
-    def __init__(self, model: nn.Module, config: TrainConfig, dtype: torch.dtype = torch.float32):
+    def __init__(self, model: nn.Module, roles: Mapping[str, Role], config: TrainConfig, dtype: torch.dtype = torch.float32):
         self.config, self.dtype = config, dtype
-        named = dict(model.named_parameters())
-        tables = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Embedding) and module.sparse}
-        blocks = {
-            f"{name}.{inner}" for name, module in model.named_modules() if isinstance(module, (Block, MLP)) for inner, _ in module.named_parameters()
-        }
-        self.tables = {name: p for name, p in named.items() if name in tables}
-        self.matrices = {name: p for name, p in named.items() if name in blocks}
-        self.rest = {name: p for name, p in named.items() if name not in tables | blocks}
+        self.tables, self.matrices, self.rest = (
+            {name: p for name, p in model.named_parameters() if roles[name] == role} for role in ("table", "matrix", "dense")
+        )
         self.step_count = 0
         self.tables_rest = False
         """Whether tables stay as they are."""

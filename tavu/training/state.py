@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from tavu.checksum import CHECKSUM, checksum
 from tavu.errors import TavuError
-from tavu.model.words.lexicon import Lexicon
+from tavu.model.tensors import stored_name
 from tavu.model_file import Model
 from tavu.run_folder import STATE, STATE_FILE
 from tavu.tensor_file import bytes_of, write_tensors
@@ -54,8 +55,7 @@ class Counters:
 
 def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Counters) -> None:
     """Write everything to folder/state. Raises TavuError when it cannot be written; the state before it is then still there."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state.items()}
+    tensors = _stored(model, optimizer)
     path = folder / STATE / STATE_FILE
     write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters))})
 
@@ -87,20 +87,24 @@ def _counters(values: dict[str, Any]) -> Counters:
 def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
     """Put the saved weights and moments into a fresh model and optimizer. Raises TavuError when they do not fit."""
     path = folder / STATE / STATE_FILE
-    targets = {f"model.{name}": t for name, t in model.state_dict().items()} | {f"optimizer.{name}": t for name, t in optimizer.state.items()}
+    targets = _stored(model, optimizer)
     try:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             if others := set(file.keys()) - set(targets):
                 raise RuntimeError(f"it holds {min(others)} too")
             if file.metadata().get(CHECKSUM) not in (None, checksum(bytes_of(file.get_tensor(name)) for name in targets)):  # earlier: none
                 raise TavuError(f"{path} is damaged: its checksum does not match. Restore it from a copy, or train again in another folder.")
-            for name, target in targets.items():
-                target.copy_(file.get_tensor(name))
+            model.load_state_dict({name: file.get_tensor(f"model.{stored_name(name)}") for name in model.state_dict()})
+            for name, target in optimizer.state.items():
+                target.copy_(file.get_tensor(f"optimizer.{stored_name(name)}"))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise TavuError(
             f"{path} does not fit the recipe beside it ({error}). Train again in another folder: `tavu train SOURCE --out {folder}-2`."
         ) from None
-    for module in model.modules():
-        if isinstance(module, Lexicon):
-            module.build_tree()
     optimizer.step_count = load_counters(folder).step
+
+
+def _stored(model: Model, optimizer: Optimizer) -> dict[str, Tensor]:
+    """All tensors by the names that they have in the file."""
+    parts = (("model", model.state_dict()), ("optimizer", optimizer.state))
+    return {f"{part}.{stored_name(name)}": tensor for part, tensors in parts for name, tensor in tensors.items()}

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tavu.config import TrainConfig
+from tavu.model.tensors import roles_of
 from tavu.model_file import build_model
 from tavu.training.optimizer import Optimizer, iterated, iterated_on_gram, orthogonalized
 
@@ -37,14 +38,14 @@ def backward(model, ids):
 
 
 def test_every_parameter_has_exactly_one_kind(model):
-    optimizer = Optimizer(model, TrainConfig())
+    optimizer = Optimizer(model, roles_of(model.config), TrainConfig())
     kinds = [set(kind) for kind in (optimizer.matrices, optimizer.rest, optimizer.tables)]
     assert set.union(*kinds) == {name for name, _ in model.named_parameters()} and sum(map(len, kinds)) == len(set.union(*kinds))
     assert all("embedder" in name or "nodes" in name for name in optimizer.tables) and all(p.ndim == 2 for p in optimizer.matrices.values())
 
 
 def test_a_step_moves_only_the_table_rows_that_were_read(model):
-    optimizer = Optimizer(model, TrainConfig())
+    optimizer = Optimizer(model, roles_of(model.config), TrainConfig())
     before = {name: p.detach().clone() for name, p in optimizer.tables.items()}
     model.local_model.head.weight.data.normal_()
     backward(model, torch.randint(0, 256, (1, 8), generator=torch.Generator().manual_seed(0)))
@@ -57,7 +58,7 @@ def test_a_step_moves_only_the_table_rows_that_were_read(model):
 
 
 def test_gradients_are_clipped_together_and_cleared(model):
-    optimizer = Optimizer(model, TrainConfig(clip_norm=1e-3))
+    optimizer = Optimizer(model, roles_of(model.config), TrainConfig(clip_norm=1e-3))
     model.local_model.head.weight.data.normal_()
     backward(model, torch.randint(0, 256, (2, 16)))
     optimizer.clip_gradients()
@@ -68,7 +69,7 @@ def test_gradients_are_clipped_together_and_cleared(model):
 
 
 def test_a_scale_of_zero_changes_nothing(model):
-    optimizer = Optimizer(model, TrainConfig())
+    optimizer = Optimizer(model, roles_of(model.config), TrainConfig())
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     backward(model, torch.randint(0, 256, (2, 16)))
     optimizer.step(0.0)
@@ -77,7 +78,7 @@ def test_a_scale_of_zero_changes_nothing(model):
 
 def test_adam_follows_torch(model):
     """The dense update is torch.optim.Adam's."""
-    optimizer = Optimizer(model, TrainConfig(clip_norm=1e9))
+    optimizer = Optimizer(model, roles_of(model.config), TrainConfig(clip_norm=1e9))
     copy = torch.nn.Parameter(model.local_model.head.weight.detach().clone())
     reference = torch.optim.Adam([copy], lr=3e-3, betas=(0.9, 0.95))
     for seed in range(4):
@@ -90,7 +91,7 @@ def test_adam_follows_torch(model):
 
 
 def test_matrices_are_updated_at_every_so_many_steps_and_the_rest_at_each(model):
-    optimizer = Optimizer(model, TrainConfig(muon_every=3))
+    optimizer = Optimizer(model, roles_of(model.config), TrainConfig(muon_every=3))
     model.local_model.head.weight.data.normal_()
     for step in range(1, 7):
         before = {name: p.detach().clone() for name, p in model.named_parameters()}

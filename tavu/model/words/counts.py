@@ -105,10 +105,10 @@ def _choose_phrases(model: WordModel, phrases: Tensor, counts: Tensor) -> None:
     phrase, place = torch.unique(phrases, return_inverse=True)
     count = torch.zeros_like(phrase).index_add_(0, place, counts)
     by_count = phrase[count > 1][count[count > 1].argsort(stable=True)]
-    best = torch.zeros(len(embedder.phrase_names), dtype=torch.long)  # of each row, the place in by_count, from 1
+    best = torch.zeros(len(embedder.phrase_tags), dtype=torch.long)  # of each row, the place in by_count, from 1
     best.scatter_reduce_(0, by_count // NUM_TAGS, torch.arange(1, len(by_count) + 1), "amax")
-    embedder.phrase_names[best > 0] = (by_count[best[best > 0] - 1] % NUM_TAGS).int()
-    embedder.phrase_names[[row - embedder.unknown[0] for row in embedder.unknown]] = UNUSED
+    embedder.phrase_tags[best > 0] = (by_count[best[best > 0] - 1] % NUM_TAGS).int()
+    embedder.phrase_tags[[row - embedder.unknown[0] for row in embedder.unknown]] = UNUSED
 
 
 def _initialize_byte_tables(model: WordModel, used: Tensor, texts: Iterator[tuple[Tensor, WordFeatures]]) -> None:

@@ -62,8 +62,8 @@ class ByteEmbedder(nn.Module):
         nn.init.normal_(self.last_ids.weight, std=0.5)
         self.unknown = ranges.starts[len(ranges.starts) - num_orders :]
         """For each order, the row that all phrases share that have none of their own."""
-        names = torch.full((num_orders * config.phrase_rows,), UNUSED, dtype=torch.int32) if num_orders else None
-        self.register_buffer("phrase_names", names)
+        tags = torch.full((num_orders * config.phrase_rows,), UNUSED, dtype=torch.int32) if num_orders else None
+        self.register_buffer("phrase_tags", tags)
         """The tag of the one phrase that each row of phrases belongs to, or UNUSED; chosen in counts.py."""
 
     def forward(self, last_id: Tensor, rows: Tensor, tags: Tensor) -> Tensor:  # (..., ), (..., O), (..., O) -> (..., L)
@@ -77,5 +77,5 @@ class ByteEmbedder(nn.Module):
         if not self.unknown:
             return rows
         others, phrases = rows.split((rows.size(-1) - len(self.unknown), len(self.unknown)), dim=-1)
-        is_known = self.phrase_names[phrases - self.unknown[0]] == tags[..., -len(self.unknown) :]
+        is_known = self.phrase_tags[phrases - self.unknown[0]] == tags[..., -len(self.unknown) :]
         return torch.cat((others, torch.where(is_known, phrases, torch.tensor(self.unknown, device=rows.device))), dim=-1)

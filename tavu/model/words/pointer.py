@@ -29,9 +29,9 @@ class Pointer(nn.Module):
         self.query = Linear(config.levels[0].dim, config.pointer_dim)
         self.key = Linear(config.levels[0].dim, config.pointer_dim)
         self.sharpness = nn.Parameter(torch.ones(1))
-        self.urge = Linear(config.levels[0].dim, NUM_HINTS * config.pointer_dim, zero=True)
-        self.urge_bias = nn.Parameter(torch.full((NUM_HINTS,), 0.1))
-        """The weight of each hint (see find_hints): urge gives the part that depends on the word's key, urge_bias the part that does not."""
+        self.hint_gate = Linear(config.levels[0].dim, NUM_HINTS * config.pointer_dim, zero=True)
+        self.hint_bias = nn.Parameter(torch.full((NUM_HINTS,), 0.1))
+        """The weight of each hint (see find_hints): hint_gate gives the part that depends on the word's key, hint_bias the part that does not."""
         self.strength = nn.Parameter(torch.full((2,), 0.25))
         """Of a byte's probability among all words of the context, and among those that start as the word so far does."""
 
@@ -46,8 +46,8 @@ class Pointer(nn.Module):
         Shapes: global_out (B, K, D), keys (B, M, E), hints (B, K, 2, M), num_known (B, K) or (K,), result (B, K, M) float32.
         """
         queries = F.normalize(self.query(global_out).float(), dim=-1)
-        gates = self.urge(global_out).float().unflatten(-1, (NUM_HINTS, -1))  # (B, K, 2, E)
-        of_hints = (gates.flatten(1, 2) @ keys.transpose(-1, -2)).view_as(hints) + self.urge_bias[:, None]
+        gates = self.hint_gate(global_out).float().unflatten(-1, (NUM_HINTS, -1))  # (B, K, 2, E)
+        of_hints = (gates.flatten(1, 2) @ keys.transpose(-1, -2)).view_as(hints) + self.hint_bias[:, None]
         weights = hints.new_tensor([1.0, insist])[:, None]
         scores = SHARPNESS * (queries @ keys.transpose(-1, -2) * self.sharpness + (hints * of_hints * weights).sum(-2))
         unknown = torch.arange(keys.size(-2), device=keys.device) >= num_known[..., None]

@@ -102,7 +102,7 @@ def test_a_phrase_has_a_row_of_its_own_or_that_of_the_unknown():
     embedder, read = ByteEmbedder(tiny), word_features(torch.tensor([[*b"one two three one two four"]]), tiny)
     assert (embedder.known_rows(read.byte_rows, read.byte_tags)[..., -1] == embedder.unknown[0]).all()
     known = 6  # after "one tw", and so again at 20
-    embedder.phrase_names[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_tags[0, known, -1])
+    embedder.phrase_tags[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_tags[0, known, -1])
     own = embedder.known_rows(read.byte_rows, read.byte_tags)
     assert (own[0, :, -1] != embedder.unknown[0]).nonzero().flatten().tolist() == [known, 20]
     assert torch.equal(own[..., :-1], read.byte_rows[..., :-1])
