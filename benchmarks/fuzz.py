@@ -101,13 +101,14 @@ def whole_files() -> list[WholeFile]:
     sys.path.insert(0, str(HOUSE))
     import torch
 
-    from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
+    from tavu.config import FixedPatchConfig, LevelConfig, MLPStackConfig, TransformerConfig, WordPatchConfig
     from tavu.model_file import save_model
     from tests.conftest import noisy_model
 
     torch.set_num_threads(1)
     rows = {f"{name}_rows": 16 for name in ("word", "pair", "prefix", "ngram", "phrase")}
-    words = WordPatchConfig((LevelConfig(32, 1, 2, 32), LevelConfig(32, 1, 0, 32)), 16, phrase_orders=(1, 2), lexicon_words=12, pointer_dim=8, **rows)
+    levels = TransformerConfig(32, 1, 2, 32), MLPStackConfig(32, 1, 32)
+    words = WordPatchConfig(levels, 16, phrase_orders=(1, 2), lexicon_words=12, pointer_dim=8, **rows)
     two = FixedPatchConfig((LevelConfig(64, 1, 2, 32, 2), LevelConfig(32, 1, 1, 32)), 16)
     three = FixedPatchConfig((LevelConfig(64, 1, 2, 32, 4), LevelConfig(32, 1, 1, 32, 2), LevelConfig(32, 1, 2, 32)), 16)
     files = []

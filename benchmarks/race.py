@@ -37,7 +37,7 @@ from tavu.evaluation.ngram import ngram_floors
 from tavu.evaluation.torch_scorer import TorchScorer, id_bits
 from tavu.files import replace_file
 from tavu.language_model import load
-from tavu.model.transformer import set_dropout
+from tavu.model.layers import set_dropout
 from tavu.runs import new_recipe, run
 from tavu.training.events import Finished, Milestone
 from tavu.training.machine import keep_freed_memory, processor_name

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tavu.config import LevelConfig, TrainConfig
+from tavu.config import TrainConfig, TransformerConfig
+from tavu.model.layers import Linear, norm, soft_cap
 from tavu.model.tensors import Role, transformer_tensors
-from tavu.model.transformer import Linear, Transformer, norm, soft_cap
+from tavu.model.transformer import Transformer
 from tavu.training.machine import usable_precisions
 from tavu.training.optimizer import Optimizer
 
@@ -125,7 +126,7 @@ def bpe_llama(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: 
 class FlatTransformer(nn.Module):
     """Our own blocks over ids of one kind."""
 
-    def __init__(self, num_ids: int, end: int, level: LevelConfig, context: int, window: int | None):
+    def __init__(self, num_ids: int, end: int, level: TransformerConfig, context: int, window: int | None):
         super().__init__()
         self.end = end
         self.embedding = nn.Embedding(num_ids, level.dim)
@@ -139,7 +140,7 @@ class FlatTransformer(nn.Module):
 
 
 def _flat(
-    encode: Callable[[bytes], Sequence[int]], num_ids: int, end: int, level: LevelConfig, context: int, rows: int, window: int | None = None
+    encode: Callable[[bytes], Sequence[int]], num_ids: int, end: int, level: TransformerConfig, context: int, rows: int, window: int | None = None
 ) -> Rival:
     model, precision = FlatTransformer(num_ids, end, level, context, window), best_precision()
     of_blocks = transformer_tensors("transformer", level)
@@ -160,7 +161,7 @@ def _flat(
 def bpe_ours(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: int, rows: int) -> Rival:
     """tavu's own blocks, optimizer and precision over BPE tokens."""
     encode, end = bpe(documents, vocabulary)
-    return _flat(encode, vocabulary, end, LevelConfig(dim, layers, dim // 64, 4 * dim), CONTEXT_BYTES // 4, rows)
+    return _flat(encode, vocabulary, end, TransformerConfig(dim, layers, dim // 64, 4 * dim), CONTEXT_BYTES // 4, rows)
 
 
 def flat_bytes(*, dim: int, layers: int, rows: int, context: int, window: int | None = None) -> Rival:
@@ -168,4 +169,4 @@ def flat_bytes(*, dim: int, layers: int, rows: int, context: int, window: int | 
 
     With a window each byte attends to its own stretch of that length and to the one before (Longformer's, Beltagy et al. 2020, arXiv 2004.05150).
     """
-    return _flat(list, 257, 256, LevelConfig(dim, layers, dim // 64, 4 * dim), context, rows, window)
+    return _flat(list, 257, 256, TransformerConfig(dim, layers, dim // 64, 4 * dim), context, rows, window)

@@ -19,9 +19,8 @@ import torch
 import torch.nn.functional as F
 
 from tavu.config import FixedPatchConfig, LevelConfig, TrainConfig
-from tavu.model.cost import cost
-from tavu.model.megabyte import Megabyte
-from tavu.model.tensors import roles_of
+from tavu.model.designs import cost, tensor_specs
+from tavu.model.megabyte.model import Megabyte
 from tavu.training.optimizer import Optimizer
 
 CONTEXT, PATCH = 1024, 8
@@ -32,7 +31,7 @@ Step = Callable[[torch.Tensor], None]
 
 def ours(compiled: bool) -> Step:
     model = Megabyte(SHAPE)
-    optimizer = Optimizer(model, roles_of(SHAPE), TrainConfig())
+    optimizer = Optimizer(model, {name: spec.role for name, spec in tensor_specs(SHAPE).items()}, TrainConfig())
     forward = torch.compile(model, dynamic=False) if compiled else model
 
     def step(ids: torch.Tensor) -> None:

@@ -25,7 +25,7 @@ from tavu.vocabulary import END, NUM_BYTES
 if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does without
     from torch import Tensor
 
-    from tavu.model_file import Model
+    from tavu.model.interface import Model
 
 Engine = Literal["native", "torch"]
 

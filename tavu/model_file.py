@@ -10,26 +10,17 @@ from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from tavu.config import FixedPatchConfig, ModelConfig
 from tavu.errors import TavuError
-from tavu.model.megabyte import Megabyte
-from tavu.model.tensors import TensorSpec, stored_name, tensor_specs
-from tavu.model.transformer import Linear, Transformer
-from tavu.model.words.lexicon import Lexicon
-from tavu.model.words.model import WordModel
+from tavu.model.designs import build_model, tensor_specs
+from tavu.model.interface import Model
+from tavu.model.layers import store_by_column
+from tavu.model.tensors import TensorSpec, stored_name
 from tavu.quantized import dequantize, fits, quantize
 from tavu.recipe import to_tables
 from tavu.stored_model import FORMAT, KEY, SCALES, UNFIT, StoredModel, StoredTensor, open_model
 from tavu.tensor_file import write_tensors
 
-Model = Megabyte | WordModel
-
 _DTYPES = {"F32": torch.float32, "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8}
-
-
-def build_model(config: ModelConfig) -> Model:
-    """A fresh model, its weights drawn from torch's default generator."""
-    return Megabyte(config) if isinstance(config, FixedPatchConfig) else WordModel(config)
 
 
 def save_model(
@@ -61,14 +52,11 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[Mo
     weights = {name: _weight(stored, stored_name(name), spec).to(device) for name, spec in specs.items()}
     with torch.device("meta"), _WithoutInitialWeights():
         model = build_model(stored.config)
-    model.load_state_dict(weights, assign=True)
-    for module in model.modules():
-        if isinstance(module, Lexicon) and not module.is_sound():
-            raise TavuError(f"{stored.file}: the words of its lexicon are too long or out of order. The file is damaged.")
-        if isinstance(module, Transformer):
-            module.make_rotations(device)  # derived, and not in the file
-        if isinstance(module, Linear):
-            module.lay_out_for_vectors()
+    try:
+        model.load_state_dict(weights, assign=True)
+    except ValueError as fault:
+        raise TavuError(f"{stored.file}: {fault}. The file is damaged.") from None
+    store_by_column(model)
     return model.eval(), stored.facts
 
 

@@ -13,11 +13,28 @@ from typing import Any
 
 import tomli_w
 
-from tavu.config import DataConfig, FixedPatchConfig, ModelConfig, ProgressConfig, Recipe, TrainConfig, WordPatchConfig
+from tavu.config import (
+    DataConfig,
+    FixedPatchConfig,
+    MLPStackConfig,
+    ModelConfig,
+    ProgressConfig,
+    Recipe,
+    TrainConfig,
+    TransformerConfig,
+    WordPatchConfig,
+    check,
+)
 from tavu.errors import TavuError
 
 SECTIONS = {"data": DataConfig, "train": TrainConfig, "sample": ProgressConfig}
 PATCHINGS = {"fixed": FixedPatchConfig, "words": WordPatchConfig}
+
+_CONSTANTS: dict[type, dict[str, tuple[int, str]]] = {
+    TransformerConfig: {"patch_size": (1, "no value: words decide where patches begin.")},
+    MLPStackConfig: {"num_heads": (0, "0: the local model is a stack of MLPs."), "patch_size": (1, "no value: words decide where patches begin.")},
+}
+"""What the tables of the two levels of `words` also have, as files of every version do, and the only value of each."""
 
 Tables = dict[str, Any]
 """A recipe as TOML has it: section name to table."""
@@ -114,7 +131,8 @@ def to_toml(recipe: Recipe) -> str:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         values = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        return {field.name: "none" if inner is None else _plain(inner) for field, inner in values if (inner, field.default) != (None, None)}
+        table = {field.name: "none" if inner is None else _plain(inner) for field, inner in values if (inner, field.default) != (None, None)}
+        return table | {key: constant for key, (constant, _) in _CONSTANTS.get(type(value), {}).items()}
     if isinstance(value, (tuple, list)):
         return [_plain(inner) for inner in value]
     return value
@@ -124,6 +142,9 @@ def _read(config: type, table: Any, where: str) -> Any:
     """A config dataclass from its table, every value of the type that the field declares."""
     if not isinstance(table, Mapping):
         raise TavuError(f"{where} is {table!r}, expected a table.")
+    for key, (constant, expected) in _CONSTANTS.get(config, {}).items():
+        check(table.get(key, constant) == constant, f"{where}.{key}", table.get(key), expected)
+        table = {other: value for other, value in table.items() if other != key}
     hints = typing.get_type_hints(config)
     _refuse_unknown(table, list(hints), "setting", f"{where}.")
     missing = [f.name for f in dataclasses.fields(config) if f.default is dataclasses.MISSING and f.name not in table]
@@ -138,7 +159,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return None if value in (None, "", "none") else _convert(arguments[0], value, where)
     if origin is tuple:
         items = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(_convert(arguments[0], item, f"{where}.{i}") for i, item in enumerate(items))
+        kinds = arguments if arguments[-1] is not Ellipsis else arguments[:1]
+        return tuple(_convert(kinds[min(i, len(kinds) - 1)], item, f"{where}.{i}") for i, item in enumerate(items))
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _read(hint, value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:

@@ -290,7 +290,7 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
 
 
 def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:
-    from tavu.model.cost import cost
+    from tavu.model.designs import cost
     from tavu.training.machine import describe
 
     whole = cost(started.model.config)

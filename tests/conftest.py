@@ -14,12 +14,13 @@ import torch.nn.functional as F
 from hypothesis import HealthCheck, settings
 
 import tavu
-from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
+from tavu.config import FixedPatchConfig, LevelConfig, MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.data.tales import tell_many
 from tavu.engine import native
+from tavu.model.designs import build_model
+from tavu.model.interface import Model
 from tavu.model.words.embedders import UNUSED
 from tavu.model.words.read import word_features
-from tavu.model_file import Model, build_model
 from tavu.vocabulary import END, MARK_ID, NUM_IDS
 
 settings.register_profile("tavu", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -34,7 +35,7 @@ CONTEXT = 48
 
 _GLOBAL, _LOCAL = LevelConfig(16, 2, 2, 32, 4), LevelConfig(8, 1, 1, 16)
 _COARSE, _FINE = LevelConfig(24, 1, 2, 32, 12), LevelConfig(16, 1, 2, 32, 4)
-_WORD_LEVELS = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 2, 0, 16))
+_WORD_LEVELS = (TransformerConfig(16, 2, 2, 32), MLPStackConfig(8, 2, 16))
 
 CONFIGS = {
     "two levels": FixedPatchConfig((_GLOBAL, _LOCAL), CONTEXT),
@@ -91,9 +92,9 @@ def know_phrases(model: Model) -> None:
     """Give some rows of phrases to phrases of TEXT, and leave others nobody's."""
     words = word_features(torch.tensor([[END, *TEXT]]), model.config)
     embedder, num = model.byte_embedder, len(model.config.phrase_orders)
-    rows, tags = words.byte_rows[0, ::2, -num:] - embedder.unknown[0], words.byte_tags[0, ::2, -num:]
-    embedder.phrase_tags[rows.flatten()] = tags.flatten().int()
-    embedder.phrase_tags[[unknown - embedder.unknown[0] for unknown in embedder.unknown]] = UNUSED
+    rows, fingerprints = words.byte_rows[0, ::2, -num:] - embedder.unknown[0], words.byte_fingerprints[0, ::2, -num:]
+    embedder.phrase_fingerprints[rows.flatten()] = fingerprints.flatten().int()
+    embedder.phrase_fingerprints[[unknown - embedder.unknown[0] for unknown in embedder.unknown]] = UNUSED
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from tavu.config import DataConfig, FixedPatchConfig, LevelConfig, ProgressConfig, TrainConfig, WordPatchConfig
+from tavu.config import DataConfig, FixedPatchConfig, LevelConfig, MLPStackConfig, ProgressConfig, TrainConfig, TransformerConfig, WordPatchConfig
 from tavu.errors import TavuError
 
 GLOBAL, LOCAL = LevelConfig(16, 1, 2, 32, 4), LevelConfig(8, 1, 1, 16)
-WORD_GLOBAL, WORD_LOCAL = LevelConfig(16, 1, 2, 32), LevelConfig(8, 1, 0, 16)
+WORD_GLOBAL, WORD_LOCAL = TransformerConfig(16, 1, 2, 32), MLPStackConfig(8, 1, 16)
 HUGE = 10**9
 
 
@@ -33,8 +33,8 @@ WRONG = {
     "width and heads": (lambda: fixed(levels=(global_level(dim=190, num_heads=4), LOCAL)), "model.levels.0.dim is 190, expected a multiple of twice"),
     "width and heads, what to try": (lambda: fixed(levels=(global_level(dim=190, num_heads=4), LOCAL)), "Try 192 or 184."),
     "narrower than its heads": (lambda: fixed(levels=(global_level(dim=4, num_heads=4), LOCAL)), "Try 8."),
-    "no heads": (lambda: fixed(levels=(global_level(num_heads=0), LOCAL)), "model.levels.0.num_heads is 0, expected 1 or more with fixed"),
-    "negative heads": (lambda: fixed(levels=(global_level(num_heads=-1), LOCAL)), "model.levels.0.num_heads is -1, expected 0"),
+    "no heads": (lambda: fixed(levels=(global_level(num_heads=0), LOCAL)), "model.levels.0.num_heads is 0, expected 1 or more."),
+    "negative heads": (lambda: fixed(levels=(global_level(num_heads=-1), LOCAL)), "model.levels.0.num_heads is -1, expected 1 or more."),
     "patches of one byte": (lambda: fixed(levels=(global_level(patch_size=1), LOCAL)), "model.levels.0.patch_size is 1, expected a multiple"),
     "patches that do not nest": (
         lambda: fixed(levels=(LevelConfig(12, 1, 2, 8, 6), global_level(dim=16), LOCAL), max_seq_len=24),
@@ -48,9 +48,7 @@ WRONG = {
     "no context": (lambda: fixed(max_seq_len=0), "model.max_seq_len is 0, expected"),
     "far across": (lambda: fixed(cross_patch_bytes=5), "model.cross_patch_bytes is 5, expected 0 to the patch size, 4."),
     "three levels of words": (lambda: words(levels=(WORD_GLOBAL, WORD_GLOBAL, WORD_LOCAL)), "model.levels is '3 level(s)', expected two with"),
-    "words of a size": (lambda: words(levels=(GLOBAL, WORD_LOCAL)), "model.levels.0.patch_size is 4, expected no value"),
-    "words, global heads": (lambda: words(levels=(WORD_LOCAL, WORD_LOCAL)), "model.levels.0.num_heads is 0, expected 1 or more."),
-    "words, local heads": (lambda: words(levels=(WORD_GLOBAL, WORD_GLOBAL)), "model.levels.1.num_heads is 2, expected 0:"),
+    "words, no heads": (lambda: words(levels=(TransformerConfig(16, 1, 0, 32), WORD_LOCAL)), "model.levels.0.num_heads is 0, expected 1 or more."),
     "words, no context": (lambda: words(max_seq_len=1), "model.max_seq_len is 1, expected 2 or more."),
     "short words": (lambda: words(max_patch_size=1), "model.max_patch_size is 1, expected 2 to 255."),
     "long words": (lambda: words(max_patch_size=256), "model.max_patch_size is 256, expected 2 to 255."),
@@ -66,7 +64,7 @@ WRONG = {
     "matrices at no step": (lambda: TrainConfig(muon_every=0), "train.muon_every is 0, expected 1 or more."),
     "an order twice": (lambda: words(ngram_orders=(3, 3)), "model.ngram_orders is [3, 3], expected different orders"),
     "huge width": (lambda: fixed(levels=(global_level(dim=HUGE), LOCAL)), f"model.levels.0.dim is {HUGE}, expected 65536 or less."),
-    "huge depth": (lambda: words(levels=(WORD_GLOBAL, LevelConfig(8, HUGE, 0, 8))), f"model.levels.1.num_layers is {HUGE}, expected 256 or less."),
+    "huge depth": (lambda: words(levels=(WORD_GLOBAL, MLPStackConfig(8, HUGE, 8))), f"model.levels.1.num_layers is {HUGE}, expected 256 or less."),
     "huge context": (lambda: words(max_seq_len=HUGE), f"model.max_seq_len is {HUGE}, expected"),
     "huge context of patches": (lambda: fixed(max_seq_len=HUGE), f"model.max_seq_len is {HUGE}, expected"),
     "huge tables": (lambda: words(prefix_rows=1 << 40), f"model.prefix_rows is {1 << 40}, expected"),

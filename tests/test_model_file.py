@@ -12,16 +12,16 @@ import torch
 from safetensors.torch import save_file
 
 import tavu
-from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
+from tavu.config import FixedPatchConfig, LevelConfig, MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.errors import TavuError
-from tavu.model.tensors import tensor_specs
-from tavu.model_file import build_model, load_model, save_model
+from tavu.model.designs import build_model, tensor_specs
+from tavu.model_file import load_model, save_model
 from tavu.quantized import dequantize, quantize
 from tavu.run_folder import MODEL
 from tavu.stored_model import find_model
 
 FACTS = {"kind": "text", "bits_per_byte": 1.25, "sources": ["äiti.txt"], "nothing": None}
-TINY = WordPatchConfig((LevelConfig(4, 1, 1, 4), LevelConfig(4, 1, 0, 4)), 8, word_rows=2, prefix_rows=2, ngram_rows=2)
+TINY = WordPatchConfig((TransformerConfig(4, 1, 1, 4), MLPStackConfig(4, 1, 4)), 8, word_rows=2, prefix_rows=2, ngram_rows=2)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def test_the_format_before_is_read(tmp_path, tiny_file):
     assert load_model(tmp_path / "a")[1] == FACTS
 
 
-WIDE = WordPatchConfig((LevelConfig(32, 1, 1, 64), LevelConfig(32, 1, 0, 64)), 8, word_rows=2, prefix_rows=2, ngram_rows=2, lexicon_words=4)
+WIDE = WordPatchConfig((TransformerConfig(32, 1, 1, 64), MLPStackConfig(32, 1, 64)), 8, word_rows=2, prefix_rows=2, ngram_rows=2, lexicon_words=4)
 
 
 @pytest.mark.parametrize("bits", [8, 4])

@@ -8,10 +8,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tavu.config import DataConfig, FixedPatchConfig, LevelConfig, ProgressConfig, Recipe, TrainConfig, WordPatchConfig
+from tavu.config import (
+    DataConfig,
+    FixedPatchConfig,
+    LevelConfig,
+    MLPStackConfig,
+    ProgressConfig,
+    Recipe,
+    TrainConfig,
+    TransformerConfig,
+    WordPatchConfig,
+)
 from tavu.errors import TavuError
-from tavu.model.cost import cost
-from tavu.model_file import build_model
+from tavu.model.designs import build_model, cost
 from tavu.recipe import override, parse_toml, preset_names, read_preset, to_model_config, to_recipe, to_tables, to_toml
 
 positive = st.integers(1, 10**9)
@@ -34,7 +43,7 @@ def models(draw) -> FixedPatchConfig | WordPatchConfig:
     heads, layers = draw(st.integers(1, 8)), draw(st.integers(1, 9))
     if draw(st.booleans()):
         orders = tuple(draw(st.lists(st.integers(2, 16), unique=True)))
-        levels = (LevelConfig(8 * heads, layers, heads, 32), LevelConfig(8, 1, 0, 8))
+        levels = (TransformerConfig(8 * heads, layers, heads, 32), MLPStackConfig(8, 1, 8))
         return WordPatchConfig(levels, draw(st.integers(2, 999)), max_patch_size=draw(st.integers(2, 255)), ngram_orders=orders)
     levels = (LevelConfig(8 * heads, layers, heads, 32, 8), LevelConfig(8, 1, 1, 8, 4), LevelConfig(8, 1, 1, 8))
     return FixedPatchConfig(levels, 8 * draw(st.integers(1, 99)), conv_encoder=draw(st.booleans()), cross_patch_bytes=draw(st.integers(0, 4)))
@@ -123,6 +132,8 @@ WRONG = {
     "train=5": "--set 'train=5' is not of the form section.key=value, as train.steps=100.",
     "train.steps": "is not of the form section.key=value",
     "": "is not of the form section.key=value",
+    "model.levels.0.patch_size=4": "model.levels.0.patch_size is 4, expected no value: words decide where patches begin.",
+    "model.levels.1.num_heads=2": "model.levels.1.num_heads is 2, expected 0: the local model is a stack of MLPs.",
     "model.levels.7.dim=5": "7 is not a place in a list of 2, expected 0 to 1.",
     "model.levels.x.dim=5": "x is not a place in a list of 2, expected 0 to 1.",
     "model.levels.0=5": "model.levels.0 is 5, expected a table.",
@@ -131,6 +142,16 @@ WRONG = {
     "model.patching=[1]": "model.patching is [1], expected one of fixed, words.",
     "train.minutes=none": "train.minutes is None, expected a budget",
 }
+
+
+def test_what_files_of_every_version_say_of_the_levels_of_words_is_read_and_written():
+    """Once there was one kind of level, with heads and a patch size."""
+    tables = read_preset("words")
+    settings = ["model.levels.0.patch_size=1", "model.levels.1.patch_size=1", "model.levels.1.num_heads=0"]
+    recipe = to_recipe(override(tables, settings))
+    assert recipe == to_recipe(tables)
+    level, local = to_tables(recipe.model)["levels"]
+    assert level["patch_size"] == local["patch_size"] == 1 and local["num_heads"] == 0
 
 
 @pytest.mark.parametrize("setting", WRONG, ids=lambda setting: setting[:30])

@@ -9,7 +9,17 @@ from importlib import resources
 from typing import Any
 
 from reference_from_code.markdown import code, escaped, prose, table
-from tavu.config import DataConfig, FixedPatchConfig, LevelConfig, ProgressConfig, SamplingConfig, TrainConfig, WordPatchConfig
+from tavu.config import (
+    DataConfig,
+    FixedPatchConfig,
+    LevelConfig,
+    MLPStackConfig,
+    ProgressConfig,
+    SamplingConfig,
+    TrainConfig,
+    TransformerConfig,
+    WordPatchConfig,
+)
 from tavu.errors import TavuError
 from tavu.recipe import Tables, override, preset_names, read_preset, to_recipe
 
@@ -36,7 +46,9 @@ SECTIONS = (
     ("sample", ProgressConfig, "words", "What the model writes at each milestone of a training."),
     ("model", WordPatchConfig, "words", 'Models whose patches are words: `patching = "words"`.'),
     ("model", FixedPatchConfig, "megabyte", 'MEGABYTE, with patches of a fixed number of bytes: `patching = "fixed"`.'),
-    ("model.levels.0", LevelConfig, "megabyte", "One level of a model, each `[[model.levels]]` of a recipe."),
+    ("model.levels.0", TransformerConfig, "words", "The global model of words, the first `[[model.levels]]` of a recipe."),
+    ("model.levels.1", MLPStackConfig, "words", "The local model of words, the second `[[model.levels]]`."),
+    ("model.levels.0", LevelConfig, "megabyte", "One level of fixed patches, each `[[model.levels]]` of a recipe."),
 )
 TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 ABSURD = ("-1", "1e9", "1000000007", "'no-such'", "[]", "[99]")
@@ -46,7 +58,8 @@ ABSURD = ("-1", "1e9", "1000000007", "'no-such'", "[]", "[99]")
 def settings_page() -> str:
     parts = [SETTINGS]
     for name, config, preset, told in SECTIONS:
-        kind = {WordPatchConfig: " of words", FixedPatchConfig: " of fixed patches"}.get(config, "")
+        kinds = {WordPatchConfig: " of words", TransformerConfig: " of words", MLPStackConfig: " of words"}
+        kind = (kinds | {FixedPatchConfig: " of fixed patches", LevelConfig: " of fixed patches"}).get(config, "")
         meanings = meanings_of(config)
         rows = [
             [code(f"{name}.{field.name}"), escaped(_default(field)), _range(name, field, preset, config), prose(meanings[field.name])]

@@ -18,8 +18,8 @@ def info(
     from rich.table import Table
 
     from tavu.cli.json_line import print_json_line
-    from tavu.model.cost import cost
-    from tavu.model_file import build_model, load_model
+    from tavu.model.designs import build_model, cost, tensor_specs
+    from tavu.model_file import load_model
     from tavu.recipe import preset_names, read_preset, to_recipe
     from tavu.reports.wording import showable
     from tavu.stored_model import find_model
@@ -48,8 +48,8 @@ def info(
     for key, value in facts.items():
         if value is not None:
             console.print(showable(f"{key}: {value}"), markup=False, highlight=False)
-    if words := getattr(network.config, "lexicon_words", 0):
-        console.print(f"The file holds up to {words:,} of the commonest words of its text as they are spelled.", highlight=False)
+    if lexicon := tensor_specs(network.config).get("lexicon.lengths"):
+        console.print(f"The file holds up to {lexicon.size:,} of the commonest words of its text as they are spelled.", highlight=False)
     console.print("\n" + network.differs_from_paper, markup=False, highlight=False)
 
 

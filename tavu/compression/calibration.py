@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tavu.config import SamplingConfig
 from tavu.generation.decoder import prompt_ids
 from tavu.generation.writing import Writer, write
-from tavu.model.tensors import tensor_specs
-from tavu.model.transformer import Linear
-from tavu.model_file import Model
+from tavu.model.designs import tensor_specs
+from tavu.model.interface import Model
+from tavu.model.layers import Linear
 from tavu.quantized import GROUP, LIMITS, packed, rounded_up
 from tavu.vocabulary import END
 

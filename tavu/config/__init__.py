@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tavu.config.check import check
 from tavu.config.data import DataConfig, RecordKind
-from tavu.config.model import FixedPatchConfig, LevelConfig, ModelConfig, WordPatchConfig
+from tavu.config.model import FixedPatchConfig, LevelConfig, MLPStackConfig, ModelConfig, TransformerConfig, WordPatchConfig
 from tavu.config.sampling import INSIST, MAX_INSIST, ProgressConfig, SamplingConfig
 from tavu.config.train import TrainConfig
 
@@ -17,12 +17,14 @@ __all__ = [
     "DataConfig",
     "FixedPatchConfig",
     "LevelConfig",
+    "MLPStackConfig",
     "ModelConfig",
     "ProgressConfig",
     "Recipe",
     "RecordKind",
     "SamplingConfig",
     "TrainConfig",
+    "TransformerConfig",
     "WordPatchConfig",
     "check",
 ]

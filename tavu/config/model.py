@@ -9,26 +9,23 @@ MAX_DIM, MAX_LAYERS, MAX_SEQ_LEN, MAX_ROWS, MAX_WORDS = 2**16, 256, 2**21, 2**30
 
 
 @dataclass(frozen=True)
-class LevelConfig:
-    """One level of the hierarchy: a transformer over units of `patch_size` bytes each (1: over bytes)."""
+class TransformerConfig:
+    """A transformer: the global model of `words`."""
 
     dim: int
-    """Width of the level's vectors."""
+    """Width of the vectors."""
     num_layers: int
     """Blocks, each attention and an MLP."""
     num_heads: int
-    """Attention heads in a block; 0 makes the level a stack of MLPs, as the local model of `words` is."""
+    """Attention heads in a block."""
     mlp_dim: int
     """Width of the hidden layer of each MLP."""
-    patch_size: int = 1
-    """Bytes in one unit of the level: 1 on the last level, and with word patches."""
 
     def check(self, where: str) -> None:
-        check_positive(where, self, "dim", "num_layers", "mlp_dim", "patch_size")
+        check_positive(where, self, "dim", "num_layers", "num_heads", "mlp_dim")
         check_at_most(where, self, MAX_DIM, "dim", "mlp_dim")
         check_at_most(where, self, MAX_LAYERS, "num_layers")
-        check(self.num_heads >= 0, f"{where}.num_heads", self.num_heads, "0 (a stack of MLPs) or more.")
-        if self.num_heads and self.dim % (2 * self.num_heads):
+        if self.dim % (2 * self.num_heads):
             step = 2 * self.num_heads
             lower, upper = self.dim // step * step, (self.dim // step + 1) * step
             expected = f"a multiple of twice num_heads {self.num_heads} (rotary positions need an even head_dim). Try {upper}"
@@ -37,6 +34,47 @@ class LevelConfig:
     @property
     def head_dim(self) -> int:
         return self.dim // self.num_heads
+
+
+@dataclass(frozen=True)
+class MLPStackConfig:
+    """A stack of MLPs without attention: the local model of `words`."""
+
+    dim: int
+    """Width of the vectors."""
+    num_layers: int
+    """How many MLPs."""
+    mlp_dim: int
+    """Width of the hidden layer of each MLP."""
+
+    def check(self, where: str) -> None:
+        check_positive(where, self, "dim", "num_layers", "mlp_dim")
+        check_at_most(where, self, MAX_DIM, "dim", "mlp_dim")
+        check_at_most(where, self, MAX_LAYERS, "num_layers")
+
+
+@dataclass(frozen=True)
+class LevelConfig:
+    """One level of fixed patches: a transformer over units of `patch_size` bytes each (1: over bytes)."""
+
+    dim: int
+    """Width of the level's vectors."""
+    num_layers: int
+    """Blocks, each attention and an MLP."""
+    num_heads: int
+    """Attention heads in a block."""
+    mlp_dim: int
+    """Width of the hidden layer of each MLP."""
+    patch_size: int = 1
+    """Bytes in one unit of the level: 1 on the last level."""
+
+    def check(self, where: str) -> None:
+        self.transformer.check(where)
+        check_positive(where, self, "patch_size")
+
+    @property
+    def transformer(self) -> TransformerConfig:
+        return TransformerConfig(self.dim, self.num_layers, self.num_heads, self.mlp_dim)
 
 
 @dataclass(frozen=True)
@@ -58,7 +96,6 @@ class FixedPatchConfig:
         check(len(self.levels) >= 2, "model.levels", f"{len(self.levels)} level(s)", "two or more, coarsest first.")
         for i, level in enumerate(self.levels):
             level.check(f"model.levels.{i}")
-            check(level.num_heads >= 1, f"model.levels.{i}.num_heads", level.num_heads, "1 or more with fixed patches.")
         last = len(self.levels) - 1
         check(self.levels[last].patch_size == 1, f"model.levels.{last}.patch_size", self.levels[last].patch_size, "1: the last level models bytes.")
         for i in range(len(self.levels) - 1):
@@ -94,7 +131,7 @@ class FixedPatchConfig:
 class WordPatchConfig:
     """Patches that begin where words begin, read through hashed tables: two levels, global and local."""
 
-    levels: tuple[LevelConfig, ...]
+    levels: tuple[TransformerConfig, MLPStackConfig]
     """The global model, then the local one."""
     max_seq_len: int = 1024
     """Bytes of context."""
@@ -125,9 +162,6 @@ class WordPatchConfig:
         check(len(self.levels) == 2, "model.levels", f"{len(self.levels)} level(s)", "two with word patches: global, local.")
         for i, level in enumerate(self.levels):
             level.check(f"model.levels.{i}")
-            check(level.patch_size == 1, f"model.levels.{i}.patch_size", level.patch_size, "no value: words decide where patches begin.")
-        check(self.levels[0].num_heads >= 1, "model.levels.0.num_heads", self.levels[0].num_heads, "1 or more.")
-        check(self.levels[1].num_heads == 0, "model.levels.1.num_heads", self.levels[1].num_heads, "0: the local model is a stack of MLPs.")
         check(self.max_seq_len >= 2, "model.max_seq_len", self.max_seq_len, "2 or more.")
         check_at_most("model", self, MAX_SEQ_LEN, "max_seq_len")
         check(0 <= self.lexicon_words <= MAX_WORDS, "model.lexicon_words", self.lexicon_words, f"0 (none) to {MAX_WORDS}.")

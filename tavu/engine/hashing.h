@@ -1,4 +1,4 @@
-/* Where patches begin, and the hashes that index the word model's tables, computed id by id (tavu/model/patching.py). */
+/* Where patches begin, and the hashes that index the word model's tables, computed id by id (tavu/model/words/read.py). */
 #ifndef TAVU_HASHING_H
 #define TAVU_HASHING_H
 

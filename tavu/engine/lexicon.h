@@ -1,4 +1,4 @@
-/* From probabilities of whole words to logits of the next byte (tavu/model/lexicon.py): a tree of the prefixes of all words of the lexicon. */
+/* From probabilities of whole words to logits of the next byte (tavu/model/words/lexicon.py): a tree of the prefixes of all words of the lexicon. */
 #ifndef TAVU_LEXICON_H
 #define TAVU_LEXICON_H
 

@@ -1,4 +1,4 @@
-/* MEGABYTE with levels of fixed patches (tavu/model/megabyte.py), each over its own units, coarsest first.
+/* MEGABYTE with levels of fixed patches (tavu/model/megabyte/), each over its own units, coarsest first.
 
 Shapes: of a level D width, S bytes of a unit, G units in one unit of the level before it, its parent, or in the whole context. */
 #ifndef TAVU_MEGABYTE_H

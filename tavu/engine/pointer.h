@@ -1,4 +1,4 @@
-/* The words of a text, and the probabilities that they are copied next (tavu/model/pointer.py).
+/* The words of a text, and the probabilities that they are copied next (tavu/model/words/pointer.py).
 
    Shapes: M patches that there is room for, E pointer width. A word is the one that a patch spells; its key and probability are at the patch after
    it. */

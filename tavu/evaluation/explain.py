@@ -12,7 +12,7 @@ from tavu.data.records import split_document
 from tavu.errors import TavuError
 from tavu.evaluation.text_measures import ngrams, words_in_order
 from tavu.evaluation.torch_scorer import id_bits
-from tavu.model_file import Model
+from tavu.model.interface import Model
 from tavu.vocabulary import END
 
 NUM_CANDIDATES = 5

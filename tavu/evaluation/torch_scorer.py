@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tavu.model_file import Model
+from tavu.model.interface import Model
 from tavu.vocabulary import END
 
 

@@ -12,8 +12,7 @@ from torch import Tensor
 from tavu.config import SamplingConfig
 from tavu.generation.sampling import RepetitionTracker, penalize, sample
 from tavu.generation.text import NEXT_STATE, allowed_ids, state_after
-from tavu.model.words.model import WordCache
-from tavu.model_file import Model
+from tavu.model.interface import Model
 from tavu.vocabulary import END
 
 
@@ -41,9 +40,7 @@ class Decoder:
 
     def _read(self, ids: Tensor) -> Tensor:
         self.ids = ids
-        self.cache = self.model.empty_cache(len(ids), self.dtype)
-        if isinstance(self.cache, WordCache):
-            self.cache.insist = self.insist
+        self.cache = self.model.empty_cache(len(ids), self.dtype, self.insist)
         return self.model.prefill(ids, self.cache)
 
 

@@ -6,16 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tavu.config import Recipe, WordPatchConfig
+from tavu.config import Recipe
 from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus
 from tavu.errors import TavuError
 from tavu.files import make_folder
-from tavu.model.tensors import roles_of
-from tavu.model.transformer import set_dropout
-from tavu.model.words.counts import initialize_from_counts
-from tavu.model.words.model import WordModel
-from tavu.model_file import Model, build_model, load_model
+from tavu.model.designs import build_model, has_fixed_shapes, initialize_from_counts, tensor_specs
+from tavu.model.interface import Model
+from tavu.model.layers import set_dropout
+from tavu.model_file import load_model
 from tavu.recipe import to_model_config, to_tables
 from tavu.run_folder import MODEL, RECIPE, STATE
 from tavu.training.losses import Loss
@@ -94,9 +93,8 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
         notes.append(f"{folder / MODEL} is missing or damaged: the best model so far is lost, and the next milestone writes it anew.")
 
     def new_plan() -> Plan:
-        same_shapes = not isinstance(recipe.model, WordPatchConfig)  # words fall otherwise in each batch
         speed = partial(bytes_per_second, recipe, batches, loss_of)
-        return make_plan(config, rows, recipe.model.max_seq_len, speed, same_shapes=same_shapes)
+        return make_plan(config, rows, recipe.model.max_seq_len, speed, same_shapes=has_fixed_shapes(recipe.model))
 
     plan = resumed_plan(Plan(**counters.plan), config, folder, new_plan) if resume else new_plan()
     counters.plan = asdict(plan)
@@ -104,10 +102,11 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
         model = build_model(recipe.model)
         if config.begin_from is not None and not resume:
             model.load_state_dict(load_model(config.begin_from)[0].state_dict())
-        elif isinstance(model, WordModel) and config.counted_bytes and not resume:
+        elif config.counted_bytes and not resume:
             initialize_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
     model = model.to(plan.device)
-    optimizer = Optimizer(model, roles_of(recipe.model), config, plan.dtype)
+    roles = {name: spec.role for name, spec in tensor_specs(recipe.model).items()}
+    optimizer = Optimizer(model, roles, config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)
     counters.preparation += time.monotonic() - begun

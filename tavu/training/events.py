@@ -8,7 +8,7 @@ from tavu.generation.writing import Written
 
 if TYPE_CHECKING:  # what shows events need not wait for torch
     from tavu.evaluation.bits_per_byte import BitsPerByte
-    from tavu.model_file import Model
+    from tavu.model.interface import Model
     from tavu.training.machine import Plan
 
 Stopped = Literal["budget", "early", "interrupted"]

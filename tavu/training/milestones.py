@@ -22,7 +22,8 @@ from tavu.generation.decoder import TorchWriter
 from tavu.generation.reads import of_record
 from tavu.generation.writing import write
 from tavu.memory import peak_memory_mb
-from tavu.model_file import Model, load_model, save_model
+from tavu.model.interface import Model
+from tavu.model_file import load_model, save_model
 from tavu.run_folder import MODEL
 from tavu.stored_model import open_model
 from tavu.training.events import Finished, Milestone, Stopped

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tavu.checksum import CHECKSUM, checksum
 from tavu.errors import TavuError
+from tavu.model.interface import Model
 from tavu.model.tensors import stored_name
-from tavu.model_file import Model
 from tavu.run_folder import STATE, STATE_FILE
 from tavu.tensor_file import bytes_of, write_tensors
 from tavu.training.machine import PRECISIONS, Plan
@@ -97,7 +97,7 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
             model.load_state_dict({name: file.get_tensor(f"model.{stored_name(name)}") for name in model.state_dict()})
             for name, target in optimizer.state.items():
                 target.copy_(file.get_tensor(f"optimizer.{stored_name(name)}"))
-    except (SafetensorError, OSError, RuntimeError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise TavuError(
             f"{path} does not fit the recipe beside it ({error}). Train again in another folder: `tavu train SOURCE --out {folder}-2`."
         ) from None

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tavu.config import Recipe, WordPatchConfig
+from tavu.config import Recipe
 from tavu.data.batches import Batches
-from tavu.model_file import Model, build_model
+from tavu.model.designs import build_model, has_fixed_shapes
+from tavu.model.interface import Model
 from tavu.training.losses import Loss
 from tavu.training.machine import Plan, timed
 from tavu.training.randomness import seeded
@@ -46,7 +47,7 @@ def forward_of(model: Model, plan: Plan, ids: np.ndarray, seed: int, loss_of: Lo
 
 def _compiled(model: Model) -> Callable[[Tensor, torch.dtype], Tensor]:
     """The model compiled; with word patches the number of patches differs from batch to batch."""
-    return torch.compile(model, dynamic=isinstance(model.config, WordPatchConfig))
+    return torch.compile(model, dynamic=not has_fixed_shapes(model.config))
 
 
 def bytes_per_second(recipe: Recipe, batches: Batches, loss_of: Loss, plan: Plan) -> float:

@@ -7,14 +7,14 @@ import pytest
 
 import tavu
 from tavu.compression.quantize import quantize_file
-from tavu.config import LevelConfig, WordPatchConfig
+from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import bits_per_byte
 from tavu.evaluation.torch_scorer import TorchScorer
 from tavu.model_file import load_model, save_model
 from tests.conftest import TEXT, noisy_model
 
-WIDE = WordPatchConfig((LevelConfig(32, 1, 1, 64), LevelConfig(32, 1, 0, 64)), 64, word_rows=256, prefix_rows=256, ngram_rows=256)
+WIDE = WordPatchConfig((TransformerConfig(32, 1, 1, 64), MLPStackConfig(32, 1, 64)), 64, word_rows=256, prefix_rows=256, ngram_rows=256)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tavu.config import SamplingConfig
 from tavu.engine import native
 from tavu.generation.decoder import TorchWriter
 from tavu.generation.writing import write
-from tavu.model import transformer
+from tavu.model import attention, transformer
 from tavu.model.words import model as word_model
 from tavu.model_file import load_model, save_model
 from tests.conftest import CONFIGS, TEXT
@@ -46,7 +46,7 @@ def test_texts_are_the_same_while_memory_grows(make_model, tmp_path, monkeypatch
     save_model(tmp_path / "a", make_model(CONFIGS[name], noise=0.1), {})
     model, config = load_model(tmp_path / "a")[0], SamplingConfig(temperature=1.0, max_bytes=60)
     whole = [text.content for text in write(TorchWriter(model), TEXT[:20], config, count=3)]
-    for module in (transformer, word_model):
+    for module in (attention, word_model):
         monkeypatch.setattr(module, "FIRST_ROOM", 2)
     monkeypatch.setattr(transformer, "FIRST_ROTATIONS", 3)
     grown = load_model(tmp_path / "a")[0]

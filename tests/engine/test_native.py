@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tavu
-from tavu.config import FixedPatchConfig, LevelConfig, SamplingConfig
+from tavu.config import FixedPatchConfig, LevelConfig, MLPStackConfig, SamplingConfig, TransformerConfig
 from tavu.engine import native
 from tavu.engine.native import NativeEngine, NativeSampling
 from tavu.errors import TavuError
@@ -26,7 +26,7 @@ from tests.test_model_file import join, split
 
 pytestmark = pytest.mark.skipif(not native.is_built(), reason="the native engine was not built: no C compiler")
 
-WIDE = dataclasses.replace(CONFIGS["words"], levels=(LevelConfig(64, 2, 2, 128), LevelConfig(32, 2, 0, 64)), pair_rows=0, pointer_dim=32)
+WIDE = dataclasses.replace(CONFIGS["words"], levels=(TransformerConfig(64, 2, 2, 128), MLPStackConfig(32, 2, 64)), pair_rows=0, pointer_dim=32)
 """Wide enough to be quantized, and for every kernel."""
 FIXED = FixedPatchConfig((LevelConfig(256, 2, 4, 128, 8), LevelConfig(64, 1, 2, 128, 2), LevelConfig(32, 2, 2, 64)), CONFIGS["words"].max_seq_len)
 REQUEST = b"Words: an oak, a red fox\nStory:\xff\nA red oak, a"
@@ -43,7 +43,7 @@ FILES = {
     "fixed patches, three levels, across": (dataclasses.replace(CONFIGS["conv, cross, three levels"], conv_encoder=False), 16),
     "fixed patches, 8 bits": (FIXED, 8),
     "fixed patches, 4 bits": (FIXED, 4),
-    "8 bits, 96 columns": (dataclasses.replace(WIDE, levels=(LevelConfig(96, 1, 3, 160), LevelConfig(32, 1, 0, 96))), 8),
+    "8 bits, 96 columns": (dataclasses.replace(WIDE, levels=(TransformerConfig(96, 1, 3, 160), MLPStackConfig(32, 1, 96))), 8),
 }
 CLOSE = {16: 1e-4, 8: 2e-3, 4: 2e-3}
 """Tolerance by bits of the weights. Keys and values are cached as 16-bit integers, and so are inputs of weights of 8 and 4 bits."""

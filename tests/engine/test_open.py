@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tavu.config import FixedPatchConfig, LevelConfig, SamplingConfig, WordPatchConfig
+from tavu.config import FixedPatchConfig, MLPStackConfig, SamplingConfig, TransformerConfig, WordPatchConfig
 from tavu.engine.library import LIBRARY, library
 from tavu.engine.native import NativeEngine, NativeSampling, is_built
 from tavu.generation.writing import write
@@ -105,7 +105,7 @@ def test_configs_are_checked_as_in_python(parts):
 
 
 @pytest.mark.parametrize(
-    "config", [WordPatchConfig((LevelConfig(4, 1, 1, 4), LevelConfig(4, 1, 0, 4))), FixedPatchConfig(CONFIGS["two levels"].levels)]
+    "config", [WordPatchConfig((TransformerConfig(4, 1, 1, 4), MLPStackConfig(4, 1, 4))), FixedPatchConfig(CONFIGS["two levels"].levels)]
 )
 def test_settings_that_a_file_leaves_out_have_the_values_that_python_gives_them(make_model, tmp_path, config):
     save_model(tmp_path / "a", make_model(config), {})
@@ -119,7 +119,7 @@ def test_settings_that_a_file_leaves_out_have_the_values_that_python_gives_them(
 
 @pytest.mark.parametrize("bits", [16, 8, 4])
 def test_weights_at_odd_addresses_write_the_same(make_model, tmp_path, bits):
-    levels = (LevelConfig(64, 1, 2, 64), LevelConfig(32, 1, 0, 32))
+    levels = (TransformerConfig(64, 1, 2, 64), MLPStackConfig(32, 1, 32))
     save_model(tmp_path / "a", make_model(dataclasses.replace(CONFIGS["words"], levels=levels)), {}, bits=bits)
     stored, logits = open_model(tmp_path / "a"), []
     for offset in range(4):

@@ -10,7 +10,7 @@ import pytest
 import tavu
 from tavu import config, stored_model, vocabulary
 from tavu.generation import sampling
-from tavu.model import lexicon, patching, pointer, rows
+from tavu.model.words import hashing, lexicon, pointer, read, rows
 
 ENGINE = Path(tavu.__file__).parent / "engine"
 SOURCES = sorted(ENGINE.glob("*.c"))
@@ -23,18 +23,12 @@ CONSTANTS = {
     "MARK": vocabulary.MARK_ID,
     "END": vocabulary.END,
     "NUM_IDS": vocabulary.NUM_IDS,
-    "BEGIN": patching.BEGIN,
-    "HASH_MULTIPLIER": patching._MULTIPLIER,
-    "HASH_MIX": patching._MIX,
-    "PAIR_MULTIPLIER": patching._PAIR,
-    "PHRASE_SALT": rows._PHRASE,
-    "FINGERPRINT_SHIFT": patching._NAME_SHIFT,
-    "NUM_FINGERPRINTS": patching.NUM_NAMES,
-    "PROB_FLOOR": lexicon.FLOOR,
-    "PROB_UNLIKELY": lexicon.UNLIKELY,
-    "MAX_NEXT_BYTES": lexicon.MAX_FOLLOWING,
-    "NUM_HINTS": rows.NUM_HINTS,
-    "POINTER_SHARPNESS": pointer.SHARPNESS,
+    "BEGIN": read.BEGIN,
+    **{name: getattr(hashing, name) for name in ("HASH_MULTIPLIER", "HASH_MIX")},
+    **{name: getattr(read, name) for name in ("PAIR_MULTIPLIER", "FINGERPRINT_SHIFT", "NUM_FINGERPRINTS")},
+    **{name: getattr(lexicon, name) for name in ("PROB_FLOOR", "PROB_UNLIKELY", "MAX_NEXT_BYTES")},
+    **{name: getattr(rows, name) for name in ("PHRASE_SALT", "NUM_HINTS")},
+    "POINTER_SHARPNESS": pointer.POINTER_SHARPNESS,
     "GREEDY_BELOW": sampling.GREEDY_BELOW,
     "REPEAT_BYTES": sampling.REPEAT_BYTES,
 }

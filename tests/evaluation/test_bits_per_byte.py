@@ -13,7 +13,7 @@ from tavu.data.records import MARK
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import bits_per_byte, document_bits, summarize
 from tavu.evaluation.torch_scorer import TorchScorer, id_bits
-from tavu.model_file import build_model
+from tavu.model.designs import build_model
 from tavu.vocabulary import END
 
 CONTEXT = 48  # of the models in conftest.py

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
+from tavu.config import FixedPatchConfig, LevelConfig, MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.generation.decoder import Decoder
 from tavu.vocabulary import END, NUM_IDS
 
@@ -66,7 +66,9 @@ def test_it_is_deterministic_and_leaves_its_prompt_alone(either_model, make_ids)
 @torch.inference_mode()
 @pytest.mark.parametrize("context", [2, 3, 4, 6])
 def test_the_shortest_contexts(make_model, context):
-    models = [make_model(WordPatchConfig((LevelConfig(8, 1, 2, 8), LevelConfig(8, 1, 0, 8)), context, word_rows=8, prefix_rows=8, ngram_rows=8))]
+    models = [
+        make_model(WordPatchConfig((TransformerConfig(8, 1, 2, 8), MLPStackConfig(8, 1, 8)), context, word_rows=8, prefix_rows=8, ngram_rows=8))
+    ]
     if context % 2 == 0:
         models.append(make_model(FixedPatchConfig((LevelConfig(8, 1, 2, 8, 2), LevelConfig(8, 1, 1, 8)), context)))
     for model in models:

@@ -9,7 +9,7 @@ import torch
 from tavu.config import SamplingConfig
 from tavu.generation.decoder import TorchWriter, prompt_ids
 from tavu.generation.writing import Written, stream, write
-from tavu.model_file import Model
+from tavu.model.interface import Model
 from tavu.vocabulary import END
 
 WILD = SamplingConfig(temperature=1.5, max_bytes=150)

@@ -20,7 +20,8 @@ from tavu.data.records import Request
 from tavu.engine import native
 from tavu.generation.decoder import Decoder, prompt_ids
 from tavu.language_model import LanguageModel
-from tavu.model_file import Model, load_model, save_model
+from tavu.model.interface import Model
+from tavu.model_file import load_model, save_model
 from tavu.vocabulary import END
 
 TEXTS = Path(__file__).with_name("texts.json")

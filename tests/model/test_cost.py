@@ -5,8 +5,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from tavu.config import FixedPatchConfig, LevelConfig, WordPatchConfig
-from tavu.model.cost import Part, cost
+from tavu.config import FixedPatchConfig, LevelConfig, MLPStackConfig, TransformerConfig, WordPatchConfig
+from tavu.model.cost import Part
+from tavu.model.designs import cost
 from tavu.model.words.read import word_features
 
 
@@ -47,7 +48,7 @@ def test_flops_of_fixed_patches(make_model, make_ids, name):
 @pytest.mark.parametrize("word", [b"ab ", b"never "])
 def test_flops_of_words(make_model, word):
     T = 120  # each row is as many words of one length
-    config = WordPatchConfig((LevelConfig(16, 2, 2, 32), LevelConfig(8, 2, 0, 16)), T, word_rows=64, prefix_rows=64, ngram_rows=64)
+    config = WordPatchConfig((TransformerConfig(16, 2, 2, 32), MLPStackConfig(8, 2, 16)), T, word_rows=64, prefix_rows=64, ngram_rows=64)
     model, ids = make_model(config), torch.tensor([[*word * (T // len(word))]] * 2)
     assert word_features(ids, config).start.shape == (2, T // len(word))
     assert cost(model.config, bytes_per_patch=len(word)).flops_per_byte * 2 * T == pytest.approx(counted_flops(model, ids))

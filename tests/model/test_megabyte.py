@@ -153,7 +153,7 @@ def test_every_parameter_learns_and_only_from_the_past(model, make_ids):
 
 
 def test_a_fresh_model_starts_near_the_uniform_guess(configs, make_ids):
-    from tavu.model_file import build_model
+    from tavu.model.designs import build_model
 
     for config in configs.values():
         torch.manual_seed(0)

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tavu.model.transformer import RowDropout, causal_attention, cross_patch_attention, norm, rotary_table, rotate, set_dropout, soft_cap
+from tavu.model.attention import causal_attention, cross_patch_attention, rotary_table, rotate
+from tavu.model.layers import RowDropout, norm, set_dropout, soft_cap
 
 
 def slow_attention(q, k, v, allowed):

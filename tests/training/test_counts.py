@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from tavu.config import DataConfig, LevelConfig, WordPatchConfig
+from tavu.config import DataConfig, MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.data.corpus import build_corpus
 from tavu.evaluation.bits_per_byte import bits_per_byte
 from tavu.evaluation.torch_scorer import TorchScorer
+from tavu.model.designs import build_model
 from tavu.model.words.counts import initialize_from_counts
 from tavu.model.words.read import word_features
-from tavu.model_file import build_model
 from tavu.training.loop import train
 
 CONFIG = WordPatchConfig(
-    (LevelConfig(32, 1, 2, 64), LevelConfig(64, 1, 0, 64)),
+    (TransformerConfig(32, 1, 2, 64), MLPStackConfig(64, 1, 64)),
     max_seq_len=256,
     word_rows=1024,
     pair_rows=512,

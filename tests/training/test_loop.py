@@ -182,7 +182,7 @@ def test_a_loss_that_is_not_finite_ends_with_a_way_out(tiny, corpus, folder):
 
 
 def test_rows_at_a_time_do_not_change_the_gradient(tiny, corpus):
-    from tavu.model_file import build_model
+    from tavu.model.designs import build_model
 
     gradients = []
     for rows in (8, 4, 3):

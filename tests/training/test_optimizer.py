@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from tavu.config import TrainConfig
-from tavu.model.tensors import roles_of
-from tavu.model_file import build_model
+from tavu.model.designs import build_model, tensor_specs
 from tavu.training.optimizer import Optimizer, iterated, iterated_on_gram, orthogonalized
 
 
@@ -33,19 +32,23 @@ def model(tiny):
     return build_model(tiny().model)
 
 
+def optimizer_of(model, config: TrainConfig) -> Optimizer:
+    return Optimizer(model, {name: spec.role for name, spec in tensor_specs(model.config).items()}, config)
+
+
 def backward(model, ids):
     model(ids).square().mean().backward()
 
 
 def test_every_parameter_has_exactly_one_kind(model):
-    optimizer = Optimizer(model, roles_of(model.config), TrainConfig())
+    optimizer = optimizer_of(model, TrainConfig())
     kinds = [set(kind) for kind in (optimizer.matrices, optimizer.rest, optimizer.tables)]
     assert set.union(*kinds) == {name for name, _ in model.named_parameters()} and sum(map(len, kinds)) == len(set.union(*kinds))
     assert all("embedder" in name or "nodes" in name for name in optimizer.tables) and all(p.ndim == 2 for p in optimizer.matrices.values())
 
 
 def test_a_step_moves_only_the_table_rows_that_were_read(model):
-    optimizer = Optimizer(model, roles_of(model.config), TrainConfig())
+    optimizer = optimizer_of(model, TrainConfig())
     before = {name: p.detach().clone() for name, p in optimizer.tables.items()}
     model.local_model.head.weight.data.normal_()
     backward(model, torch.randint(0, 256, (1, 8), generator=torch.Generator().manual_seed(0)))
@@ -58,7 +61,7 @@ def test_a_step_moves_only_the_table_rows_that_were_read(model):
 
 
 def test_gradients_are_clipped_together_and_cleared(model):
-    optimizer = Optimizer(model, roles_of(model.config), TrainConfig(clip_norm=1e-3))
+    optimizer = optimizer_of(model, TrainConfig(clip_norm=1e-3))
     model.local_model.head.weight.data.normal_()
     backward(model, torch.randint(0, 256, (2, 16)))
     optimizer.clip_gradients()
@@ -69,7 +72,7 @@ def test_gradients_are_clipped_together_and_cleared(model):
 
 
 def test_a_scale_of_zero_changes_nothing(model):
-    optimizer = Optimizer(model, roles_of(model.config), TrainConfig())
+    optimizer = optimizer_of(model, TrainConfig())
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     backward(model, torch.randint(0, 256, (2, 16)))
     optimizer.step(0.0)
@@ -78,7 +81,7 @@ def test_a_scale_of_zero_changes_nothing(model):
 
 def test_adam_follows_torch(model):
     """The dense update is torch.optim.Adam's."""
-    optimizer = Optimizer(model, roles_of(model.config), TrainConfig(clip_norm=1e9))
+    optimizer = optimizer_of(model, TrainConfig(clip_norm=1e9))
     copy = torch.nn.Parameter(model.local_model.head.weight.detach().clone())
     reference = torch.optim.Adam([copy], lr=3e-3, betas=(0.9, 0.95))
     for seed in range(4):
@@ -91,7 +94,7 @@ def test_adam_follows_torch(model):
 
 
 def test_matrices_are_updated_at_every_so_many_steps_and_the_rest_at_each(model):
-    optimizer = Optimizer(model, roles_of(model.config), TrainConfig(muon_every=3))
+    optimizer = optimizer_of(model, TrainConfig(muon_every=3))
     model.local_model.head.weight.data.normal_()
     for step in range(1, 7):
         before = {name: p.detach().clone() for name, p in model.named_parameters()}

@@ -23,7 +23,7 @@ from tavu.data.documents import DocumentFile
 from tavu.model.words.embedders import UNUSED
 from tavu.model.words.lexicon import Lexicon
 from tavu.model.words.model import WordModel
-from tavu.model.words.read import NUM_TAGS, WordFeatures, word_features
+from tavu.model.words.read import NUM_FINGERPRINTS, WordFeatures, word_features
 from tavu.model.words.rows import row_ranges
 from tavu.vocabulary import END, NUM_IDS
 
@@ -93,10 +93,10 @@ def _initialize_lexicon(lexicon: Lexicon, spellings: Counter[bytes], min_count: 
 
 
 def _phrases(model: WordModel, features: WordFeatures) -> tuple[Tensor, Tensor]:
-    """The different phrases, each as one number for its row and tag, and the count of each."""
+    """The different phrases, each as one number for its row and fingerprint, and the count of each."""
     num_orders = len(model.config.phrase_orders)
-    rows, tags = features.byte_rows[..., -num_orders:] - model.byte_embedder.unknown[0], features.byte_tags[..., -num_orders:]
-    return torch.unique(rows * NUM_TAGS + tags, return_counts=True)
+    rows, fingerprints = features.byte_rows[..., -num_orders:] - model.byte_embedder.unknown[0], features.byte_fingerprints[..., -num_orders:]
+    return torch.unique(rows * NUM_FINGERPRINTS + fingerprints, return_counts=True)
 
 
 def _choose_phrases(model: WordModel, phrases: Tensor, counts: Tensor) -> None:
@@ -105,10 +105,10 @@ def _choose_phrases(model: WordModel, phrases: Tensor, counts: Tensor) -> None:
     phrase, place = torch.unique(phrases, return_inverse=True)
     count = torch.zeros_like(phrase).index_add_(0, place, counts)
     by_count = phrase[count > 1][count[count > 1].argsort(stable=True)]
-    best = torch.zeros(len(embedder.phrase_tags), dtype=torch.long)  # of each row, the place in by_count, from 1
-    best.scatter_reduce_(0, by_count // NUM_TAGS, torch.arange(1, len(by_count) + 1), "amax")
-    embedder.phrase_tags[best > 0] = (by_count[best[best > 0] - 1] % NUM_TAGS).int()
-    embedder.phrase_tags[[row - embedder.unknown[0] for row in embedder.unknown]] = UNUSED
+    best = torch.zeros(len(embedder.phrase_fingerprints), dtype=torch.long)  # of each row, the place in by_count, from 1
+    best.scatter_reduce_(0, by_count // NUM_FINGERPRINTS, torch.arange(1, len(by_count) + 1), "amax")
+    embedder.phrase_fingerprints[best > 0] = (by_count[best[best > 0] - 1] % NUM_FINGERPRINTS).int()
+    embedder.phrase_fingerprints[[row - embedder.unknown[0] for row in embedder.unknown]] = UNUSED
 
 
 def _initialize_byte_tables(model: WordModel, used: Tensor, texts: Iterator[tuple[Tensor, WordFeatures]]) -> None:
@@ -117,7 +117,7 @@ def _initialize_byte_tables(model: WordModel, used: Tensor, texts: Iterator[tupl
     column = used.cumsum(0) - 1
     counts = torch.zeros(num_rows * num_used)
     for ids, features in texts:
-        rows = model.byte_embedder.known_rows(features.byte_rows, features.byte_tags)
+        rows = model.byte_embedder.known_rows(features.byte_rows, features.byte_fingerprints)
         places = (rows * num_used + column[ids][..., None]).flatten()
         counts.index_add_(0, places, torch.ones(len(places)))
     counts = counts.view(num_rows, num_used)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
-from tavu.model.transformer import RowDropout
+from tavu.model.layers import RowDropout
 from tavu.model.words.hashing import bucket
 from tavu.model.words.read import BEGIN
 from tavu.model.words.rows import row_ranges
 
 UNUSED = -1
-"""The tag of a row that belongs to no phrase."""
+"""The fingerprint of a row that belongs to no phrase."""
 
 
 def table(num_rows: int, dim: int, std: float) -> nn.Embedding:
@@ -62,20 +62,20 @@ class ByteEmbedder(nn.Module):
         nn.init.normal_(self.last_ids.weight, std=0.5)
         self.unknown = ranges.starts[len(ranges.starts) - num_orders :]
         """For each order, the row that all phrases share that have none of their own."""
-        tags = torch.full((num_orders * config.phrase_rows,), UNUSED, dtype=torch.int32) if num_orders else None
-        self.register_buffer("phrase_tags", tags)
-        """The tag of the one phrase that each row of phrases belongs to, or UNUSED; chosen in counts.py."""
+        fingerprints = torch.full((num_orders * config.phrase_rows,), UNUSED, dtype=torch.int32) if num_orders else None
+        self.register_buffer("phrase_fingerprints", fingerprints)
+        """The fingerprint of the one phrase that each row of phrases belongs to, or UNUSED; chosen in counts.py."""
 
-    def forward(self, last_id: Tensor, rows: Tensor, tags: Tensor) -> Tensor:  # (..., ), (..., O), (..., O) -> (..., L)
-        return self.last_ids(last_id) + self.dropout(self.hashed(self.known_rows(rows, tags))).sum(-2)
+    def forward(self, last_id: Tensor, rows: Tensor, fingerprints: Tensor) -> Tensor:  # (..., ), (..., O), (..., O) -> (..., L)
+        return self.last_ids(last_id) + self.dropout(self.hashed(self.known_rows(rows, fingerprints))).sum(-2)
 
-    def known_rows(self, rows: Tensor, tags: Tensor) -> Tensor:
+    def known_rows(self, rows: Tensor, fingerprints: Tensor) -> Tensor:
         """The rows, with the unknown row in place of those of unknown phrases. Shapes: all (..., O).
 
-        Without tags, a phrase that training never saw would read the row that another phrase trained.
+        Without fingerprints, a phrase that training never saw would read the row that another phrase trained.
         """
         if not self.unknown:
             return rows
         others, phrases = rows.split((rows.size(-1) - len(self.unknown), len(self.unknown)), dim=-1)
-        is_known = self.phrase_tags[phrases - self.unknown[0]] == tags[..., -len(self.unknown) :]
+        is_known = self.phrase_fingerprints[phrases - self.unknown[0]] == fingerprints[..., -len(self.unknown) :]
         return torch.cat((others, torch.where(is_known, phrases, torch.tensor(self.unknown, device=rows.device))), dim=-1)

@@ -1,7 +1,8 @@
 """Hashes of runs of ids.
 
-A run has the hash sum over i of (id_i + 1) * MULTIPLIER ** i modulo 2 ** 64, i counted from its first id (ids before the row count as -1), so that
-differences of one cumulative sum give the hash of every run of a row at once. The native engine computes the same hashes id by id (engine/words.c).
+A run has the hash sum over i of (id_i + 1) * HASH_MULTIPLIER ** i modulo 2 ** 64, i counted from its first id (ids before the row count as -1), so
+that differences of one cumulative sum give the hash of every run of a row at once. The native engine computes the same hashes id by id
+(engine/hashing.c).
 """
 
 from collections.abc import Callable
@@ -10,9 +11,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-MULTIPLIER = 0x9E3779B97F4A7C15
-_INVERSE = pow(MULTIPLIER, -1, 1 << 64)
-_MIX = 0xBF58476D1CE4E5B9
+HASH_MULTIPLIER = 0x9E3779B97F4A7C15
+_INVERSE = pow(HASH_MULTIPLIER, -1, 1 << 64)
+HASH_MIX = 0xBF58476D1CE4E5B9
 
 
 def run_hashes(ids: Tensor, longest: int) -> Callable[[Tensor, Tensor], Tensor]:
@@ -33,7 +34,7 @@ def run_hashes(ids: Tensor, longest: int) -> Callable[[Tensor, Tensor], Tensor]:
 def mix(x: Tensor) -> Tensor:
     """x with every bit spread over the low ones (int64, shifts as if unsigned)."""
     x = x ^ ((x >> 29) & ((1 << 35) - 1))
-    x = x * _signed(_MIX)
+    x = x * _signed(HASH_MIX)
     return x ^ ((x >> 32) & ((1 << 32) - 1))
 
 
@@ -52,9 +53,9 @@ def _next_power_of_two(n: int) -> int:
 
 @lru_cache(maxsize=8)
 def _power_tables(length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """MULTIPLIER ** i and MULTIPLIER ** -i modulo 2 ** 64 for i in 0..length - 1, int64."""
+    """HASH_MULTIPLIER ** i and HASH_MULTIPLIER ** -i modulo 2 ** 64 for i in 0..length - 1, int64."""
     tables = []
-    for base in (MULTIPLIER, _INVERSE):
+    for base in (HASH_MULTIPLIER, _INVERSE):
         powers = [1]
         for _ in range(length - 1):
             powers.append(powers[-1] * base % (1 << 64))

@@ -12,20 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
-from tavu.model.transformer import Linear
-from tavu.model.words.read import NUM_TAGS, word_features
+from tavu.model.layers import Linear
+from tavu.model.words.read import NUM_FINGERPRINTS, word_features
 from tavu.vocabulary import NUM_IDS
 
-MAX_FOLLOWING = 32
-SCORE_FLOOR = 1e-3
-"""A byte of probability p scores log(1 + p / SCORE_FLOOR), times a learned strength: one of probability 0 scores 0."""
-PREFIX_EPSILON = 1e-5
+MAX_NEXT_BYTES = 32
+PROB_FLOOR = 1e-3
+"""A byte of probability p scores log(1 + p / PROB_FLOOR), times a learned strength: one of probability 0 scores 0."""
+PROB_UNLIKELY = 1e-5
 """Added to the probability of the prefix when it is divided by: what follows a prefix less probable than this is left to the local model."""
 
 
-def prefix_key(row: Tensor, tag: Tensor) -> Tensor:
-    """One number for a prefix, from its row and tag in WordFeatures."""
-    return row * NUM_TAGS + tag
+def prefix_key(row: Tensor, fingerprint: Tensor) -> Tensor:
+    """One number for a prefix, from its row and fingerprint in WordFeatures."""
+    return row * NUM_FINGERPRINTS + fingerprint
 
 
 class SumsUpTo(torch.autograd.Function):
@@ -85,9 +85,9 @@ class Lexicon(nn.Module):
             for j in range(len(word)):
                 following = nodes.setdefault(word[:j], {})
                 following[word[j]] = [following.get(word[j], (i,))[0], i + 1]
-        ranges = torch.zeros(1 + len(nodes), MAX_FOLLOWING, 3, dtype=torch.int32)  # node 0 stands for what is no prefix
+        ranges = torch.zeros(1 + len(nodes), MAX_NEXT_BYTES, 3, dtype=torch.int32)  # node 0 stands for what is no prefix
         for node, following in enumerate(nodes.values(), 1):
-            most = sorted(following.items(), key=lambda item: item[1][0] - item[1][1])[:MAX_FOLLOWING]
+            most = sorted(following.items(), key=lambda item: item[1][0] - item[1][1])[:MAX_NEXT_BYTES]
             ranges[node, : len(most)] = torch.tensor([[byte, *words_of_it] for byte, words_of_it in most], dtype=torch.int32)
         whole = torch.tensor([[0, 0], *([min(f for f, _ in x.values()), max(p for _, p in x.values())] for x in nodes.values())], dtype=torch.int32)
         keys, node_of_key = torch.full((1,), -1), torch.zeros(1, dtype=torch.int32)
@@ -96,7 +96,7 @@ class Lexicon(nn.Module):
             features = word_features(torch.tensor([[*word, *bytes(longest - len(word))] for word in words]), self.config)
             place = {word[:j]: (i, j) for i, word in enumerate(words) for j in range(len(word))}
             i, j = torch.tensor([place[prefix] for prefix in nodes]).T
-            keys = prefix_key(features.byte_rows[i, j, 0], features.byte_tags[i, j, 0])
+            keys = prefix_key(features.byte_rows[i, j, 0], features.byte_fingerprints[i, j, 0])
             order = (whole[1:, 0] - whole[1:, 1]).argsort(stable=True)  # of equal keys, that of most words is found
             order = order[keys[order].argsort(stable=True)]
             keys, node_of_key = keys[order], order.int() + 1
@@ -104,19 +104,23 @@ class Lexicon(nn.Module):
             self.register_buffer(name, tensor.to(device), persistent=False)
 
     def vocabulary(self) -> list[bytes]:
-        """The words, in the order of their bytes."""
-        return [bytes(row[:n]) for row, n in zip(self.spellings.tolist(), self.lengths.tolist(), strict=True) if n]
+        """The words, in the order of their bytes. Raises ValueError for those of a bad file: longer than a patch, not sorted, or repeated."""
+        words = [bytes(row[:n]) for row, n in zip(self.spellings.tolist(), self.lengths.tolist(), strict=True) if n]
+        is_sound = int(self.lengths.max()) <= self.config.max_patch_size and bool((self.lengths[: len(words)] > 0).all())
+        if not is_sound or words != sorted(set(words)):
+            raise ValueError("the words of its lexicon are too long or out of order")
+        return words
 
     def word_probs(self, global_out: Tensor) -> Tensor:
         """The probability that each word comes next. (..., D) -> (..., W) float32"""
         return (self.words(global_out).float() + self.bias).softmax(-1)
 
-    def forward(self, word_probs: Tensor, patch: Tensor, row: Tensor, tag: Tensor) -> Tensor:
+    def forward(self, word_probs: Tensor, patch: Tensor, row: Tensor, fingerprint: Tensor) -> Tensor:
         """The scores of each next id, (..., 257) float32, given the prefix so far.
 
-        Shapes: word_probs (S, W); patch (...), the index of each position's patch among the S; row, tag (...) of the prefix.
+        Shapes: word_probs (S, W); patch (...), the index of each position's patch among the S; row, fingerprint (...) of the prefix.
         """
-        key = prefix_key(row, tag)
+        key = prefix_key(row, fingerprint)
         place = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         node = torch.where(self.keys[place] == key, self.node_of_key[place], 0)
         byte, first, past = self.ranges[node].long().unbind(-1)  # (..., N)
@@ -124,12 +128,7 @@ class Lexicon(nn.Module):
         words = torch.cat((first, past, begin[..., None], end[..., None]), dim=-1)
         places = (words - 1).clamp(min=0) + (patch * word_probs.size(-1))[..., None]
         sums = SumsUpTo.apply(word_probs, places) * (words > 0)
-        before, up_to, begin, end = sums.split((MAX_FOLLOWING, MAX_FOLLOWING, 1, 1), dim=-1)
-        prob = (up_to - before) / (end - begin + PREFIX_EPSILON)
-        scores = self.strength * torch.log1p(prob / SCORE_FLOOR).float()
+        before, up_to, begin, end = sums.split((MAX_NEXT_BYTES, MAX_NEXT_BYTES, 1, 1), dim=-1)
+        prob = (up_to - before) / (end - begin + PROB_UNLIKELY)
+        scores = self.strength * torch.log1p(prob / PROB_FLOOR).float()
         return scores.new_zeros(*patch.shape, NUM_IDS).scatter_add(-1, byte, scores)
-
-    def is_sound(self) -> bool:
-        """Whether words are no longer than a patch may be, different, and sorted; those of a file may be anything."""
-        words, used = self.vocabulary(), self.lengths > 0
-        return int(self.lengths.max()) <= self.config.max_patch_size and bool(used[: len(words)].all()) and words == sorted(set(words))

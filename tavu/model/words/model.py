@@ -17,7 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
-from tavu.model.transformer import FIRST_ROOM, MLP, Linear, Transformer, norm, soft_cap
+from tavu.model.attention import FIRST_ROOM
+from tavu.model.interface import Model
+from tavu.model.layers import MLP, Linear, norm, soft_cap
+from tavu.model.transformer import Transformer
 from tavu.model.words.embedders import ByteEmbedder, WordEmbedder
 from tavu.model.words.lexicon import Lexicon
 from tavu.model.words.pointer import Pointer
@@ -49,7 +52,7 @@ class LocalModel(nn.Module):
     def __init__(self, config: WordPatchConfig):
         super().__init__()
         level = config.levels[1]
-        self.mlps = nn.ModuleList(MLP(level) for _ in range(level.num_layers))
+        self.mlps = nn.ModuleList(MLP(level.dim, level.mlp_dim) for _ in range(level.num_layers))
         self.dropout = nn.Dropout(0.0)
         self.head = Linear(level.dim, NUM_IDS, zero=True)
 
@@ -76,7 +79,7 @@ class PatchContext:
 class WordCache:
     """All that a step needs of the ids before it."""
 
-    def __init__(self, model: "WordModel", rows: int, dtype: torch.dtype):
+    def __init__(self, model: "WordModel", rows: int, dtype: torch.dtype, insist: float):
         config, device = model.config, model.global_to_local.weight.device
         num_patches = min(config.max_seq_len + 1, FIRST_ROOM)
         self.ids = torch.empty(rows, 0, dtype=torch.long, device=device)
@@ -88,7 +91,7 @@ class WordCache:
             torch.zeros(rows, num_patches, device=device) if config.pointer_dim else None,
         )
         """Of the current patch of each row."""
-        self.insist = 1.0
+        self.insist = insist
         """See Pointer.copy_probs."""
 
     def make_room(self, num_patches: int) -> None:
@@ -100,7 +103,7 @@ class WordCache:
         self.context = replace(self.context, copy_probs=F.pad(self.context.copy_probs, (0, more)))
 
 
-class WordModel(nn.Module):
+class WordModel(Model):
     """ids (B, T) -> logits (B, T, V), through a global model over words and a local model of each byte."""
 
     differs_from_paper = DIFFERS_FROM_PAPER
@@ -125,7 +128,7 @@ class WordModel(nn.Module):
         patch = features.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
         last_id = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
         repeats = None if self.pointer is None else find_repeats(ids, features)
-        return self.local_logits(context, patch, last_id, features.byte_rows, features.byte_tags, repeats)  # (B, T, V)
+        return self.local_logits(context, patch, last_id, features.byte_rows, features.byte_fingerprints, repeats)  # (B, T, V)
 
     def global_inputs(self, features: WordFeatures, dtype: torch.dtype) -> Tensor:  # -> (B, K, D)
         return norm(self.word_embedder(features.last_word, features.pair_row, features.last_id).to(dtype))
@@ -139,20 +142,22 @@ class WordModel(nn.Module):
         )
 
     def local_logits(
-        self, context: PatchContext, patch: Tensor, last_id: Tensor, rows: Tensor, tags: Tensor, repeats: Repeats | None
+        self, context: PatchContext, patch: Tensor, last_id: Tensor, rows: Tensor, fingerprints: Tensor, repeats: Repeats | None
     ) -> Tensor:  # -> (..., V)
-        """The logits at some positions. Shapes: patch (...), the index of each position's patch among the S; last_id (...); rows, tags (..., O)."""
+        """The logits at some positions.
+
+        Shapes: patch (...), the index of each position's patch among the S; last_id (...); rows, fingerprints (..., O).
+        """
         global_context = context.global_context.index_select(0, patch.flatten()).view(*patch.shape, -1)  # (..., L)
-        own = self.byte_embedder(last_id, rows, tags).to(global_context.dtype)
-        scores = [] if self.lexicon is None else [self.lexicon(context.word_probs, patch, rows[..., 0], tags[..., 0])]
+        own = self.byte_embedder(last_id, rows, fingerprints).to(global_context.dtype)
+        scores = [] if self.lexicon is None else [self.lexicon(context.word_probs, patch, rows[..., 0], fingerprints[..., 0])]
         scores += [] if self.pointer is None else [self.pointer(context.copy_probs, patch, repeats)]
         return self.local_model(own, global_context, sum(scores) if scores else None)
 
-    def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32) -> WordCache:
-        return WordCache(self, rows, dtype)
+    def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32, insist: float = 1.0) -> WordCache:
+        return WordCache(self, rows, dtype, insist)
 
     def prefill(self, ids: Tensor, cache: WordCache) -> Tensor:  # (B, t) -> (B, V)
-        """The logits of the byte after the first t < max_seq_len ids of each row, which are read into an empty cache."""
         cache.ids = ids
         features = self.features_of_next(cache)
         global_out = norm(self.global_model.prefill(self.global_inputs(features, cache.key_values.dtype), cache.key_values))
@@ -166,7 +171,6 @@ class WordModel(nn.Module):
         return self.next_logits(cache, features)
 
     def step(self, new: Tensor, cache: WordCache) -> Tensor:  # (B,) -> (B, V)
-        """The logits of the next byte, after one more id of each row."""
         cache.make_room(max(cache.key_values.lengths) + 2)
         cache.ids = torch.cat((cache.ids, new[:, None]), dim=1)
         features = self.features_of_next(cache)
@@ -212,17 +216,14 @@ class WordModel(nn.Module):
         ids = cache.ids
         repeats = None if self.pointer is None else find_repeats(F.pad(ids, (0, 1)), features, first=ids.size(1))
         patch = torch.arange(len(ids), device=ids.device)
-        return self.local_logits(cache.context, patch, ids[:, -1], features.byte_rows[:, -1], features.byte_tags[:, -1], repeats)
+        return self.local_logits(cache.context, patch, ids[:, -1], features.byte_rows[:, -1], features.byte_fingerprints[:, -1], repeats)
 
-    def global_attention(self, ids: Tensor) -> Tensor:
-        """What each patch attends to in each layer: itself, which stands for the word before, and those before. (1, T) -> (layers, K, K)"""
+    def global_attention(self, ids: Tensor) -> Tensor:  # (1, T) -> (layers, K, K)
         return self.global_model.attention_maps(self.global_inputs(word_features(ids, self.config), torch.float32))[:, 0]
 
     def global_starts(self, ids: Tensor) -> list[int]:
-        """Where patches begin in ids (1, T)."""
         return (self.places_in_patch(ids)[0] == 0).nonzero()[:, 0].tolist()
 
-    def places_in_patch(self, ids: Tensor) -> Tensor:
-        """How many bytes of its patch come before each position, (B, T)."""
+    def places_in_patch(self, ids: Tensor) -> Tensor:  # (B, T) -> (B, T)
         features = word_features(ids, self.config)
         return torch.arange(ids.size(1), device=ids.device) - features.start.gather(1, features.patch)

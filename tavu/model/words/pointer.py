@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
-from tavu.model.transformer import Linear
-from tavu.model.words.lexicon import PREFIX_EPSILON, SCORE_FLOOR
+from tavu.model.layers import Linear
+from tavu.model.words.lexicon import PROB_FLOOR, PROB_UNLIKELY
 from tavu.model.words.repeats import Repeats
 from tavu.model.words.rows import NUM_HINTS
 from tavu.vocabulary import NUM_IDS
 
-SHARPNESS = 12.0
+POINTER_SHARPNESS = 12.0
 """The initial scale of attention scores, which are cosines, in nats."""
 
 
@@ -49,7 +49,7 @@ class Pointer(nn.Module):
         gates = self.hint_gate(global_out).float().unflatten(-1, (NUM_HINTS, -1))  # (B, K, 2, E)
         of_hints = (gates.flatten(1, 2) @ keys.transpose(-1, -2)).view_as(hints) + self.hint_bias[:, None]
         weights = hints.new_tensor([1.0, insist])[:, None]
-        scores = SHARPNESS * (queries @ keys.transpose(-1, -2) * self.sharpness + (hints * of_hints * weights).sum(-2))
+        scores = POINTER_SHARPNESS * (queries @ keys.transpose(-1, -2) * self.sharpness + (hints * of_hints * weights).sum(-2))
         unknown = torch.arange(keys.size(-2), device=keys.device) >= num_known[..., None]
         return scores.masked_fill(unknown, float("-inf")).softmax(-1)
 
@@ -59,5 +59,5 @@ class Pointer(nn.Module):
         probs = copy_probs.flatten().index_select(0, which * copy_probs.size(1) + repeats.word + 1)
         of_byte = probs.new_zeros(patch.numel() * NUM_IDS).index_add(0, repeats.position * NUM_IDS + repeats.next_id, probs)
         of_byte = of_byte.view(*patch.shape, NUM_IDS)
-        given_prefix = of_byte / (of_byte.sum(-1, keepdim=True) + PREFIX_EPSILON)
-        return self.strength[0] * torch.log1p(of_byte / SCORE_FLOOR) + self.strength[1] * torch.log1p(given_prefix / SCORE_FLOOR)
+        given_prefix = of_byte / (of_byte.sum(-1, keepdim=True) + PROB_UNLIKELY)
+        return self.strength[0] * torch.log1p(of_byte / PROB_FLOOR) + self.strength[1] * torch.log1p(given_prefix / PROB_FLOOR)

@@ -3,7 +3,7 @@
 Shapes: B rows, T positions, K patches of the longest row, O table rows read at each position: one for the prefix of its word, one for each n-gram
 and phrase that ends there.
 All of it is causal: what is said of position t, and of the patch that begins there, depends on ids[:, :t] alone. The native engine reads the same
-id by id (engine/words.c); tests hold the two equal.
+id by id (engine/hashing.c); tests hold the two equal.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from tavu.vocabulary import NUM_IDS
 
 BEGIN = NUM_IDS
 """Stands for the id before the first one of a row."""
-NUM_TAGS = 1 << 16
-_TAG_SHIFT = 40
-_PAIR = 31
+NUM_FINGERPRINTS = 1 << 16
+FINGERPRINT_SHIFT = 40
+PAIR_MULTIPLIER = 31
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class WordFeatures:
     """Which patch each position falls in, and the table rows that the model reads there.
 
     Shapes: start, first_letter (B, K), T where a row has fewer patches; patch, prefix (B, T); last_word, pair_row, last_id (B, K);
-    byte_rows, byte_tags (B, T, O).
+    byte_rows, byte_fingerprints (B, T, O).
     """
 
     patch: Tensor
@@ -45,8 +45,8 @@ class WordFeatures:
     byte_rows: Tensor
     """Table rows, by hash, of the ids of the patch before this position, of the last n ids for each n of ngram_orders, and of the patch so far
     together with the n patches before for each n of phrase_orders; all in one table (see RowRanges)."""
-    byte_tags: Tensor
-    """More bits of these hashes, 0 to NUM_TAGS - 1, which tell apart most of the runs that share a row."""
+    byte_fingerprints: Tensor
+    """More bits of these hashes, 0 to NUM_FINGERPRINTS - 1, which tell apart most of the runs that share a row."""
     first_letter: Tensor
     """Position of the first letter of each patch, T where it has none."""
     prefix: Tensor
@@ -87,10 +87,10 @@ def word_features(ids: Tensor, config: WordPatchConfig) -> WordFeatures:
         patch=patch,
         start=start,
         last_word=last_word,
-        pair_row=bucket(last_word * _PAIR + mix(word_before), config.pair_rows) if config.pair_rows else torch.zeros_like(last_word),
+        pair_row=bucket(last_word * PAIR_MULTIPLIER + mix(word_before), config.pair_rows) if config.pair_rows else torch.zeros_like(last_word),
         last_id=previous.gather(1, start),
         byte_rows=(hashes & masks) + starts,
-        byte_tags=hashes >> _TAG_SHIFT & NUM_TAGS - 1,
+        byte_fingerprints=hashes >> FINGERPRINT_SHIFT & NUM_FINGERPRINTS - 1,
         first_letter=first_letter,
         prefix=run_hash(torch.minimum(first_letter.gather(1, patch), here), here),
     )

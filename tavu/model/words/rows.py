@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tavu.config import WordPatchConfig
 
-_PHRASE = 32
+PHRASE_SALT = 32
 NUM_HINTS = 2
 """Kinds of hints that the pointer weighs: see find_hints in repeats.py."""
 
@@ -26,5 +26,5 @@ class RowRanges:
 def row_ranges(config: WordPatchConfig) -> RowRanges:
     sizes = [config.prefix_rows, *(config.ngram_rows for _ in config.ngram_orders), *(config.phrase_rows for _ in config.phrase_orders)]
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    salts = [0, *config.ngram_orders, *(_PHRASE + order for order in config.phrase_orders)]
+    salts = [0, *config.ngram_orders, *(PHRASE_SALT + order for order in config.phrase_orders)]
     return RowRanges(salts, [size - 1 for size in sizes], starts, sum(sizes))

@@ -4,13 +4,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tavu.config import LevelConfig, WordPatchConfig
+from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.data.records import MARK
 from tavu.model.words.read import word_features
 from tavu.model.words.repeats import find_hints
 from tavu.vocabulary import END, MARK_ID
 
-CONFIG = WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, max_patch_size=6, pointer_dim=8)
+CONFIG = WordPatchConfig((TransformerConfig(16, 1, 1, 16), MLPStackConfig(8, 1, 16)), 64, max_patch_size=6, pointer_dim=8)
 ids_of_records = st.lists(st.sampled_from([*b"aabbc   ,", *b"ab a", 0xC3, MARK_ID, END]), min_size=1, max_size=50)
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tavu.config import LevelConfig, WordPatchConfig
-from tavu.model.words.lexicon import PREFIX_EPSILON, SCORE_FLOOR, Lexicon, SumsUpTo
+from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
+from tavu.model.words.lexicon import PROB_FLOOR, PROB_UNLIKELY, Lexicon, SumsUpTo
 from tavu.model.words.read import word_features
 from tavu.vocabulary import END
 
@@ -14,7 +14,7 @@ WORDS = sorted([b"the ", b"then ", b"there ", b"dog ", b"dog.", b' "', b"\xc3\xa
 @pytest.fixture
 def lexicon() -> Lexicon:
     torch.manual_seed(0)
-    lexicon = Lexicon(WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, prefix_rows=4096, lexicon_words=12))
+    lexicon = Lexicon(WordPatchConfig((TransformerConfig(16, 1, 1, 16), MLPStackConfig(8, 1, 16)), 64, prefix_rows=4096, lexicon_words=12))
     for i, word in enumerate(WORDS):
         lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
         lexicon.lengths[i] = len(word)
@@ -28,7 +28,7 @@ def scores(lexicon: Lexicon, expected: torch.Tensor, beginning: bytes) -> torch.
     """What each next id is told after a beginning of a word, where one patch is expected (1, V)."""
     read = word_features(torch.tensor([[*beginning, END]]), lexicon.config)
     assert len(beginning) < 2 or not read.patch[0, len(beginning)]
-    return lexicon(expected, torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_tags[0, -1:, 0])[0]
+    return lexicon(expected, torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_fingerprints[0, -1:, 0])[0]
 
 
 @torch.inference_mode()
@@ -40,7 +40,7 @@ def test_a_byte_hears_the_share_of_the_words_that_go_on_with_it(lexicon, beginni
     begun = {word: p for word, p in share.items() if word.startswith(beginning)}
     for byte in range(257):
         going_on = sum(p for word, p in begun.items() if word[len(beginning) : len(beginning) + 1] == bytes((byte & 255,)) and byte < 256)
-        expected = 0.5 * torch.log1p(torch.as_tensor(going_on / (sum(begun.values()) + PREFIX_EPSILON)) / SCORE_FLOOR)
+        expected = 0.5 * torch.log1p(torch.as_tensor(going_on / (sum(begun.values()) + PROB_UNLIKELY)) / PROB_FLOOR)
         assert torch.allclose(told[byte].double(), expected.double(), atol=1e-5), byte
     assert (told > 0).sum() == len({word[len(beginning)] for word in begun})
 
@@ -53,7 +53,7 @@ def test_nothing_is_said_of_what_is_no_beginning(lexicon, beginning):
 
 @torch.inference_mode()
 def test_without_words_nothing_is_said():
-    empty = Lexicon(WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, lexicon_words=12))
+    empty = Lexicon(WordPatchConfig((TransformerConfig(16, 1, 1, 16), MLPStackConfig(8, 1, 16)), 64, lexicon_words=12))
     assert not scores(empty, empty.word_probs(torch.randn(1, 16)), b"").any()
 
 

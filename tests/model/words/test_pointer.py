@@ -8,14 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tavu.config import LevelConfig, WordPatchConfig
-from tavu.model.words.lexicon import PREFIX_EPSILON, SCORE_FLOOR
+from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
+from tavu.model.words.lexicon import PROB_FLOOR, PROB_UNLIKELY
 from tavu.model.words.pointer import Pointer
 from tavu.model.words.read import word_features
 from tavu.model.words.repeats import find_hints, find_repeats
 from tavu.vocabulary import END, NUM_IDS
 
-CONFIG = WordPatchConfig((LevelConfig(16, 1, 1, 16), LevelConfig(8, 1, 0, 16)), 64, max_patch_size=6, pointer_dim=8)
+CONFIG = WordPatchConfig((TransformerConfig(16, 1, 1, 16), MLPStackConfig(8, 1, 16)), 64, max_patch_size=6, pointer_dim=8)
 ids_of_words = st.lists(st.sampled_from([*b"aabbc  ,.", 0xC3, END]), min_size=1, max_size=50)
 
 
@@ -82,8 +82,8 @@ def test_scores_are_the_shares_of_what_is_expected():
         for position, word, next_id in zip(repeats.position.tolist(), repeats.word.tolist(), repeats.next_id.tolist(), strict=True):
             if position == row * ids.size(1) + t:
                 mass[next_id] += expected[row, words.patch[row, t], word + 1]
-        of_these = mass / (mass.sum() + PREFIX_EPSILON)
-        wanted = 0.25 * (torch.log1p(mass / SCORE_FLOOR) + torch.log1p(of_these / SCORE_FLOOR))
+        of_these = mass / (mass.sum() + PROB_UNLIKELY)
+        wanted = 0.25 * (torch.log1p(mass / PROB_FLOOR) + torch.log1p(of_these / PROB_FLOOR))
         torch.testing.assert_close(scores[row, t], wanted)
     assert not scores[0, 0].any() and not scores[0, 13].any()  # nothing stands before them
-    assert scores[0].max() > 0.25 * math.log(1 / SCORE_FLOOR)
+    assert scores[0].max() > 0.25 * math.log(1 / PROB_FLOOR)

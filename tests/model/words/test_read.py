@@ -6,11 +6,11 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tavu.config import LevelConfig, WordPatchConfig
+from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.model.words.read import BEGIN, word_features
 from tavu.vocabulary import END
 
-LEVELS = (LevelConfig(16, 1, 2, 16), LevelConfig(8, 1, 0, 8))
+LEVELS = (TransformerConfig(16, 1, 2, 16), MLPStackConfig(8, 1, 8))
 MANY = 1 << 30  # rows of tables: so many that different runs of ids have different rows
 
 a_few_letters = st.sampled_from([*b"abZ9", 0, ord(" "), ord("."), ord("\n"), 0xC3, 0xA4, 0xFF, END])
@@ -113,7 +113,7 @@ def test_a_row_is_read_as_if_alone(rows):
         assert (words.start[i, K:] == T).all()
         for name in ("start", "last_word", "pair_row", "last_id"):
             assert torch.equal(getattr(words, name)[i, :K], getattr(alone, name)[0])
-        for name in ("patch", "byte_rows", "byte_tags"):
+        for name in ("patch", "byte_rows", "byte_fingerprints"):
             assert torch.equal(getattr(words, name)[i], getattr(alone, name)[0])
 
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tavu.config import LevelConfig, WordPatchConfig
+from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.model.words.embedders import ByteEmbedder, WordEmbedder
 from tavu.model.words.read import word_features
 from tavu.vocabulary import END
@@ -21,7 +21,7 @@ rows_of_ids = st.lists(st.lists(ids_in_words, min_size=T, max_size=T), min_size=
 
 
 def config(cap: int, orders: tuple[int, ...] = (2, 4), phrases: tuple[int, ...] = (1, 3)) -> WordPatchConfig:
-    levels = (LevelConfig(16, 2, 2, 32), LevelConfig(8, 1, 0, 16))
+    levels = (TransformerConfig(16, 2, 2, 32), MLPStackConfig(8, 1, 16))
     rows = {f"{name}_rows": 64 for name in ("word", "pair", "prefix", "ngram", "phrase")}
     return WordPatchConfig(levels, T, max_patch_size=cap, ngram_orders=orders, phrase_orders=phrases, lexicon_words=40, pointer_dim=8, **rows)
 
@@ -100,9 +100,9 @@ def test_a_word_has_a_row_of_its_own_or_shares_one_of_the_last():
 def test_a_phrase_has_a_row_of_its_own_or_that_of_the_unknown():
     tiny = config(24, phrases=(1,))
     embedder, read = ByteEmbedder(tiny), word_features(torch.tensor([[*b"one two three one two four"]]), tiny)
-    assert (embedder.known_rows(read.byte_rows, read.byte_tags)[..., -1] == embedder.unknown[0]).all()
+    assert (embedder.known_rows(read.byte_rows, read.byte_fingerprints)[..., -1] == embedder.unknown[0]).all()
     known = 6  # after "one tw", and so again at 20
-    embedder.phrase_tags[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_tags[0, known, -1])
-    own = embedder.known_rows(read.byte_rows, read.byte_tags)
+    embedder.phrase_fingerprints[read.byte_rows[0, known, -1] - embedder.unknown[0]] = int(read.byte_fingerprints[0, known, -1])
+    own = embedder.known_rows(read.byte_rows, read.byte_fingerprints)
     assert (own[0, :, -1] != embedder.unknown[0]).nonzero().flatten().tolist() == [known, 20]
     assert torch.equal(own[..., :-1], read.byte_rows[..., :-1])
