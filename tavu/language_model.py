@@ -172,7 +172,7 @@ class LanguageModel:
 
         drafts = draw(config.seed, count * best_of)
         if best_of > 1:
-            scores = [(share_obeyed(draft), -self._cost(prompt, draft)) for draft in drafts]
+            scores = [(share_obeyed(draft), -self._bits_per_byte(prompt, draft)) for draft in drafts]
             drafts = [drafts[max(range(i, i + best_of), key=scores.__getitem__)] for i in range(0, len(drafts), best_of)]
         for number in range(1, tries):
             for i, draft in enumerate(drafts):
@@ -187,7 +187,7 @@ class LanguageModel:
             raise TavuError(f'{self.path} was not taught to follow requests. {teach}, or give it a beginning instead, as "Once upon a time".')
         return reads.of_request(request)
 
-    def _cost(self, prompt: bytes, draft: Written) -> float:
+    def _bits_per_byte(self, prompt: bytes, draft: Written) -> float:
         """Bits per byte of what was written after a prompt."""
         document = np.frombuffer(prompt + draft.content, dtype=np.uint8)
         return bits_per_byte(self.scorer, [document], as_records=True).bits_per_byte if draft.content else math.inf

@@ -197,7 +197,7 @@ def _judged(stories: "Sequence[Story]", url: str, name: str, kept: Path, bar: "P
     from tavu.evaluation import judge
 
     cases = judge.cases_of(stories, NUM_ANCHORS)
-    print(f"Judge {name} at {url}: {judge.cost(cases)}. Answers are kept in {kept}.", file=sys.stderr)
+    print(f"Judge {name} at {url}: {judge.token_estimate(cases)}. Answers are kept in {kept}.", file=sys.stderr)
     task = bar.add_task("judging", total=len(cases))
     verdicts = judge.judge(url, name, cases, kept, lambda done: bar.update(task, completed=done))
     return tuple(judge.measures_of(verdicts))

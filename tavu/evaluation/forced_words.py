@@ -12,7 +12,7 @@ from tavu.config import SamplingConfig
 from tavu.data.derive import end_of_sentence
 from tavu.evaluation.bits_per_byte import Scorer, ending_bits
 from tavu.evaluation.obedience import has_word, words_of
-from tavu.generation.writing import Stopped, Writer, Written, write
+from tavu.generation.writing import FinishReason, Writer, Written, write
 
 DRAFT_BYTES = 200
 CHEAP_BITS = 10.0
@@ -27,7 +27,7 @@ def write_with_words(writer: Writer, scorer: Scorer, prompt: bytes, words: Seque
     """What goes on from a prompt (with its mark, if it has one) and holds all words, inflected perhaps, if config.max_bytes leave room for them."""
     begun = time.perf_counter()
     content, due, idle, number = b"", list(words), 0, 0
-    stopped: Stopped = "length"
+    stopped: FinishReason = "length"
     while len(content) < config.max_bytes:
         room = config.max_bytes - len(content)
         draft_config = replace(config, max_bytes=min(DRAFT_BYTES, room) if due else room, seed=config.seed + number)

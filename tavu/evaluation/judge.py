@@ -89,7 +89,7 @@ def cases_of(stories: Sequence[Story], num_anchors: int, seed: int = 0) -> list[
     return cases
 
 
-def cost(cases: Sequence[Case]) -> str:
+def token_estimate(cases: Sequence[Case]) -> str:
     """What judging will take, in words."""
     read = sum(2 * len((ASSESS + case.beginning + case.ending).encode()) + len(GRADE) + MAX_TOKENS * BYTES_PER_TOKEN for case in cases)
     tokens = read // BYTES_PER_TOKEN

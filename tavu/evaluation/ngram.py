@@ -77,8 +77,8 @@ class NgramModel:
             different, inverse = np.unique(windows, return_inverse=True)  # sorted: bisection then runs in cache
             bits = -np.log2(self.probabilities(different))[inverse]  # (W,)
             per_document.extend([0.0] * (first + int(owners[-1]) + 1 - len(per_document)))
-            for owner, cost in enumerate(np.bincount(owners, weights=bits)):
-                per_document[first + owner] += float(cost)
+            for owner, bits_of_owner in enumerate(np.bincount(owners, weights=bits)):
+                per_document[first + owner] += float(bits_of_owner)
         return np.array(per_document)
 
 

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 _WORD = re.compile(r"[^\W_]+")
-Words = list[str]
 
 
-def words_in_order(text: str) -> Words:
+def words_in_order(text: str) -> list[str]:
     """The words of a text as they come."""
     return [word.casefold() for word in _WORD.findall(text)]
 

@@ -16,7 +16,7 @@ from tavu.vocabulary import END
 
 
 class TorchScorer:
-    """What ids cost a torch module."""
+    """The bits of ids in a torch module."""
 
     def __init__(self, model: Model, dtype: torch.dtype = torch.float32):
         self.model, self.config, self.dtype = model, model.config, dtype
@@ -35,5 +35,5 @@ class TorchScorer:
 
 
 def id_bits(logits: Tensor, ids: Tensor) -> Tensor:
-    """The cost of each id in bits. Shapes: logits (B, T, V), ids (B, T), result (B, T) float32."""
+    """The bits of each id: -log2 of its probability. Shapes: logits (B, T, V), ids (B, T), result (B, T) float32."""
     return F.cross_entropy(logits.float().transpose(1, 2), ids, reduction="none") / math.log(2)

@@ -11,7 +11,7 @@ from tavu.config import SamplingConfig
 from tavu.generation.text import StopStrings, TextStream, state_after
 from tavu.vocabulary import END
 
-Stopped = Literal["end", "length", "stop"]
+FinishReason = Literal["end", "length", "stop"]
 
 
 class Writer(Protocol):
@@ -30,7 +30,7 @@ class Written:
     """What a model wrote after a prompt."""
 
     content: bytes
-    stopped: Stopped
+    stopped: FinishReason
     """By END, by max_bytes, or at a stop string, which is not part of the content."""
     seconds: float
 
@@ -50,7 +50,7 @@ class GrowingText:
         self.config = config
         self.stops = StopStrings(config.stop)
         self.num_drawn = 0
-        self.stopped: Stopped | None = None
+        self.stopped: FinishReason | None = None
 
     def take(self, ids: list[int]) -> bytes:
         """The bytes that are sure to be part of the text, now that these ids are drawn; nothing is taken after it has stopped."""

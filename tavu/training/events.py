@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # what shows events need not wait for torch
     from tavu.model.interface import Model
     from tavu.training.machine import Plan
 
-Stopped = Literal["budget", "early", "interrupted"]
+StopReason = Literal["budget", "early", "interrupted"]
 """Why training ended: its budget was used, validation had stopped improving, or a signal came."""
 
 
@@ -78,7 +78,7 @@ class Finished:
     bytes_per_second: float
     validation: "BitsPerByte"
     peak_memory_mb: float
-    stopped: Stopped
+    stopped: StopReason
     best_seconds: float
     """When the model in the file was the current one; it is the best, not always the last."""
     whole_seconds: float

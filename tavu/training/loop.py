@@ -14,7 +14,7 @@ from tavu.data.corpus import Corpus
 from tavu.errors import TavuError
 from tavu.model_file import load_model
 from tavu.training.begin import Training, begin
-from tavu.training.events import Event, Note, Overfitting, Progress, Started, Stopped, Stopping
+from tavu.training.events import Event, Note, Overfitting, Progress, Started, Stopping, StopReason
 from tavu.training.losses import Loss, completion_loss, next_id_loss
 from tavu.training.overfitting import dropout_share, has_overfit
 from tavu.training.randomness import seeded
@@ -39,8 +39,8 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
     forward = forward_of(model, plan, training.batches.batch(counters.step), config.seed, loss_of, training.notes)
     reached = milestones_reached(training.fraction, config)
     last_save, last_log, measuring = counters.seconds, counters.seconds, 0.0  # the last: seconds that the milestones took
-    costs: list[float] = []  # bits per id of each step since the last line of progress
-    stopped = cast(Stopped | None, counters.stopped)
+    bits: list[float] = []  # per id of each step since the last line of progress
+    stopped = cast(StopReason | None, counters.stopped)
     with StopRequest() as stop, Stopwatch(counters.seconds) as watch:
         yield Started(plan, model, counters.step, counters.preparation)
         yield from _notes(training)
@@ -70,30 +70,30 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             scale = learning_rate_scale(fraction, config)
             ids = torch.from_numpy(training.batches.batch(step)).to(plan.device)
             with seeded(config.seed + step) if counters.dropout else nullcontext():  # so that a resume leaves out the same
-                cost = accumulate(forward, ids, plan, loss_of)
-            if not math.isfinite(cost):
-                raise TavuError(_not_finite(cost, step, folder))
+                loss = accumulate(forward, ids, plan, loss_of)
+            if not math.isfinite(loss):
+                raise TavuError(_not_finite(loss, step, folder))
             training.optimizer.step(scale)
 
-            costs.append(cost / math.log(2))
+            bits.append(loss / math.log(2))
             seconds = watch.lap()
             if seconds - last_log >= LOG_SECONDS:
-                progress = _progress(training, costs, ids.numel(), seconds, seconds - last_log)
+                progress = _progress(training, bits, ids.numel(), seconds, seconds - last_log)
                 training.log.progress(progress, learning_rate=scale)
                 yield progress
-                last_log, costs = seconds, []
+                last_log, bits = seconds, []
         assert stopped is not None
         counters.stopped = stopped
         save_state(folder, model, training.optimizer, counters)
         yield training.milestones.finish(counters, stopped, lambda: counters.preparation + watch.lap())
 
 
-def _progress(training: Training, costs: Sequence[float], ids_per_step: int, seconds: float, since_last: float) -> Progress:
+def _progress(training: Training, bits: Sequence[float], ids_per_step: int, seconds: float, since_last: float) -> Progress:
     counters = training.counters
     step = counters.step + 1
     done = budget_fraction(training.recipe.train, step, seconds, counters.aside)
     left = seconds * (1 / done - 1) + counters.ending
-    return Progress(step, seconds, done, step * ids_per_step, sum(costs) / len(costs), len(costs) * ids_per_step / since_last, left)
+    return Progress(step, seconds, done, step * ids_per_step, sum(bits) / len(bits), len(bits) * ids_per_step / since_last, left)
 
 
 def _notes(training: Training) -> Iterator[Event]:
@@ -127,7 +127,7 @@ def _has_stalled(training: Training) -> bool:
     return training.fraction - best > config.patience
 
 
-def _not_finite(cost: float, step: int, folder: Path) -> str:
+def _not_finite(loss: float, step: int, folder: Path) -> str:
     lower = "lower the learning rates, as --set train.muon_learning_rate=0.01 --set train.adamw_learning_rate=0.001"
     way_out = f"Go on from the last save with `tavu train --resume {folder}` and {lower}."
-    return f"The loss became {cost} at step {step:,}, expected a finite number: training diverged. What was saved before is untouched. {way_out}"
+    return f"The loss became {loss} at step {step:,}, expected a finite number: training diverged. What was saved before is untouched. {way_out}"

@@ -1,4 +1,4 @@
-"""What training minimizes: the mean cost of ids, in nats.
+"""What training minimizes: the mean cross-entropy of ids, in nats.
 
 Shapes: B rows of a batch, T ids of a row, V ids.
 """
@@ -17,15 +17,15 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def next_id_loss(logits: Tensor, ids: Tensor) -> Tensor:
-    """Mean cost of the ids in nats. Shapes: logits (B, T, V), ids (B, T)."""
+    """Mean cross-entropy of the ids in nats. Shapes: logits (B, T, V), ids (B, T)."""
     return F.cross_entropy(logits.flatten(0, 1), ids.flatten())
 
 
 def completion_loss(logits: Tensor, ids: Tensor) -> Tensor:
-    """Mean cost in nats of the ids of completions, and of documents that are no records (data/records.py). Shapes: logits (B, T, V), ids (B, T)."""
+    """Mean cross-entropy in nats of completions and of documents that are no records (data/records.py). Shapes: logits (B, T, V), ids (B, T)."""
     learned = ~in_prompt(ids)
-    cost = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
-    return (cost * learned.flatten()).sum() / learned.sum().clamp(min=1)
+    nats = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
+    return (nats * learned.flatten()).sum() / learned.sum().clamp(min=1)
 
 
 def in_prompt(ids: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from tavu.model.interface import Model
 from tavu.model_file import load_model, save_model
 from tavu.run_folder import MODEL
 from tavu.stored_model import open_model
-from tavu.training.events import Finished, Milestone, Stopped
+from tavu.training.events import Finished, Milestone, StopReason
 from tavu.training.machine import Plan
 from tavu.training.run_log import RunLog
 from tavu.training.schedule import within_budget
@@ -87,7 +87,7 @@ class Milestones:
         """About how long the last validation will take, by how long the latest took."""
         return self.validation_seconds * sum(map(len, self.final_documents)) / max(1, sum(map(len, self.documents)))
 
-    def finish(self, counters: Counters, stopped: Stopped, whole_seconds: Callable[[], float]) -> Finished:
+    def finish(self, counters: Counters, stopped: StopReason, whole_seconds: Callable[[], float]) -> Finished:
         """The model file read back, measured on all of validation, and told so in its facts."""
         model, _ = load_model(self.model_path, self.plan.device)
         self.bytes_per_patch = bytes_per_patch(model, self.documents)

@@ -11,7 +11,7 @@ import pytest
 
 from tavu.errors import TavuError
 from tavu.evaluation import judge as judging
-from tavu.evaluation.judge import BY_MODEL, OTHER, SHUFFLED, TRUE, cases_of, cost, grades_of, judge, measures_of
+from tavu.evaluation.judge import BY_MODEL, OTHER, SHUFFLED, TRUE, cases_of, grades_of, judge, measures_of, token_estimate
 from tavu.evaluation.stories import Story
 
 STORIES = [
@@ -149,7 +149,7 @@ def test_grades_that_cannot_be_read(answer):
 
 
 def test_the_cost_is_told():
-    assert re.fullmatch(r"9 endings, 18 questions, at most about [\d,]+ tokens to read and 7,200 to write", cost(cases_of(STORIES, 1)))
+    assert re.fullmatch(r"9 endings, 18 questions, at most about [\d,]+ tokens to read and 7,200 to write", token_estimate(cases_of(STORIES, 1)))
 
 
 def test_answers_with_line_separators_are_kept(serve, tmp_path):
