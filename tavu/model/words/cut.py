@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tavu.vocabulary import END, NUM_IDS
 
-_IS_LETTER = torch.tensor([chr(i).isalnum() if i < 128 else i < 256 for i in range(NUM_IDS)])
+_IS_LETTER = torch.tensor([chr(i).isalnum() if i < 128 else i < 256 for i in range(NUM_IDS)], device="cpu")  # also when imported under "meta"
 
 
 def is_letter(ids: Tensor) -> Tensor:
