@@ -45,6 +45,12 @@ def preset_names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files.iterdir() if file.name.endswith(".toml"))
 
 
+def preset_description(name: str) -> str:
+    """What a preset is for: the comment that its file begins with."""
+    text = (resources.files("tavu") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    return text.partition("\n")[0].removeprefix("#").strip()
+
+
 def read_preset(name: str) -> Tables:
     """The tables of a preset, or of the TOML file of that name. Raises TavuError when there is neither, or it is not TOML."""
     if name in preset_names():

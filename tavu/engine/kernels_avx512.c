@@ -7,7 +7,7 @@
 #define FOR_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")))
 #define INLINE FOR_AVX512 static inline __attribute__((always_inline))
 
-enum { MAX_VECTORS = 4 };
+enum { MAX_VECTORS = 4, PACKED_ROWS = 32, PACKED_VECTORS = 4, PACK_FROM = 16 };
 
 INLINE __m128i four_sums(__m512i a, __m512i b, __m512i c, __m512i d) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -92,10 +92,71 @@ INLINE void rows_of_int8(const Matrix *m, int r, const Quantized *x, int first, 
     }
 }
 
+/* Sixteen rows from r on, transposed by pairs of columns: packed (cols / 2) vectors of 16 pairs of 16-bit numbers. */
+INLINE void pack_rows(const Matrix *m, int r, __m512i *packed) {
+    size_t cols = (size_t)m->cols;
+    const int8_t *w = (const int8_t *)m->numbers + (size_t)r * cols;
+    for (size_t i = 0; i < cols; i += 32, packed += 16) {
+        __m512i a[16], b[16];
+        for (int j = 0; j < 16; j++) a[j] = thirty_two_int8(w + (size_t)j * cols + i);
+        for (int j = 0; j < 16; j += 2) b[j] = _mm512_unpacklo_epi32(a[j], a[j + 1]), b[j + 1] = _mm512_unpackhi_epi32(a[j], a[j + 1]);
+        for (int j = 0; j < 16; j += 4) { /* a[j + c] has columns c, c + 4, c + 8 and c + 12 of rows j to j + 3 */
+            a[j] = _mm512_unpacklo_epi64(b[j], b[j + 2]), a[j + 1] = _mm512_unpackhi_epi64(b[j], b[j + 2]);
+            a[j + 2] = _mm512_unpacklo_epi64(b[j + 1], b[j + 3]), a[j + 3] = _mm512_unpackhi_epi64(b[j + 1], b[j + 3]);
+        }
+        for (int c = 0; c < 4; c++) {
+            __m512i even = _mm512_shuffle_i32x4(a[c], a[c + 4], 0x88), odd = _mm512_shuffle_i32x4(a[c], a[c + 4], 0xDD);
+            __m512i more_even = _mm512_shuffle_i32x4(a[c + 8], a[c + 12], 0x88), more_odd = _mm512_shuffle_i32x4(a[c + 8], a[c + 12], 0xDD);
+            _mm512_storeu_si512(packed + c, _mm512_shuffle_i32x4(even, more_even, 0x88));
+            _mm512_storeu_si512(packed + c + 4, _mm512_shuffle_i32x4(odd, more_odd, 0x88));
+            _mm512_storeu_si512(packed + c + 8, _mm512_shuffle_i32x4(even, more_even, 0xDD));
+            _mm512_storeu_si512(packed + c + 12, _mm512_shuffle_i32x4(odd, more_odd, 0xDD));
+        }
+    }
+}
+
+/* PACKED_ROWS rows from r on times num vectors: no sum runs across a register. num is a compile-time constant. */
+INLINE void packed_rows_of_int8(const Matrix *m, int r, const __m512i *packed, const Quantized *x, int first, int num, float *y) {
+    size_t cols = (size_t)m->cols, pairs = cols / 2;
+    const int16_t *numbers = x->numbers + (size_t)first * cols;
+    __m512i sums[PACKED_VECTORS][PACKED_ROWS / 16];
+    for (int v = 0; v < num; v++)
+        for (int j = 0; j < PACKED_ROWS / 16; j++) sums[v][j] = _mm512_setzero_si512();
+    for (size_t k = 0; k < pairs; k++) {
+        __m512i own[PACKED_ROWS / 16];
+        for (int j = 0; j < PACKED_ROWS / 16; j++) own[j] = _mm512_loadu_si512(packed + (size_t)j * pairs + k);
+        for (int v = 0; v < num; v++) {
+            int32_t pair;
+            memcpy(&pair, numbers + (size_t)v * cols + 2 * k, sizeof pair);
+            __m512i xk = _mm512_set1_epi32(pair);
+            for (int j = 0; j < PACKED_ROWS / 16; j++) sums[v][j] = _mm512_dpwssd_epi32(sums[v][j], own[j], xk);
+        }
+    }
+    for (int j = 0; j < PACKED_ROWS / 16; j++) {
+        __m512 scales = sixteen_bf16(m->scales + r + 16 * j);
+        for (int v = 0; v < num; v++) {
+            __m512 product = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[v][j]), scales), _mm512_set1_ps(x->scales[first + v]));
+            _mm512_storeu_ps(y + (size_t)(first + v) * (size_t)m->rows + r + 16 * j, product);
+        }
+    }
+}
+
+/* The first rows, whole PACKED_ROWS of them, which are packed in x->parts as they come: this pays for many vectors. Returns how many. */
+FOR_AVX512 static int packed_int8(const Matrix *m, const Quantized *x, int n, float *y) {
+    int rows = m->rows / PACKED_ROWS * PACKED_ROWS;
+    __m512i *packed = x->parts;
+    for (int r = 0, v; r < rows; r += PACKED_ROWS) {
+        for (int j = 0; j < PACKED_ROWS / 16; j++) pack_rows(m, r + 16 * j, packed + (size_t)j * (size_t)m->cols / 2);
+        for (v = 0; v + PACKED_VECTORS <= n; v += PACKED_VECTORS) packed_rows_of_int8(m, r, packed, x, v, PACKED_VECTORS, y);
+        for (; v < n; v++) packed_rows_of_int8(m, r, packed, x, v, 1, y);
+    }
+    return rows;
+}
+
 FOR_AVX512 static void avx512_int8(const Matrix *m, const Quantized *x, int n, float *y) {
     int fours = m->rows / 4 * 4, tile = L1_BYTES / 2 / m->cols / 4 * 4;
     if (tile < 4) tile = 4;
-    for (int first = 0; first < fours; first += tile) {
+    for (int first = n >= PACK_FROM ? packed_int8(m, x, n, y) : 0; first < fours; first += tile) {
         int end = first + tile < fours ? first + tile : fours, v = 0;
         for (; v + 4 <= n; v += 4)
             for (int r = first; r < end; r += 4) rows_of_int8(m, r, x, v, 4, y);

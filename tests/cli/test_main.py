@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-VERBS = ("train", "generate", "evaluate", "info", "report", "instruct-data", "finetune", "quantize", "serve", "explain", "chat")
+VERBS = ("train", "generate", "evaluate", "info", "report", "instruct-data", "finetune", "quantize", "serve", "explain", "chat", "presets")
 
 
 def test_help_names_every_verb_and_comes_without_arguments_too(tavu):

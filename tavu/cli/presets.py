@@ -1,0 +1,35 @@
+"""tavu presets: the recipes that come with tavu."""
+
+from typing import Annotated
+
+import typer
+
+
+def presets(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False) -> None:
+    """List the presets: what each is for, and its size.
+
+    Example: tavu presets
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from tavu.cli.json_line import print_json_line
+    from tavu.model.designs import cost
+    from tavu.recipe import preset_description, preset_names, read_preset, to_recipe
+
+    rows = []
+    for name in preset_names():
+        config = to_recipe(read_preset(name)).model
+        whole = cost(config)
+        about = {"context_bytes": config.max_seq_len, "description": preset_description(name)}
+        rows.append({"name": name, "parameters": whole.num_parameters, "flops_per_byte": round(whole.flops_per_byte)} | about)
+    if as_json:
+        print_json_line({"presets": rows})
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (("preset", "left"), ("parameters", "right"), ("FLOPs per byte", "right"), ("context", "right"), ("what for", "left")):
+        table.add_column(heading, justify=justify, no_wrap=heading != "what for")
+    for row in rows:
+        table.add_row(row["name"], *(f"{row[key]:,}" for key in ("parameters", "flops_per_byte", "context_bytes")), row["description"])
+    Console().print(table)
+    print("\nTrain with one by `tavu train SOURCE --preset NAME`; `tavu info NAME` shows its parts.")
