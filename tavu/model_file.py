@@ -1,4 +1,4 @@
-"""A model to its file and back (stored_model.py tells what is in one)."""
+"""Saving a model to its file and loading it (stored_model.py describes the file)."""
 
 import json
 from collections.abc import Mapping, Sequence

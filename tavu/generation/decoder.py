@@ -1,4 +1,4 @@
-"""PyTorch as a writer: a model as a machine that takes ids one at a time and tells what may come next, for as long as one likes.
+"""Decoding in PyTorch: the logits of the next id, one id at a time, for texts of any length.
 
 Shapes: N rows, all of the same length; t ids read; V ids.
 """
@@ -19,8 +19,8 @@ from tavu.vocabulary import END
 class Decoder:
     """Rows of ids read so far, and the logits of the next id in each.
 
-    A model's context is max_seq_len ids. When that is full, the later half of it is read again and the text goes on from there:
-    a reader of the text sees no seam, and a byte costs the same on average however long the text is.
+    A model's context is max_seq_len ids. When it is full, the later half of it is read again as a new context, so the average time of a byte does not
+    grow with the length of the text.
     """
 
     def __init__(self, model: Model, ids: Tensor, dtype: torch.dtype = torch.float32, insist: float = 1.0):
@@ -45,7 +45,7 @@ class Decoder:
 
 
 def prompt_ids(prompt: bytes, count: int = 1) -> Tensor:
-    """What a model reads before it goes on from a prompt: END, which starts a document, and the prompt's bytes. Shape (count, 1 + bytes)."""
+    """What a model reads before it continues a prompt: END, which starts a document, and the prompt's bytes. Shape (count, 1 + bytes)."""
     return torch.tensor([END, *prompt]).expand(count, -1)
 
 

@@ -1,4 +1,4 @@
-"""What hints that a word comes next, by a slow rule told again here: it follows the same word as before, or was asked for and is not yet written."""
+"""Hints that a word comes next, by a slow rule written again here: it followed the last word before, or is requested and not yet written."""
 
 import torch
 from hypothesis import given
@@ -27,8 +27,8 @@ def slow_hints(ids: list[int]) -> list[set[tuple[int, int]]]:
         for j in document:
             if j - 1 in document and spelled[j - 1] == spelled[k - 1]:
                 follows.add((k, j))
-            told = [i for i in document if i > j and any(mark < first[i] for mark in marks) and MARK_ID not in ids[first[i] : first[i + 1]]]
-            if marks and first[j] <= marks[-1] and spelled[j] not in [spelled[i] for i in told]:
+            after_mark = [i for i in document if i > j and any(mark < first[i] for mark in marks) and MARK_ID not in ids[first[i] : first[i + 1]]]
+            if marks and first[j] <= marks[-1] and spelled[j] not in [spelled[i] for i in after_mark]:
                 wanted.add((k, j))
     return [follows, wanted]
 

@@ -1,4 +1,4 @@
-"""The lexicon gives each byte the share of the expected words that go on with it, and says nothing where it knows no word."""
+"""The lexicon scores each byte by the probability of the words that it continues, and scores 0 where it knows no word."""
 
 import pytest
 import torch
@@ -24,41 +24,40 @@ def lexicon() -> Lexicon:
     return lexicon.eval()
 
 
-def scores(lexicon: Lexicon, expected: torch.Tensor, beginning: bytes) -> torch.Tensor:
-    """What each next id is told after a beginning of a word, where one patch is expected (1, V)."""
-    read = word_features(torch.tensor([[*beginning, END]]), lexicon.config)
-    assert len(beginning) < 2 or not read.patch[0, len(beginning)]
-    return lexicon(expected, torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_fingerprints[0, -1:, 0])[0]
+def scores(lexicon: Lexicon, word_probs: torch.Tensor, prefix: bytes) -> torch.Tensor:
+    """The scores of each next id after a prefix, for the word probabilities (1, W) of one patch."""
+    read = word_features(torch.tensor([[*prefix, END]]), lexicon.config)
+    assert len(prefix) < 2 or not read.patch[0, len(prefix)]
+    return lexicon(word_probs, torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_fingerprints[0, -1:, 0])[0]
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("beginning", [b"", b"t", b"the", b"dog", b"\xc3", b"there", b"\0"])
-def test_a_byte_hears_the_share_of_the_words_that_go_on_with_it(lexicon, beginning):
+@pytest.mark.parametrize("prefix", [b"", b"t", b"the", b"dog", b"\xc3", b"there", b"\0"])
+def test_the_score_of_a_byte_is_that_of_the_words_that_it_continues(lexicon, prefix):
     global_out = torch.randn(1, 16)
     share = dict(zip(WORDS, (lexicon.words(global_out) + lexicon.bias).softmax(-1)[0].double(), strict=False))
-    told = scores(lexicon, lexicon.word_probs(global_out), beginning)
-    begun = {word: p for word, p in share.items() if word.startswith(beginning)}
+    scored = scores(lexicon, lexicon.word_probs(global_out), prefix)
+    begun = {word: p for word, p in share.items() if word.startswith(prefix)}
     for byte in range(257):
-        going_on = sum(p for word, p in begun.items() if word[len(beginning) : len(beginning) + 1] == bytes((byte & 255,)) and byte < 256)
+        going_on = sum(p for word, p in begun.items() if word[len(prefix) : len(prefix) + 1] == bytes((byte & 255,)) and byte < 256)
         expected = 0.5 * torch.log1p(torch.as_tensor(going_on / (sum(begun.values()) + PROB_UNLIKELY)) / PROB_FLOOR)
-        assert torch.allclose(told[byte].double(), expected.double(), atol=1e-5), byte
-    assert (told > 0).sum() == len({word[len(beginning)] for word in begun})
+        assert torch.allclose(scored[byte].double(), expected.double(), atol=1e-5), byte
+    assert (scored > 0).sum() == len({word[len(prefix)] for word in begun})
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("beginning", [b"thx", b"zebra", b"\1", b"doge"])
-def test_nothing_is_said_of_what_is_no_beginning(lexicon, beginning):
-    assert not scores(lexicon, lexicon.word_probs(torch.randn(1, 16)), beginning).any()
+@pytest.mark.parametrize("prefix", [b"thx", b"zebra", b"\1", b"doge"])
+def test_what_is_no_prefix_of_a_word_scores_0(lexicon, prefix):
+    assert not scores(lexicon, lexicon.word_probs(torch.randn(1, 16)), prefix).any()
 
 
 @torch.inference_mode()
-def test_without_words_nothing_is_said():
+def test_without_words_all_scores_are_0():
     empty = Lexicon(WordPatchConfig((TransformerConfig(16, 1, 1, 16), MLPStackConfig(8, 1, 16)), 64, lexicon_words=12))
     assert not scores(empty, empty.word_probs(torch.randn(1, 16)), b"").any()
 
 
-def test_what_was_expected_is_learned(lexicon):
-    """A word that comes becomes more expected, as in any softmax over words."""
+def test_a_word_that_comes_becomes_more_probable(lexicon):
     global_out = torch.randn(1, 16)
     optimizer = torch.optim.Adam(lexicon.parameters(), lr=0.1)
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""The pointer gives each byte the share of the words of its document that go on with it, by a slow rule told again here."""
+"""The pointer scores each byte by the probability of the words that it would continue, by a slow rule written again here."""
 
 import math
 import re
@@ -60,10 +60,10 @@ def test_the_repeats_of_the_last_positions_are_among_all(ids, first):
 def test_a_word_of_a_list_is_the_same_word_in_a_story():
     ids = torch.tensor([list(b"Words: oak, quit\noak q")])
     repeats = find_repeats(ids, word_features(ids, CONFIG))
-    told = defaultdict(set)
+    found = defaultdict(set)
     for position, next_id in zip(repeats.position.tolist(), repeats.next_id.tolist(), strict=True):
-        told[position].add(chr(next_id))
-    assert told[17] >= {"W", "o", "q"} and told[18] == {"a"} and told[19] == {"k"} and told[20] == {","} and told[22 - 1] >= {"o", "q"}
+        found[position].add(chr(next_id))
+    assert found[17] >= {"W", "o", "q"} and found[18] == {"a"} and found[19] == {"k"} and found[20] == {","} and found[22 - 1] >= {"o", "q"}
 
 
 @torch.inference_mode()

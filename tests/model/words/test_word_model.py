@@ -69,7 +69,7 @@ def test_one_patch_after_another_at_the_shortest_words(make_model):
 
 
 @torch.inference_mode()
-def test_what_a_word_was_is_heard_many_words_later(make_model):
+def test_a_word_changes_predictions_many_words_later(make_model):
     model = make_model(config(24, orders=(), phrases=()))
     ids, other = (torch.tensor([[END, *(start + b" was here and then it went").ljust(T - 1)[: T - 1]]]) for start in (b"ann", b"bob"))
     difference = (model(ids, torch.float64) - model(other, torch.float64)).abs().amax(-1)[0]
@@ -78,8 +78,8 @@ def test_what_a_word_was_is_heard_many_words_later(make_model):
 
 
 @torch.inference_mode()
-def test_without_ngrams_and_phrases_a_byte_hears_its_own_word_and_whole_words_before(make_model):
-    """The bytes inside a word depend on where it stands only through the global model, which all of them hear alike."""
+def test_without_ngrams_and_phrases_a_byte_depends_on_its_own_word_and_whole_words_before(make_model):
+    """The bytes inside a word depend on where it stands only through the global model, whose output is the same for all of them."""
     model = make_model(config(24, orders=(), phrases=()))
     ids = torch.tensor([[END, *b"one two three four five six son"]])
     alone = torch.tensor([[END, *b"one two three four five six sun"]])
