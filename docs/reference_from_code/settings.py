@@ -37,8 +37,8 @@ not exist, or is out of its range, is refused with a sentence that says what was
 PRESETS = """\
 # Presets
 
-A preset is a recipe that comes with tavu, named by `--preset`. `tavu info PRESET` shows its parts, with the parameters, operations and memory of
-each, and how it differs from the paper. What a preset leaves out has the default of [the settings](settings.md).
+A preset is a recipe that comes with tavu, named by `--preset`; `tavu presets` lists them. `tavu info PRESET` shows its parts, with the parameters,
+operations and memory of each, and how it differs from the paper. What a preset leaves out has the default of [the settings](settings.md).
 """
 SECTIONS = (
     ("data", DataConfig, "words", "The text, and how it is read."),
