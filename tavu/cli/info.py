@@ -18,22 +18,21 @@ def info(
     from rich.table import Table
 
     from tavu.cli.json_line import print_json_line
-    from tavu.model.designs import build_model, cost, tensor_specs
-    from tavu.model_file import load_model
+    from tavu.language_model import load
+    from tavu.model.designs import cost, differs_from_paper, tensor_specs
     from tavu.recipe import preset_names, read_preset, to_recipe
     from tavu.reports.wording import showable
-    from tavu.stored_model import find_model
 
     if str(model) in preset_names() and not model.exists():
-        network, facts, size = build_model(to_recipe(read_preset(str(model))).model), {}, None
+        config, facts, size = to_recipe(read_preset(str(model))).model, {}, None
     else:
-        network, facts = load_model(model)
-        size = find_model(model).stat().st_size
+        loaded = load(model)  # which holds its tensors against its config
+        config, facts, size = loaded.config, loaded.facts, loaded.path.stat().st_size
     known = facts.get("bytes_per_patch")  # a file may say anything
-    is_number = isinstance(known, (int, float)) and not isinstance(known, bool) and 0 < known < network.config.max_seq_len
-    whole = cost(network.config, bytes_per_patch=known) if is_number else cost(network.config)
+    is_number = isinstance(known, (int, float)) and not isinstance(known, bool) and 0 < known < config.max_seq_len
+    whole = cost(config, bytes_per_patch=known) if is_number else cost(config)
     if as_json:
-        about = {"model": str(model), "file_bytes": size, "max_seq_len": network.config.max_seq_len, "facts": facts}
+        about = {"model": str(model), "file_bytes": size, "max_seq_len": config.max_seq_len, "facts": facts}
         print_json_line(about | whole.to_dict())
         return
     table = Table(box=None, pad_edge=False)
@@ -44,13 +43,13 @@ def info(
         table.add_row("  " * depth + part.name, *(f"{round(x):,}" if x else "" for x in (part.num_parameters, part.flops_per_byte, part.cache_bytes)))
     console = Console(soft_wrap=True)
     console.print(table)
-    console.print(f"\nContext {network.config.max_seq_len:,} bytes." + (f" File {size:,} bytes." if size else ""))
+    console.print(f"\nContext {config.max_seq_len:,} bytes." + (f" File {size:,} bytes." if size else ""))
     for key, value in facts.items():
         if value is not None:
             console.print(showable(f"{key}: {value}"), markup=False, highlight=False)
-    if lexicon := tensor_specs(network.config).get("lexicon.lengths"):
+    if lexicon := tensor_specs(config).get("lexicon.lengths"):
         console.print(f"The file holds up to {lexicon.size:,} of the commonest words of its text as they are spelled.", highlight=False)
-    console.print("\n" + network.differs_from_paper, markup=False, highlight=False)
+    console.print("\n" + differs_from_paper(config), markup=False, highlight=False)
 
 
 def _walk(part, depth=0):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tavu.config import FixedPatchConfig, ModelConfig, WordPatchConfig
+from tavu.model import megabyte, words
 from tavu.model.cost import BYTES_PER_WORD, Part
 from tavu.model.megabyte.cost import fixed_patch_cost
 from tavu.model.megabyte.tensors import fixed_patch_tensors
@@ -40,6 +41,11 @@ def tensor_specs(config: ModelConfig) -> dict[str, TensorSpec]:
 def cost(config: ModelConfig, *, bytes_per_patch: float = BYTES_PER_WORD) -> Part:
     """The tree of parts of a model. bytes_per_patch is the average length of its words; fixed patches have their own."""
     return fixed_patch_cost(config) if isinstance(config, FixedPatchConfig) else word_patch_cost(config, bytes_per_patch)
+
+
+def differs_from_paper(config: ModelConfig) -> str:
+    """How a design differs from MEGABYTE as published."""
+    return megabyte.DIFFERS_FROM_PAPER if isinstance(config, FixedPatchConfig) else words.DIFFERS_FROM_PAPER
 
 
 def has_fixed_shapes(config: ModelConfig) -> bool:

@@ -17,8 +17,6 @@ class Model(nn.Module, ABC):
     """An abstract module rather than a Protocol, since a model is used as a torch module too. Each design has a cache of its own type."""
 
     config: ModelConfig
-    differs_from_paper: str
-    """How the model differs from MEGABYTE as published."""
 
     @abstractmethod
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

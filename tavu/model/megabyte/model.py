@@ -8,7 +8,7 @@ Equations 1-6 of the paper, with any number of levels instead of two; every leve
   2. the parent's output is cut into one slice per unit, and one shared matrix projects the slice to this level's width (eq. 3-4);
   3. a causal transformer runs over the units of each parent, over all units on the coarsest level (eq. 2, 5).
 The byte embedding of the last level is also the output head (eq. 6).
-DIFFERS_FROM_PAPER lists the differences from the paper.
+DIFFERS_FROM_PAPER, in __init__.py, lists the differences from the paper.
 """
 
 import torch
@@ -20,17 +20,6 @@ from tavu.model.interface import Model
 from tavu.model.layers import norm, soft_cap
 from tavu.model.megabyte.level import Level
 from tavu.vocabulary import END
-
-DIFFERS_FROM_PAPER = """\
-Follows equations 1-6 of MEGABYTE (Yu et al. 2023, arXiv 2305.07185): patches of a fixed number of bytes, trainable pads, one projection shared by
-the slices of the global output, the head tied to the local byte embedding. Differs:
-- the blocks are today's: layer norms without parameters, rotary positions, normalized queries and keys, squared ReLU, no biases, no dropout
-  (paper: norms with parameters, no rotary positions within a patch, ReLU, biases, dropout 0.1);
-- embeddings are multiplied by the square root of their width on the way in (Vaswani et al. 2017, arXiv 1706.03762, section 3.4), so that the head
-  tied to them learns as fast as a head of its own, and logits are capped smoothly at +-15;
-- END, a 257th id, starts and ends every document;
-- any number of levels (paper: two);
-- trained with Muon and AdamW (paper: Adam)."""
 
 
 class MegabyteCache:
@@ -46,8 +35,6 @@ class MegabyteCache:
 
 class Megabyte(Model):
     """ids (B, T) -> logits (B, T, V), through levels of fixed patches."""
-
-    differs_from_paper = DIFFERS_FROM_PAPER
 
     def __init__(self, config: FixedPatchConfig):
         super().__init__()
