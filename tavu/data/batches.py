@@ -1,8 +1,8 @@
-"""Corpus -> training rows: which ids a step sees, as a pure function of seed and step, so that a resume needs no state.
+"""Corpus -> training rows. The ids of a step are a pure function of seed and step, so resuming needs no state.
 
-A row begins at the END before a document, so that a story is seen from its start, and runs on over the documents that follow until
-it is full; after the last document comes the first. A document longer than a row gives further rows, each beginning where the row
-before ended, so that every byte is reached. An epoch visits every row start once, in an order of its own.
+A row starts at the END before a document and continues through the following documents until it is full; the first document follows the last.
+A document longer than a row gets more rows, each starting where the previous one ended, so every byte is covered. An epoch visits every row
+start once, in its own shuffled order.
 
 Shapes: T = seq_len ids in a row, S row starts.
 """
@@ -12,21 +12,21 @@ import numpy as np
 from tavu.data.documents import DocumentFile
 from tavu.errors import TavuError
 
-_SHORTEST = 8
-"""A context that any model can have; a shorter one is no advice."""
+_MIN_CONTEXT = 8
+"""The shortest context that every model accepts: the error does not suggest a shorter one."""
 _NUM_ROUNDS = 4
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 """The multipliers of splitmix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", figure 16)."""
 
 
 class Batches:
-    """The batches of a training, by step."""
+    """The batches of a training run, by step."""
 
     def __init__(self, documents: DocumentFile, *, seq_len: int, rows: int, seed: int) -> None:
-        # The last END is the first again, so the ring is one shorter than the file.
+        # Documents wrap around: the last END is the first one, so the ring is one id shorter than the file.
         self._ring = documents.num_ids - 1
         if self._ring < seq_len:
-            shorter = f", or a shorter context: --set model.max_seq_len={_power_of_two_up_to(self._ring)}" if self._ring >= _SHORTEST else "."
+            shorter = f", or a shorter context: --set model.max_seq_len={_power_of_two_up_to(self._ring)}" if self._ring >= _MIN_CONTEXT else "."
             raise TavuError(
                 f"The corpus holds {documents.num_bytes:,} bytes to train on, expected at least one row of {seq_len:,}. Give more text{shorter}"
             )
@@ -34,7 +34,7 @@ class Batches:
         self._seq_len = seq_len
         self._rows = rows
         self._seed = seed
-        # In place, since there may be ten million: END and bytes of each document -> rows of it -> rows up to and with it.
+        # In place, since there may be ten million documents: ids of each document -> its rows -> cumulative rows.
         rows_up_to = np.diff(documents.offsets)
         rows_up_to += np.uint64(seq_len - 1)
         rows_up_to //= np.uint64(seq_len)
@@ -43,23 +43,23 @@ class Batches:
 
     @property
     def num_bytes(self) -> int:
-        """Of the documents, all together."""
+        """Total bytes of the documents."""
         return self._documents.num_bytes
 
     @property
     def num_starts(self) -> int:
-        """S, the rows of an epoch."""
+        """S, the number of rows in an epoch."""
         return int(self._rows_up_to[-1])
 
     def batch(self, step: int) -> np.ndarray:
-        """ids (rows, T) int64 of a step, counted from 0."""
+        """ids (rows, T) int64 of a step; the first step is 0."""
         positions = np.arange(step * self._rows, (step + 1) * self._rows, dtype=np.uint64)
         epochs, places = np.divmod(positions, np.uint64(self.num_starts))
         numbers = np.concatenate([shuffled(places[epochs == epoch], self.num_starts, (self._seed, int(epoch))) for epoch in np.unique(epochs)])
         return np.stack([self._row(int(start)) for start in self._starts(numbers)])
 
     def _starts(self, numbers: np.ndarray) -> np.ndarray:
-        """The positions where rows begin, of row numbers below S."""
+        """The start positions of rows, given their numbers (below S)."""
         documents = np.searchsorted(self._rows_up_to, numbers, side="right")
         rows_before = np.where(documents > 0, self._rows_up_to[documents - 1], np.uint64(0))
         return self._documents.offsets[documents] + (numbers - rows_before) * np.uint64(self._seq_len)
@@ -72,9 +72,9 @@ class Batches:
 
 
 def shuffled(places: np.ndarray, num: int, key: tuple[int, int]) -> np.ndarray:
-    """Where a permutation of range(num), one for each key, sends these places; nothing is stored. uint64 in and out.
+    """Where the permutation of range(num) that `key` selects maps these places; nothing is stored. uint64 in and out.
 
-    A Feistel network over the next power of two (Luby and Rackoff 1988), walked until it lands below num (Black and Rogaway 2002).
+    A Feistel network over the next power of two (Luby and Rackoff 1988), applied until the value is below num (Black and Rogaway 2002).
 
     >>> sorted(shuffled(np.arange(5, dtype=np.uint64), 5, (0, 0)).tolist())
     [0, 1, 2, 3, 4]

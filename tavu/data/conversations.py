@@ -1,7 +1,7 @@
-"""A conversation as it is published -> messages, each a role of ROLES and a text.
+"""Published conversation formats -> messages, each with a role of ROLES and a text.
 
-Read are OpenAI's `messages` (role and content, the content also in parts), ShareGPT's `conversations` (from and value), and the single exchange of
-Alpaca and Dolly (`instruction`, with `input` or `context`, and `output` or `response`).
+Supported: OpenAI's `messages` (role and content; content may be a list of parts), ShareGPT's `conversations` (from and value), and the single
+exchanges of Alpaca and Dolly (`instruction`, with `input` or `context`, and `output` or `response`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ _LISTS = ("messages", "conversations", "conversation")
 
 
 def messages_of(row: Mapping[str, Any]) -> list[dict[str, str]] | None:
-    """The messages of a row of JSON, None where it holds no conversation. Raises TavuError for what is wrong with one.
+    """The messages of a JSON row, or None if it is not a conversation. Raises TavuError for a malformed conversation.
 
     >>> messages_of({"conversations": [{"from": "human", "value": "Hi"}]}), messages_of({"story": "Once."})
     ([{'role': 'user', 'content': 'Hi'}], None)
@@ -32,11 +32,11 @@ def messages_of(row: Mapping[str, Any]) -> list[dict[str, str]] | None:
     answer = next((row[name] for name in ("output", "response") if name in row), None)
     if "instruction" not in row or answer is None:
         return None
-    asked = [_content(row.get(name), f"its field '{name}'").strip() for name in ("instruction", "input", "context")]
+    question = [_content(row.get(name), f"its field '{name}'").strip() for name in ("instruction", "input", "context")]
     system = _content(row.get("system"), "its field 'system'")
-    given = [("system", system)] if system.strip() else []
-    given += [("user", "\n\n".join(filter(None, asked))), ("assistant", _content(answer, "its answer"))]
-    return [{"role": role, "content": content} for role, content in given]
+    messages = [("system", system)] if system.strip() else []
+    messages += [("user", "\n\n".join(filter(None, question))), ("assistant", _content(answer, "its answer"))]
+    return [{"role": role, "content": content} for role, content in messages]
 
 
 def _message(turn: Any, where: str) -> dict[str, str]:
@@ -47,7 +47,7 @@ def _message(turn: Any, where: str) -> dict[str, str]:
 
 
 def _content(content: Any, where: str) -> str:
-    """A text, or the text of its parts, one a line; of none, nothing."""
+    """The text, or the texts of its parts joined by newlines; "" for None."""
     if content is None:
         return ""
     if isinstance(content, str):

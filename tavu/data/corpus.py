@@ -1,9 +1,9 @@
-"""Documents -> corpus: train and valid on disk, built once and found again by content.
+"""Documents -> corpus: train and valid on disk, built once and cached by content.
 
-Building takes two passes: all documents go to one spool file, of which 16 bytes each stay in memory; then, with all of them known,
-each is dropped or copied to train or valid. How they lie on disk is documents' subject, which is valid split's, how they are found again kept's.
+Two passes: the first writes all documents to one spool file and keeps 16 bytes per document in memory; the second drops duplicates and copies
+each remaining document to train or valid. documents.py has the file layout, split.py the train/valid split, kept.py the cache.
 
-Without valid sources a hash of each document decides which it is, so that none moves when others are added.
+Without valid sources a hash of each document assigns it to train or valid, so adding documents never moves others.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from tavu.data import split
 from tavu.data.documents import SEP, write_documents
 from tavu.data.formats import MAX_DOCUMENT_BYTES
 from tavu.data.hub import HUB_FILES
-from tavu.data.kept import Corpus, CorpusReport, file_digest, found, opened, put_in_place, read_meta, temporary_folder, write_meta
+from tavu.data.kept import Corpus, CorpusReport, file_digest, move_into_place, open_corpus, read_corpus, read_meta, temporary_folder, write_meta
 from tavu.data.records import split_document
 from tavu.data.sources import TALES_SEED, Located, SourceReport, is_text, locate, read_documents
 from tavu.data.splitting import looks_like_many
@@ -29,22 +29,25 @@ from tavu.data.streams import endings
 from tavu.errors import TavuError
 
 FORMAT = 3
-"""Counts up when the same sources would be read or stored differently, so that older corpora are built anew."""
+"""Incremented when the same sources would be read or stored differently, so that older cached corpora are rebuilt."""
 _PROGRESS_BYTES = 1 << 20
 
 Progress = Callable[[int, int | None], None]
-"""Called with (bytes done, bytes in all); the second is None when it is not known."""
+"""Called with (bytes done, total bytes); the total is None when it is not known."""
 
 
 @dataclass(frozen=True)
 class _Spool:
-    """All documents as they were read, those of valid sources last. Shapes: N documents; offsets of SEPs (N + 1,), digests, kin (N,), uint64."""
+    """All documents in reading order, those of valid sources last.
+
+    Shapes: N documents; offsets of SEPs (N + 1,), digests and completion_digests (N,), all uint64.
+    """
 
     path: Path
     offsets: np.ndarray
     digests: np.ndarray
-    kin: np.ndarray
-    """Digests of what is written to records: what is asked for one and the same story is no reason to have it in train and in valid."""
+    completion_digests: np.ndarray
+    """For records, digests of the completions alone: one story under two prompts must not be in both train and valid. Else equal to digests."""
     num_train: int
 
 
@@ -55,58 +58,58 @@ def build_corpus(
     valid_percent: float = 5.0,
     progress: Progress | None = None,
 ) -> Corpus:
-    """The corpus of data.sources and data.valid, from `cache_dir` if the same content was built there before.
+    """The corpus of data.sources and data.valid, taken from `cache_dir` if the same content was built before.
 
-    Without data.valid a data set that has a validation file of its own (tinystories) is validated on that, if it is the only source.
-    Raises TavuError for what is wrong with a source, and when the disk is full.
+    Without data.valid, a data set with its own validation file (tinystories) uses that file, if all sources have one.
+    Raises TavuError for a bad source, and when the disk is full.
     """
     if not 0 < valid_percent <= 50:
         raise TavuError(f"valid_percent is {valid_percent}, expected more than 0 and at most 50. The usual is 5.")
-    set_apart: list[str] = []
+    split_notes: list[str] = []
     if not data.valid and all(f"{source}:valid" in HUB_FILES for source in data.sources):
         data = replace(data, valid=tuple(f"{source}:valid" for source in data.sources))
-        set_apart.append(f"valid is the data set's own: {', '.join(data.valid)}")
+        split_notes.append(f"valid is the data set's own: {', '.join(data.valid)}")
     train_places = [locate(source, data) for source in data.sources]
     valid_places = [locate(source, data) for source in data.valid]
     places = (*train_places, *valid_places)
-    left_out = tuple(note for place in places for note in place.notes)
+    source_notes = tuple(note for place in places for note in place.notes)
     files = [file for place in places for file in place.files]
     states = _states(files)
     final = cache_dir / _content_key(train_places, valid_places, data, valid_percent)
-    if corpus := found(final):
-        return _with_notes(corpus, left_out)
+    if corpus := read_corpus(final):
+        return _with_notes(corpus, source_notes)
     report = SourceReport()
     num_bytes = None if any(place.num_tales for place in places) else sum(size for size, _ in states)
     try:
         if os.path.lexists(final):
-            left_out += (f"the copy of this text kept in {cache_dir} was damaged, so it was built anew",)
+            source_notes += (f"the cached copy of this text in {cache_dir} was damaged, so it was rebuilt",)
         with temporary_folder(cache_dir, final.name) as folder:
             spool = _write_spool(folder / "spool", data, report, progress, num_bytes)
             if _states(files) != states:
                 raise TavuError(f"{_listed(data.sources)} changed while being read. Run the command again.")
             choice = _choose(spool, valid_percent, _listed(data.sources))
-            hints = _hints(spool, choice, places, data)
+            warnings = _warnings(spool, choice, places, data)
             with spool.path.open("rb") as source:
                 write_documents(folder / "train", source, *choice.train)
                 write_documents(folder / "valid", source, *choice.valid)
             spool.path.unlink()
             skipped = [f"skipped: {reason}" for reason in report.reasons]
-            notes = (*set_apart, *choice.notes, *report.markup_lines(), *hints, *skipped)
+            notes = (*split_notes, *choice.notes, *report.markup_lines(), *warnings, *skipped)
             lengths = np.concatenate([choice.train[1], choice.valid[1]])
             write_meta(folder, CorpusReport(len(lengths), int(lengths.sum()), choice.duplicates, choice.in_valid, report.skipped, notes))
-            put_in_place(folder, final)
+            move_into_place(folder, final)
         meta = read_meta(final)
     except OSError as fault:
         raise TavuError(
-            f"The corpus could not be written to {cache_dir}: {fault.strerror or fault}. While it is built it takes about twice the size "
-            "of its text: make room there, or name another folder by setting TAVU_CACHE."
+            f"The corpus could not be written to {cache_dir}: {fault.strerror or fault}. Building it takes about twice the size "
+            "of the text: free some space there, or set TAVU_CACHE to another folder."
         ) from None
     assert meta is not None, f"{final} was built and cannot be read"
-    return _with_notes(opened(final, meta), left_out)
+    return _with_notes(open_corpus(final, meta), source_notes)
 
 
 def _with_notes(corpus: Corpus, notes: tuple[str, ...]) -> Corpus:
-    """The corpus with notes that are of this time only, before those that are kept with it."""
+    """The corpus with the notes of this call before the stored ones."""
     return replace(corpus, report=replace(corpus.report, notes=notes + corpus.report.notes))
 
 
@@ -120,7 +123,7 @@ def _states(files: Sequence[Path]) -> list[tuple[int, int]]:
 
 
 def _content_key(train: Sequence[Located], valid: Sequence[Located], data: DataConfig, valid_percent: float) -> str:
-    """The name of a corpus: what is in its files, not what they are called or where they lie; only endings count."""
+    """The cache name of a corpus. It depends on the content and the endings of its files, not on their names or folders."""
     facts = {
         "format": [FORMAT, MAX_DOCUMENT_BYTES, split.MAX_VALID_BYTES],
         "options": {key: value for key, value in asdict(data).items() if key not in ("sources", "valid")},
@@ -135,7 +138,7 @@ def _content(place: Located) -> list[object]:
     if place.num_tales:
         from tavu.data import tales
 
-        code = sorted(Path(str(tales.__file__)).parent.glob("*.py"))  # its own version: nobody can forget to count it up
+        code = sorted(Path(str(tales.__file__)).parent.glob("*.py"))  # the code is hashed, so no version number can be forgotten
         return ["tales", place.num_tales, place.num_plots, TALES_SEED, *(file_digest(file) for file in code)]
     return [(endings(file), _digest_if_readable(file)) for file in place.files]
 
@@ -144,7 +147,7 @@ def _digest_if_readable(file: Path) -> str:
     try:
         return file_digest(file)
     except OSError as fault:
-        return f"unreadable: {fault.strerror}"  # the reading of it says so, or skips it
+        return f"unreadable: {fault.strerror}"  # reading it will raise, or skip it
 
 
 def _write_spool(
@@ -154,9 +157,9 @@ def _write_spool(
     progress: Progress | None,
     num_file_bytes: int | None,
 ) -> _Spool:
-    offsets, digests, kin = array("Q", [0]), array("Q"), array("Q")
+    offsets, digests, completion_digests = array("Q", [0]), array("Q"), array("Q")
     num_train = 0
-    told = 0
+    reported = 0
     with path.open("wb", buffering=_PROGRESS_BYTES) as spool:
         spool.write(SEP)
         for index, source in enumerate((*data.sources, *data.valid)):
@@ -165,22 +168,22 @@ def _write_spool(
                 spool.write(SEP)
                 offsets.append(offsets[-1] + len(document) + 1)
                 digests.append(split.document_digest(document))
-                kin.append(split.document_digest(split_document(document)[1]) if data.as_records else digests[-1])
+                completion_digests.append(split.document_digest(split_document(document)[1]) if data.as_records else digests[-1])
                 num_done = report.bytes if num_file_bytes is None else report.file_bytes_read
-                if progress and num_done >= told + _PROGRESS_BYTES:
+                if progress and num_done >= reported + _PROGRESS_BYTES:
                     progress(num_done, num_file_bytes)
-                    told = num_done
+                    reported = num_done
             if index < len(data.sources):
                 num_train = len(digests)
     if progress:
         progress(report.bytes if num_file_bytes is None else num_file_bytes, num_file_bytes)
-    offsets_of, digests_of, kin_of = (np.frombuffer(numbers, dtype=np.uint64) for numbers in (offsets, digests, kin))
-    return _Spool(path, offsets_of, digests_of, kin_of, num_train)
+    offsets_of, digests_of, completions_of = (np.frombuffer(numbers, dtype=np.uint64) for numbers in (offsets, digests, completion_digests))
+    return _Spool(path, offsets_of, digests_of, completions_of, num_train)
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """Where in the spool the documents of train and valid are: (starts, lengths), int64."""
+    """Where the documents of train and valid are in the spool: (starts, lengths), int64."""
 
     train: tuple[np.ndarray, np.ndarray]
     valid: tuple[np.ndarray, np.ndarray]
@@ -196,12 +199,12 @@ def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
     valid = split.first_of_each(spool.digests[spool.num_train :]) + spool.num_train
     duplicates = len(starts) - len(train) - len(valid)
     if len(valid):
-        in_valid = np.isin(spool.kin[train], spool.kin[valid])
+        in_valid = np.isin(spool.completion_digests[train], spool.completion_digests[valid])
         if in_valid.all():
-            raise TavuError(f"Every document of {sources} is among those of valid too, which leaves nothing to train on. Give other text for valid.")
+            raise TavuError(f"Every document of {sources} is also in valid, which leaves nothing to train on. Give other text for valid.")
         train = train[~in_valid]
         return _Choice((starts[train], lengths[train]), (starts[valid], lengths[valid]), duplicates, int(in_valid.sum()), ())
-    is_valid = split.valid_by_hash(spool.kin[train], lengths[train], valid_percent)
+    is_valid = split.valid_by_hash(spool.completion_digests[train], lengths[train], valid_percent)
     if is_valid is not None:
         train, valid = train[~is_valid], train[is_valid]
         return _Choice((starts[train], lengths[train]), (starts[valid], lengths[valid]), duplicates, 0, ())
@@ -209,19 +212,19 @@ def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
     longest = int(np.argmax(lengths))
     start, length = int(starts[longest]), int(lengths[longest])
     if length < 2:
-        raise TavuError(f"{sources} holds one byte of text, too little to train on one part and validate on another. Give more text.")
+        raise TavuError(f"{sources} holds one byte of text, too little to split into train and valid. Give more text.")
     with spool.path.open("rb") as source:
         source.seek(start)
         train_end, valid_start = split.place_to_split(source.read(length), split.num_bytes_to_cut(int(lengths.sum()), length, valid_percent))
     lengths[longest] = train_end
     which = "the only document" if len(lengths) == 1 else f"the longest of {len(lengths):,} documents"
-    note = f"valid is the end of {which}, {length - valid_start:,} bytes: too few documents to set whole ones apart"
+    note = f"valid is the end of {which}, {length - valid_start:,} bytes: there are too few documents to hold out whole ones"
     return _Choice((starts, lengths), (np.array([start + valid_start]), np.array([length - valid_start])), duplicates, 0, (note,))
 
 
-def _hints(spool: _Spool, choice: _Choice, places: Sequence[Located], data: DataConfig) -> list[str]:
-    """What may not be as its user wants it: many texts in one document, or hardly any to validate on."""
-    hints = []
+def _warnings(spool: _Spool, choice: _Choice, places: Sequence[Located], data: DataConfig) -> list[str]:
+    """Warnings about likely mistakes: many texts in one document, or too little validation text."""
+    warnings = []
     lengths = np.diff(spool.offsets.astype(np.int64)) - 1
     longest = int(np.argmax(lengths))
     if data.can_split and 2 * lengths[longest] > lengths.sum() and all(is_text(file) for place in places for file in place.files):
@@ -229,11 +232,11 @@ def _hints(spool: _Spool, choice: _Choice, places: Sequence[Located], data: Data
             source.seek(int(spool.offsets[longest]) + 1)
             shape = looks_like_many(source.read(int(lengths[longest])))
         if shape:
-            way = "If each is a text of its own, pass --split lines (or blank, or a regular expression)"
-            hints.append(f"one document of {lengths[longest]:,} bytes holds {shape}. {way}")
+            way = "If each is a separate text, pass --split lines (or blank, or a regular expression)"
+            warnings.append(f"one document of {lengths[longest]:,} bytes holds {shape}. {way}")
     num_valid = int(choice.valid[1].sum())
     if num_valid < split.FEW_VALID_BYTES:
-        hints.append(
-            f"valid is only {num_valid:,} bytes, too few to trust what they measure. Give more text, or a longer one to validate on: --valid FILE"
+        warnings.append(
+            f"valid is only {num_valid:,} bytes, too few for a reliable measurement. Give more text, or a longer validation text: --valid FILE"
         )
-    return hints
+    return warnings

@@ -1,8 +1,8 @@
-"""Plain stories -> records (records.py) where nobody has written requests: words, a sentence, and features that a rule can see.
+"""Plain stories -> records (records.py), with requests derived by rule: words, a sentence, and whether there is dialogue.
 
-For any language, without a tagger: a word is fit to be asked for when it stands in few enough stories to say something of its own, in enough of them
-to be learned, and mostly in small letters, as names are not. What is derived is always true of its story; a summary is only there where the source
-has one. All choices are drawn from the story itself, so that they do not change when other stories come and go.
+Works for any language, without a tagger. A word can be requested if it occurs in few enough stories to be specific, in enough stories to be learned,
+and mostly in lower case, unlike names. Derived fields are always true of their story. Summaries are not derived. The random choices are seeded
+by the story alone, so they do not change when other stories are added or removed.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 NUM_WORDS = 3
 COMMON_SHARE = 0.1
-"""A word in more than this share of all stories is too common to be asked for."""
+"""A word in more than this share of all stories is too common to be requested."""
 MIN_STORIES = 3
 """A word in fewer stories is too rare to be learned."""
 MIN_LETTERS = 3
@@ -25,21 +25,21 @@ _SENTENCE_END = re.compile(r'(?<=[.!?…。！？])["”»’]?\s+|\n+')
 
 @dataclass(frozen=True)
 class WordCounts:
-    """In how many stories each word stands, without case, and in how many of them in small letters."""
+    """In how many stories each word occurs, ignoring case, and in how many of them in lower case."""
 
     num_stories: int
     stories: Mapping[str, int]
     small: Mapping[str, int]
 
     def is_fit(self, word: str) -> bool:
-        """Whether a word (casefolded) is one to ask for."""
+        """Whether a word (casefolded) can be requested."""
         count = self.stories.get(word, 0)
         most = max(MIN_STORIES, COMMON_SHARE * self.num_stories)
         return len(word) >= MIN_LETTERS and MIN_STORIES <= count <= most and self.small.get(word, 0) >= 0.9 * count
 
 
 def count_words(stories: Iterable[str]) -> WordCounts:
-    """The counts that `derive` needs, of all stories."""
+    """The word counts over all stories, which `derive` needs."""
     num_stories, counts, small = 0, Counter[str](), Counter[str]()
     for story in stories:
         num_stories += 1
@@ -50,26 +50,26 @@ def count_words(stories: Iterable[str]) -> WordCounts:
 
 
 def derive(story: str, counts: WordCounts, has_dialogue: bool, variant: int = 0) -> dict[str, object]:
-    """One row of records: the story and what may be asked of it, labelled as derived. Each variant asks for other words and another sentence."""
+    """One record as a row: the story and a request, marked as derived. Each variant requests other words and another sentence."""
     key = story if variant == 0 else f"{variant} {story}"
-    dice = random.Random(hashlib.blake2b(key.encode(), digest_size=8).hexdigest())
+    rng = random.Random(hashlib.blake2b(key.encode(), digest_size=8).hexdigest())
     fit = sorted({word for word in _WORD.findall(story) if word == word.casefold() and counts.is_fit(word)})
-    words = dice.sample(fit, min(NUM_WORDS, len(fit)))
+    words = rng.sample(fit, min(NUM_WORDS, len(fit)))
     sentences = [sentence for sentence in sentences_of(story) if SENTENCE_BYTES[0] <= len(sentence.encode()) <= SENTENCE_BYTES[1]]
     row: dict[str, object] = {"words": words, "features": ["Dialogue"] if has_dialogue else []}
     if sentences:
-        row["sentence"] = dice.choice(sentences)
+        row["sentence"] = rng.choice(sentences)
     return {**{key: value for key, value in row.items() if value}, "story": story, "derived": True}
 
 
 def end_of_sentence(text: str) -> int | None:
-    """Where the first sentence of a text ends, with the space after it; None where it does not."""
+    """Where the first sentence of a text ends, including the space after it; None if it does not end."""
     found = _SENTENCE_END.search(text)
     return found.end() if found else None
 
 
 def sentences_of(story: str) -> Iterator[str]:
-    """The sentences of a story as they stand in it, cut after their end marks and at line ends.
+    """The sentences of a story, unchanged, split after end marks and at newlines.
 
     >>> list(sentences_of('Tom ran. "Stop!" he said.'))
     ['Tom ran.', '"Stop!"', 'he said.']

@@ -1,7 +1,7 @@
-"""Documents in one memory-mapped file, and how they are written there.
+"""Documents in one memory-mapped file, and its writer.
 
 On disk, SEP one byte 0:  SEP d1 SEP d2 SEP ... dn SEP,  and beside it the uint64 offsets of the SEPs (.npy).
-A SEP reads as END; a byte 0 within a document stays 0, since the offsets tell which is which.
+A SEP is read as END. A byte 0 within a document stays 0: the offsets distinguish the two.
 """
 
 import os
@@ -17,13 +17,13 @@ _COPY_BYTES = 1 << 20
 
 
 class DocumentFile:
-    """The documents of a corpus in their order, read from disk where they are touched; `path` has no ending."""
+    """The documents of a corpus in order, memory-mapped; `path` has no ending."""
 
     def __init__(self, path: Path) -> None:
         # Plain arrays over the maps: indexing a memmap itself costs several microseconds.
         self._bytes = np.asarray(np.memmap(path.with_suffix(".bin"), dtype=np.uint8, mode="r"))
         self.offsets = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
-        """Where the ENDs are, num_documents + 1 of them: document i stands between ENDs i and i + 1."""
+        """Positions of the ENDs, (num_documents + 1,): document i is between ENDs i and i + 1."""
         assert self.offsets.dtype == np.uint64 and int(self.offsets[-1]) + 1 == len(self._bytes), f"{path} is not a corpus"
 
     @property
@@ -32,7 +32,7 @@ class DocumentFile:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of text: the ENDs are not counted."""
+        """Bytes of text, without the ENDs."""
         return len(self._bytes) - len(self.offsets)
 
     @property
@@ -41,7 +41,7 @@ class DocumentFile:
         return len(self._bytes)
 
     def num_longer_than(self, num_ids: int) -> int:
-        """How many documents, with the END before each, do not fit in so many ids."""
+        """How many documents, each with the END before it, do not fit in `num_ids` ids."""
         return int(np.count_nonzero(np.diff(self.offsets) > num_ids))
 
     def used_bytes(self) -> frozenset[int]:
@@ -50,7 +50,7 @@ class DocumentFile:
         for at in range(0, len(self._bytes), _COPY_BYTES):
             chunk = self._bytes[at : at + _COPY_BYTES].tobytes()
             num_zeros += chunk.count(SEP)
-            seen += bytes(set(chunk.translate(None, seen)))  # what is left is new, and soon nothing is
+            seen += bytes(set(chunk.translate(None, seen)))  # only new byte values are left, and soon none
         return frozenset(seen if num_zeros > len(self.offsets) else seen[1:])
 
     def document(self, index: int) -> np.ndarray:
@@ -61,16 +61,16 @@ class DocumentFile:
         """ids (length,) int64 from position `start` of END d1 END d2 END ... dn END."""
         assert 0 <= start <= start + length <= self.num_ids, f"{start} + {length} is not within {self.num_ids}"
         ids = self._bytes[start : start + length].astype(np.int64)
-        # np.uint64, or numpy compares as float64 and copies all offsets to do so.
+        # np.uint64: otherwise numpy compares as float64, which copies all offsets.
         first, last = np.searchsorted(self.offsets, np.array([start, start + length], dtype=np.uint64))
         ids[self.offsets[first:last].astype(np.int64) - start] = END
         return ids
 
 
 def write_documents(path: Path, source: BinaryIO, starts: np.ndarray, lengths: np.ndarray) -> None:
-    """Copies documents, given by where they start in `source` and their lengths (int64), to where a DocumentFile reads them.
+    """Write the documents of `source`, given by starts and lengths (int64), as a DocumentFile.
 
-    Where documents follow each other in `source`, one byte apart as here, they are copied in one go with what is between them.
+    Documents that are one byte apart in `source`, as they are here, are copied together with the byte between them.
     """
     breaks = np.flatnonzero(starts[1:] != starts[:-1] + lengths[:-1] + 1) + 1
     firsts, lasts = np.append(0, breaks), np.append(breaks, len(starts)) - 1

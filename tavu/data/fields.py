@@ -1,7 +1,7 @@
-"""Rows -> documents: the text in the field, or the fields, of each row.
+"""Rows -> documents: the text of one or several fields of each row.
 
-Without a name given, the field is `text`, else `story`. Of several names, divided by commas, the texts are joined by an empty line.
-Where a table has no header its columns are called by their numbers, from 1.
+By default the field is `text`, else `story`. With several names, separated by commas, the texts are joined by an empty line.
+The columns of a table without a header are named by their numbers, starting at 1.
 """
 
 import re
@@ -17,7 +17,7 @@ _MAX_NAMES = 12
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which fields of each row are read: those named, else the first of TEXT_FIELDS; or, for records, all."""
+    """Which fields of each row are read: the named ones, else the first of TEXT_FIELDS; for records, all."""
 
     names: str | None = None
     all: bool = False
@@ -27,7 +27,7 @@ class Wanted:
         return self.names is not None and re.fullmatch(r"\d+(,\d+)*", self.names) is not None
 
     def among(self, present: Iterable[str]) -> list[str] | None:
-        """The fields to join, None where one of them is not there."""
+        """The fields to join, or None if one is missing."""
         present = list(present)
         if self.names is None:
             return next(([field] for field in TEXT_FIELDS if field in present), None)
@@ -36,7 +36,7 @@ class Wanted:
 
 
 def texts(rows: Iterator[tuple[str, object]], wanted: Wanted) -> Iterator[bytes | TavuError]:
-    """The document of each row, which is an object, or the text itself; a TavuError in the place of a bad one."""
+    """The document of each row (an object, or the text itself); a TavuError in place of a bad row."""
     names: list[str] | None = None
     for where, row in rows:
         if isinstance(row, TavuError):
@@ -68,7 +68,7 @@ def _joined(row: Mapping[str, object], names: list[str], where: str) -> bytes | 
 
 
 def columns(where: str, names: Sequence[str], wanted: Wanted) -> list[str] | None:
-    """The columns of a table to read, None for all. Raises TavuError where those that are wanted are not there."""
+    """The columns of a table to read, None for all. Raises TavuError if a wanted column is missing."""
     found = wanted.among(names)
     if not wanted.all and found is None:
         raise _no_field(where, wanted, names)
@@ -76,8 +76,10 @@ def columns(where: str, names: Sequence[str], wanted: Wanted) -> list[str] | Non
 
 
 def header(name: str, row: list[str], following: list[str], wanted: Wanted) -> tuple[list[str], bool]:
-    """The names of the columns of a CSV, given its first two rows, or the numbers of its columns where numbers are wanted; and whether the first row
-    is a header."""
+    """The column names of a CSV, or its column numbers if numbers are wanted, and whether the first row is a header.
+
+    `row` and `following` are the first two rows.
+    """
     if wanted.among(row) is not None or wanted.all:
         return row, True
     numbers = [str(place) for place in range(1, len(row) + 1)]
@@ -91,17 +93,17 @@ def header(name: str, row: list[str], following: list[str], wanted: Wanted) -> t
 
 
 def _are_names(row: list[str]) -> bool:
-    """Whether cells may be what columns are called: a word or two each, none twice."""
+    """Whether cells may be column names: one or two words each, all different."""
     return len(set(row)) == len(row) and not any(_is_prose(cell) or len(cell.split()) > 2 for cell in row)
 
 
 def _is_prose(cell: str) -> bool:
-    """Whether a cell holds what no column is called: a number, a sentence, or a long text."""
+    """Whether a cell cannot be a column name: a number, a sentence, or a long text."""
     return cell.count(" ") >= 4 or len(cell) > 60 or re.fullmatch(r".*\w[.!?…]|[-+]?[\d.,]+", cell.strip(), re.DOTALL) is not None
 
 
 def text_of(value: object, where: str) -> bytes | TavuError:
-    """The document in a field. Surrogates stand for bytes that were no UTF-8 (csv), or are halves of a pair (JSON)."""
+    """The document in a field. Surrogates are bytes that were not UTF-8 (CSV), or halves of a pair (JSON)."""
     try:
         if isinstance(value, bytes):
             value.decode()
@@ -114,18 +116,18 @@ def text_of(value: object, where: str) -> bytes | TavuError:
         code = ord(fault.object[fault.start])
         if 0xDC80 <= code <= 0xDCFF:
             return bad_bytes(where, code - 0xDC00)
-        return TavuError(f"{where}: \\u{code:04x} is half of a surrogate pair, not a character. Fix the row, or pass --skip-bad to go on without it.")
+        return TavuError(f"{where}: \\u{code:04x} is half of a surrogate pair, not a character. Fix the row, or pass --skip-bad to skip it.")
     kind = "null" if value is None else "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else repr(value)[:40]
-    return TavuError(f"{where} is {kind}, expected a string. Fix the row, pass --text-field NAME, or --skip-bad to go on without it.")
+    return TavuError(f"{where} is {kind}, expected a string. Fix the row, pass --text-field NAME, or --skip-bad to skip it.")
 
 
 def cleaned(text: bytes) -> bytes:
-    """CRLF becomes LF, and white space around it goes; it may then be empty."""
+    """The text with CRLF as LF and without surrounding white space; it may then be empty."""
     return text.replace(b"\r\n", b"\n").strip()
 
 
 def bad_bytes(where: str, byte: int) -> TavuError:
-    return TavuError(f"{where}: byte 0x{byte:02x} is not UTF-8. Convert the file to UTF-8, or pass --skip-bad to go on without such rows.")
+    return TavuError(f"{where}: byte 0x{byte:02x} is not UTF-8. Convert the file to UTF-8, or pass --skip-bad to skip such rows.")
 
 
 def _no_field(where: str, wanted: Wanted, present: Iterable[str]) -> TavuError:
@@ -136,4 +138,4 @@ def _no_field(where: str, wanted: Wanted, present: Iterable[str]) -> TavuError:
         if wanted.names is None and all(name in present for name in record):
             return TavuError(f"{where} is a record ({found}), not a plain text. `tavu train` and `tavu evaluate` read records with --records.")
     expected = f"'{wanted.names}'" if wanted.names else " or ".join(f"'{field}'" for field in TEXT_FIELDS)
-    return TavuError(f"{where} has no field {expected}; it has {found or 'none'}. Pass --text-field NAME, or --skip-bad to go on without it.")
+    return TavuError(f"{where} has no field {expected}; it has {found or 'none'}. Pass --text-field NAME, or --skip-bad to skip it.")

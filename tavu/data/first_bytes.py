@@ -1,6 +1,6 @@
-"""What the first bytes of a file say about it: that it is empty, in another encoding, or no text at all; each with the way to text.
+"""File type detection from the first bytes: empty, another encoding, or not text; each error says how to convert the file.
 
-A file is known by its bytes, not by its name: a PDF called .txt is a PDF.
+The content decides, not the name: a PDF named .txt is a PDF.
 """
 
 import codecs
@@ -21,10 +21,10 @@ _KINDS = (  # first bytes, what they begin, what to do
     (b"%!PS", "a PostScript document", "Take its text out first: ps2ascii {name} > text.txt"),
     (b"{\\rtf", "an RTF document", _AS_TEXT),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an older Microsoft Office document", _AS_TEXT),
-    (b"PAR1", "a parquet file", "Let its name say so: mv {name} {bare}.parquet"),
-    (b"\x1f\x8b", "a gzip archive", "Let its name say so: mv {name} {name}.gz"),
-    (b"\xfd7zXZ\0", "an xz archive", "Let its name say so: mv {name} {name}.xz"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Let its name say so: mv {name} {name}.zst"),
+    (b"PAR1", "a parquet file", "Rename it: mv {name} {bare}.parquet"),
+    (b"\x1f\x8b", "a gzip archive", "Rename it: mv {name} {name}.gz"),
+    (b"\xfd7zXZ\0", "an xz archive", "Rename it: mv {name} {name}.xz"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Rename it: mv {name} {name}.zst"),
     (b"BZh", "a bzip2 archive", "Unpack it first: bunzip2 -k {name}"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "Unpack it first: 7z x {name}"),
     (b"Rar!\x1a\x07", "a RAR archive", "Unpack it first: unrar x {name}"),
@@ -51,18 +51,18 @@ _MARKUP = {
     "XML": re.compile(rb"\s*<\?xml\b"),
     "JSON": re.compile(rb"""\s*(\[\s*)?(\{\s*"[^"\n]{1,100}"\s*:|(?<=\[)\s*"(?:[^"\\]|\\.)*"\s*[],])"""),
 }
-"""How a text in it begins."""
+"""How a text in each language begins."""
 _PACKED = {".gz": "gzip -dc", ".xz": "xz -dc", ".zst": "zstd -dc"}
 
 
 def start_of_text(stream: io.BufferedReader, name: str, *, check: bool) -> int:
-    """Bytes skipped at the start (a UTF-8 byte order mark: 3, else 0). With `check`, what does not look like text is refused.
+    """Bytes skipped at the start (3 for a UTF-8 byte order mark, else 0). With `check`, refuse what does not look like text.
 
-    Raises TavuError for an empty file, for UTF-16 and UTF-32, and for what its first bytes say is no text.
+    Raises TavuError for an empty file, for UTF-16 and UTF-32, and for known file types that are not text.
     """
     head = stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]
     if not head:
-        raise TavuError(f"{name} is empty. Give a file with text, or pass --skip-bad to go on without it.")
+        raise TavuError(f"{name} is empty. Give a file with text, or pass --skip-bad to skip it.")
     if (known := _known_kind(head, name)) is not None:
         raise known
     if encoding := wide_encoding(head):
@@ -82,7 +82,7 @@ def _known_kind(head: bytes, name: str) -> TavuError | None:
     if name.lower().endswith(".tgz"):
         advice = _UNTAR
     elif endings(Path(name))[1] and advice != _UNTAR:
-        advice = "Unpack it, and see what is in it"
+        advice = "Unpack it and look at its content"
     advice = f"{advice}; or train" if advice else "Train"
     place = {"name": shlex.quote(name), "bare": shlex.quote(str(Path(name).with_suffix("")))}
     return TavuError(f"{name} is {kind}, expected text. {advice.format(**place)} on its raw bytes: tavu train --bytes")
@@ -90,7 +90,7 @@ def _known_kind(head: bytes, name: str) -> TavuError | None:
 
 def _kind_and_advice(head: bytes) -> tuple[str, str]:
     for begin, kind, advice in _KINDS:
-        # What may begin a text too is taken for one where it goes on as text.
+        # Some of these can also start a text: it counts as text if the rest is text.
         if head.startswith(begin) and (begin in _WRITTEN_AS_TEXT or 0 in head or not _is_utf8(head)):
             return kind, advice
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -99,7 +99,7 @@ def _kind_and_advice(head: bytes) -> tuple[str, str]:
 
 
 def markup(head: bytes) -> str:
-    """What text that begins so is written in, "" where it seems to be plain.
+    """The markup language of a text that starts with `head`, "" if it seems plain.
 
     >>> markup(b"<!DOCTYPE html>"), markup(b'{"text": "Once"}'), markup(b"<3 Once upon a time")
     ('HTML', 'JSON', '')
@@ -108,23 +108,23 @@ def markup(head: bytes) -> str:
 
 
 def marked_up(name: str, language: str) -> str:
-    """The sentence for a text file in a language of markup, with the way to what it says."""
+    """The warning for a text file in a markup language, with how to extract its text."""
     compression = endings(Path(name))[1]
     if language == "JSON":
-        return f"{name} looks like JSON, and is read as one plain text. Let its name end in .jsonl{compression}, and each of its rows is a document."
+        return f"{name} looks like JSON, but is read as one plain text. Rename it to end in .jsonl{compression} to read each row as a document."
     tool = f": pandoc -f html -t plain {shlex.quote(name)} -o text.txt" if language == "HTML" and not compression else "."
-    return f"{name} looks like {language}, whose tags are read as text. To be without them, take the text out first{tool}"
+    return f"{name} looks like {language}, and its tags are read as text. To remove them, extract the text first{tool}"
 
 
 def wide_encoding(head: bytes) -> str | None:
-    """The encoding of two or four bytes a character that text beginning so is in, None where it is in none: by its mark, else by what it would say.
+    """UTF-16 or UTF-32, if a text that starts with `head` is in one of them, else None. Detected by byte order mark, else by trial decoding.
 
     >>> wide_encoding("Жила-была птичка.".encode("utf-16-le")), wide_encoding(b"Once upon a time")
     ('utf-16-le', None)
     """
     marks = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
     marked = next((encoding for mark, encoding in marks if head.startswith(mark)), None)
-    # Spaces, digits and line ends of any script have zeros there, and a text of ASCII and zeros may still be what it seems.
+    # In these encodings the spaces, digits and newlines of every script have zero bytes. Valid UTF-8 with a few zeros is taken as UTF-8.
     if marked or head.count(0) < (max(2, len(head) / 33) if _is_utf8(head) else 1):
         return marked
     common = {encoding: _share_of_common(head, encoding) for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")}
@@ -133,9 +133,9 @@ def wide_encoding(head: bytes) -> str | None:
 
 
 def _share_of_common(head: bytes, encoding: str) -> float:
-    """The share of ASCII and of the punctuation of East Asia, which no text is without; 0 where this is no text in that encoding."""
+    """The share of ASCII and East Asian punctuation, which occur in every text; 0 if this is not text in that encoding."""
     try:
-        text = codecs.getincrementaldecoder(encoding)().decode(head)  # a character cut off at the end is no fault
+        text = codecs.getincrementaldecoder(encoding)().decode(head)  # a character cut off at the end is not an error
     except UnicodeDecodeError:
         return 0.0
     num_readable = sum(unicodedata.category(character)[0] in "LMNPSZ" or character in "\n\r\t" for character in text)
@@ -152,7 +152,7 @@ def _is_utf8(head: bytes) -> bool:
 
 
 def not_utf8(name: str, data: bytes, fault: UnicodeDecodeError, *, offset: int) -> TavuError:
-    """The sentence for `data`, found at `offset` of the file, that is not UTF-8."""
+    """The error for `data`, found at `offset` in the file, that is not UTF-8."""
     byte = data[fault.start]
     around = data[max(0, fault.start - SNIFF_BYTES) : fault.start + SNIFF_BYTES]
     looks, encoding = _likely_encoding(around, byte, fault)
@@ -162,10 +162,10 @@ def not_utf8(name: str, data: bytes, fault: UnicodeDecodeError, *, offset: int) 
 
 
 def _likely_encoding(around: bytes, byte: int, fault: UnicodeDecodeError) -> tuple[str, str]:
-    """(what it looks like, the name of that encoding, "" where there is none)."""
+    """(description, name of the likely encoding or "")."""
     if 0 in around:
         return "it does not look like text", ""
-    # The first byte of a character at the very end may also be a whole letter of another encoding.
+    # At the very end, the first byte of a UTF-8 character may also be a letter in another encoding.
     if fault.reason == "unexpected end of data" and (fault.end - fault.start > 1 or not fault.object[: fault.start].isascii()):
         return "a character is cut off there", ""
     num_high = sum(value >= 0xC0 for value in around)
@@ -176,7 +176,7 @@ def _likely_encoding(around: bytes, byte: int, fault: UnicodeDecodeError) -> tup
 
 
 def _convert(name: str, encoding: str) -> str:
-    """The command that makes UTF-8 of a file, unpacked first where it is packed."""
+    """The command that converts a file to UTF-8, decompressing it first if needed."""
     unpack = _PACKED.get(endings(Path(name))[1])
     file, encoding = shlex.quote(name), re.sub("-(?=[lb]e$)", "", encoding)  # iconv says utf-16le
     return f"{unpack} {file} | iconv -f {encoding} -t utf-8 > utf8.txt" if unpack else f"iconv -f {encoding} -t utf-8 {file} > utf8.txt"

@@ -1,7 +1,7 @@
-"""Folders and globs -> the files they stand for, and what they leave out: nothing of it in silence, except what is hidden.
+"""Folders and globs -> their files, and a report of what was skipped. Only hidden files are skipped silently.
 
-Links to folders are not followed, so that none is read twice or for ever. The folders in which tavu itself keeps runs and corpora are never
-text to learn from, wherever they lie: a model would learn from its own samples.
+Links to folders are not followed, so nothing is read twice and no loop is endless. Run folders and cache folders of tavu are never read as text,
+wherever they are: a model would train on its own samples.
 """
 
 import glob
@@ -18,7 +18,7 @@ from tavu.errors import TavuError
 from tavu.run_folder import ENVIRONMENT, RECIPE
 
 _OWN = (({RECIPE, ENVIRONMENT}, "run folder"), ({"meta.json", "train.bin", "valid.bin"}, "folder of the cache"))
-"""Files that say of the folder they lie in that it is tavu's own."""
+"""A folder with all of these files belongs to tavu."""
 _PLURALS = {
     "run folder": "run folders",
     "folder of the cache": "folders of the cache",
@@ -31,29 +31,29 @@ _MAX_KINDS = 5
 
 @dataclass
 class Found:
-    """The files of a folder or glob, and a tally of what was left out."""
+    """The files of a folder or glob, and counts of what was skipped."""
 
     where: str
     files: tuple[Path, ...] = ()
     other_endings: Counter[str] = field(default_factory=Counter)
     other: dict[Path, str] = field(default_factory=dict)
-    """What else was left out, and of which kind it is, a key of _PLURALS."""
+    """Everything else that was skipped: path -> kind, a key of _PLURALS."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out, and how to have it nevertheless; none where nothing was."""
+        """What was skipped and how to include it; empty if nothing was."""
         if not self.other_endings and not self.other:
             return ()
         ways = []
         if self.other_endings:
             common = self.other_endings.most_common(1)[0][0]
             pattern = f"**/*{common}" if common.startswith(".") else "*"
-            ways.append(f"name files themselves if they are text, as in {shlex.quote(f'{glob.escape(self.where)}/{pattern}')}")
+            ways.append(f"if they are text, name the files themselves, as in {shlex.quote(f'{glob.escape(self.where)}/{pattern}')}")
         if "link to a folder" in self.other.values():
-            ways.append("name what a link leads to")
-        return (f"left out of {self.where}: {self.left_out()}" + (f" ({'; '.join(ways)})" if ways else ""),)
+            ways.append("name the target of a link")
+        return (f"skipped in {self.where}: {self.summary()}" + (f" ({'; '.join(ways)})" if ways else ""),)
 
-    def left_out(self) -> str:
+    def summary(self) -> str:
         counts = [f"{count:,} {ending}" for ending, count in self.other_endings.most_common(_MAX_KINDS)]
         if rest := self.other_endings.total() - sum(count for _, count in self.other_endings.most_common(_MAX_KINDS)):
             counts.append(f"{rest:,} other files")
@@ -61,31 +61,31 @@ class Found:
 
 
 def files_below(folder: Path, known: Container[str], *, as_bytes: bool) -> Found:
-    """The files below a folder whose endings are known, or all as bytes; sorted, without hidden ones. Raises TavuError where there are none."""
+    """The files below a folder with a known ending, or all with as_bytes; sorted, without hidden ones. Raises TavuError if there are none."""
     found = Found(str(folder))
     if kind := _own_kind(folder):
-        raise TavuError(f"{folder} is a {kind} of tavu, expected text. Name a text; `tavu train --resume` goes on with a run.")
+        raise TavuError(f"{folder} is a {kind} of tavu, expected text. Name a text, or continue a run with `tavu train --resume`.")
     paths = sorted(path for _, files in _walk(folder, found) for path in files)
     wanted = tuple(path for path in paths if path.is_file() and (as_bytes or endings(path)[0] in known))
     chosen = set(wanted)
     for path in paths:
         if path not in chosen:
-            _leave_out(path, found)
+            _add_skipped(path, found)
     found.files = wanted
     if wanted:
         return found
     if not found.other_endings:
-        aside = f" (left out: {found.left_out()})" if found.other else ""
-        link = " Name what the link leads to." if "link to a folder" in found.other.values() else ""
+        aside = f" (skipped: {found.summary()})" if found.other else ""
+        link = " Name the target of the link." if "link to a folder" in found.other.values() else ""
         raise TavuError(f"{folder} is a folder without files{aside}.{link or ' Give one with text files in it.'}")
     raise TavuError(
-        f"{folder} is a folder without text: {found.left_out()}. Expected {', '.join(known)} (also .gz, .xz, .zst). "  # type: ignore[arg-type]
+        f"{folder} is a folder without text: {found.summary()}. Expected {', '.join(known)} (also .gz, .xz, .zst). "  # type: ignore[arg-type]
         f"Name the files themselves if they are text, as in '{folder}/*', or train on their raw bytes: tavu train --bytes"
     )
 
 
 def files_matching(pattern: Path, known: Container[str], *, as_bytes: bool) -> Found:
-    """The files that a glob matches, of any ending; or those below the folders it matches, if it matches no file. Raises TavuError for none."""
+    """The files that a glob matches, with any ending; if it matches only folders, the files below them. Raises TavuError if there are none."""
     found = Found(str(pattern))
     matches = sorted(set(_matches(pattern, found)))
     files = [path for path in matches if path.is_file()]
@@ -94,7 +94,7 @@ def files_matching(pattern: Path, known: Container[str], *, as_bytes: bool) -> F
         found.other |= own
         found.files = tuple(path for path in files if path.parent not in own)
         if not found.files:
-            raise TavuError(f"{pattern} matches only files in {found.left_out()} of tavu's own, expected text. Name each file if you want it.")
+            raise TavuError(f"{pattern} matches only files in {found.summary()} of tavu's own, expected text. Name each file if you want it.")
         return found
     folders = [path for path in matches if path.is_dir() and not _own_kind(path)]
     if not folders:
@@ -107,7 +107,7 @@ def files_matching(pattern: Path, known: Container[str], *, as_bytes: bool) -> F
 
 
 def _walk(folder: Path, found: Found) -> Iterator[tuple[Path, list[Path]]]:
-    """Each folder below a folder with its files, hidden and own ones left out, links to folders not followed."""
+    """Each folder below `folder` with its files; without hidden ones, folders of tavu, and links to folders."""
     for parent, folders, names in os.walk(folder, onerror=_raise):
         below = []
         for path in (Path(parent, name) for name in folders if not name.startswith(".")):
@@ -120,7 +120,7 @@ def _walk(folder: Path, found: Found) -> Iterator[tuple[Path, list[Path]]]:
         yield Path(parent), [Path(parent, name) for name in names if not name.startswith(".")]
 
 
-def _leave_out(path: Path, found: Found) -> None:
+def _add_skipped(path: Path, found: Found) -> None:
     if path.is_file():
         found.other_endings[path.suffix.lower() or "without an ending"] += 1
     else:
@@ -132,7 +132,7 @@ def _own_kind(folder: Path) -> str:
 
 
 def _matches(pattern: Path, found: Found) -> Iterator[Path]:
-    """The paths that a glob matches, ** any folders below, of which links are not followed: glob itself follows them round and round."""
+    """The paths that a glob matches. Unlike glob, ** does not follow links to folders, which can form loops."""
     if "**" not in pattern.parts:
         yield from map(Path, glob.glob(str(pattern)))
         return

@@ -1,8 +1,7 @@
-"""An open file of text or raw bytes -> its documents; files of rows are rows' and fields' subject.
+"""An open file of text or raw bytes -> its documents. rows.py and fields.py read files of rows.
 
-Each reader yields the documents of one file in order, and in the place of a bad one a TavuError that tells why: whether to stop
-there or to go on is the caller's choice. A reader raises TavuError where nothing after that point can be read.
-A document of text is cleaned the same way whatever it came from (fields.cleaned).
+Each reader yields the documents of one file in order, and a TavuError in place of a bad one: the caller decides whether to stop or to skip it.
+A reader raises TavuError if the rest of the file cannot be read. Text documents of every format are cleaned the same way (fields.cleaned).
 """
 
 import io
@@ -17,7 +16,7 @@ from tavu.errors import TavuError
 
 SEPARATOR = b"<|endoftext|>"
 MAX_DOCUMENT_BYTES = 1 << 24
-"""A longer document of a text or raw file becomes several, so that memory is bounded: cut after the last newline before, else between characters."""
+"""A longer document of a text or raw file is split to bound memory: after the last newline before the limit, else between characters."""
 
 Reading = Iterator[bytes | TavuError]
 
@@ -25,7 +24,7 @@ Reading = Iterator[bytes | TavuError]
 def text_documents(
     stream: io.BufferedReader, name: str, splitter: Splitter | None = None, *, offset: int = 0, max_document_bytes: int = MAX_DOCUMENT_BYTES
 ) -> Reading:
-    """What stands between `<|endoftext|>`s, and there between the matches of a splitter. `offset`: where in the file the stream is."""
+    """The text between `<|endoftext|>`s, further split by a splitter if given. `offset` is the position of the stream in the file."""
     pieces = split_stream(stream, SEPARATOR, max_document_bytes)
     for start, piece, _ in pieces if splitter is None else _split_further(pieces, splitter, max_document_bytes):
         try:
@@ -38,7 +37,7 @@ def text_documents(
 
 
 def split_stream(stream: io.BufferedReader, separator: bytes, max_piece_bytes: int) -> Iterator[tuple[int, bytes, bool]]:
-    """(offset, piece, whether it ends with what it is a piece of) between separators, however the reads of the stream fall; longer ones are cut."""
+    """(offset, piece, is_last) of the text between separators. A text longer than max_piece_bytes gives several pieces; is_last marks the last."""
     held = bytearray()
     offset = 0
     while chunk := stream.read1(CHUNK_BYTES):
@@ -50,7 +49,7 @@ def split_stream(stream: io.BufferedReader, separator: bytes, max_piece_bytes: i
                 yield from _cut(piece, offset, max_piece_bytes)
                 offset += len(piece) + len(separator)
             held = bytearray(rest)
-        # Only when no separator can begin within the first max_piece_bytes is the piece known to be too long.
+        # The piece is too long only if no separator can start within its first max_piece_bytes.
         while len(held) >= max_piece_bytes + len(separator):
             end = _place_to_cut(held, max_piece_bytes)
             yield offset, bytes(held[:end]), False
@@ -68,7 +67,7 @@ def _cut(piece: bytes, offset: int, max_piece_bytes: int) -> Iterator[tuple[int,
 
 
 def _split_further(pieces: Iterator[tuple[int, bytes, bool]], splitter: Splitter, max_piece_bytes: int) -> Iterator[tuple[int, bytes, bool]]:
-    """Pieces, divided by the splitter. What it leaves of a piece that was cut belongs together with what follows."""
+    """Pieces, divided by the splitter. The remainder of a piece that was cut is joined with the next piece."""
     rest = b""
     for offset, piece, is_whole in pieces:
         parts = list(splitter.split(rest + piece))
@@ -97,7 +96,7 @@ def character_start(text: Sequence[int], at: int) -> int:
 
 
 def raw_documents(stream: BinaryIO, name: str, record_bytes: int | None) -> Reading:
-    """The whole file as it is, or each `record_bytes` of it."""
+    """The whole file unchanged, or each `record_bytes` of it."""
     size = record_bytes or MAX_DOCUMENT_BYTES
     num_bytes = 0
     while document := stream.read(size):
@@ -110,4 +109,4 @@ def raw_documents(stream: BinaryIO, name: str, record_bytes: int | None) -> Read
         else:
             yield document
     if not num_bytes:
-        raise TavuError(f"{name} is empty. Give a file with something in it, or pass --skip-bad to go on without it.")
+        raise TavuError(f"{name} is empty. Give a file with content, or pass --skip-bad to skip it.")

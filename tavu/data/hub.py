@@ -1,4 +1,4 @@
-"""The data sets of the Hugging Face hub that have a name here: name -> local file, downloaded once by the hub's own library."""
+"""Data sets of the Hugging Face hub with a short name: name -> local file, downloaded once with huggingface_hub."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ HUB_FILES = {  # name: (data set, file)
 
 
 def download(name: str) -> Path:
-    """The local copy of a named file; a download that was interrupted goes on where it stopped.
+    """The local copy of a named file. An interrupted download resumes.
 
-    Raises TavuError without huggingface_hub, without a network when there is no copy yet, and on a full disk.
+    Raises TavuError without huggingface_hub, on a full disk, and without a network if there is no copy yet.
     """
     data_set, file = HUB_FILES[name]
     try:
@@ -29,5 +29,5 @@ def download(name: str) -> Path:
         reason = str(fault).strip().split("\n")[0]
         raise TavuError(
             f"{name}: {file} of {data_set} could not be downloaded ({reason}). "
-            "Run the command again when there is a network (it goes on where it stopped), or use `tales`, which needs none."
+            "Run the command again when there is a network (the download resumes), or use `tales`, which needs none."
         ) from None

@@ -1,7 +1,7 @@
-"""Corpora as they are kept: found again whole or not at all, built where nobody else sees them, and put in place in one step.
+"""The cache of corpora. A corpus is built in a temporary folder, renamed into place, and verified by digest when it is read.
 
-Each lies in a folder of its own, which only its owner can open: train and valid as documents has them, and meta.json with the digest of each file.
-What is in the files, and which corpus is wanted, is corpus' subject.
+Each has a folder of its own, readable only by its owner: train and valid (documents.py), and meta.json with the digest of each file.
+corpus.py decides which corpus is needed and builds it.
 """
 
 import hashlib
@@ -26,20 +26,20 @@ except ImportError:  # Windows
 
 _FILES = ("train.bin", "train.npy", "valid.bin", "valid.npy")
 _LEFTOVER_SECONDS = 3600.0
-"""Where there are no locks: what nobody has touched for so long is nobody's."""
+"""On systems without file locks: a temporary folder not modified for this long is abandoned."""
 _NEW_SECONDS = 5.0
-"""Between making a folder and locking it passes less."""
+"""A younger temporary folder may not be locked yet."""
 
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """What a corpus holds, train and valid together, and what was dropped on the way there."""
+    """The size of a corpus, train and valid together, and what was dropped while building it."""
 
     documents: int
     bytes: int
     duplicates: int
     in_valid: int
-    """Train documents dropped because the sources of valid hold them too."""
+    """Train documents dropped because they are also in the valid sources."""
     skipped: int
     notes: tuple[str, ...]
 
@@ -51,21 +51,21 @@ class Corpus:
     valid: DocumentFile
     report: CorpusReport
     digest: str
-    """Identity by content: equal for corpora whose train and valid are equal, wherever the text came from."""
+    """Digest of the content: equal for corpora whose train and valid are equal, whatever their sources."""
     used_ids: frozenset[int]
-    """The ids that occur in train, END among them."""
+    """The ids that occur in train, including END."""
 
 
 def default_cache_dir() -> Path:
-    """Where tavu keeps what it can make again: $TAVU_CACHE, else $XDG_CACHE_HOME/tavu, else ~/.cache/tavu. Corpora go to its `corpora`.
+    """The cache folder: $TAVU_CACHE, else $XDG_CACHE_HOME/tavu, else ~/.cache/tavu. Corpora are in its subfolder `corpora`.
 
-    Raises TavuError where there is no such place, as for a user without a home.
+    Raises TavuError if the path cannot be resolved, as for a user without a home folder.
     """
     chosen = os.environ.get("TAVU_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tavu")
     try:
         return Path(chosen).expanduser()
     except RuntimeError:
-        raise TavuError(f"There is no home folder to keep corpora in: {chosen} leads nowhere. Set TAVU_CACHE to a folder.") from None
+        raise TavuError(f"There is no home folder to cache corpora in: {chosen} does not exist. Set TAVU_CACHE to a folder.") from None
 
 
 def file_digest(file: Path) -> str:
@@ -74,7 +74,7 @@ def file_digest(file: Path) -> str:
 
 
 def write_meta(folder: Path, report: CorpusReport) -> None:
-    """Beside the files of a corpus, what is to be known of them."""
+    """Write meta.json: the digests of the corpus files, the used ids and the report."""
     used_ids = sorted(DocumentFile(folder / "train").used_bytes() | {END})
     meta = {"files": {name: file_digest(folder / name) for name in _FILES}, "used_ids": used_ids, "report": asdict(report)}
     with (folder / "meta.json").open("w", encoding="utf-8") as file:
@@ -87,19 +87,19 @@ def _json_digest(value: object) -> str:
     return hashlib.blake2b(json.dumps(value).encode(), digest_size=16).hexdigest()
 
 
-def found(folder: Path) -> Corpus | None:
-    """The corpus in a folder, None when there is none, or a byte of it is not what was written. Reads about 1 GB/s, as finding its name did."""
+def read_corpus(folder: Path) -> Corpus | None:
+    """The corpus in a folder, or None if there is none or it is damaged. Verifying reads all of it, at about 1 GB/s."""
     try:
         meta = read_meta(folder)
         if meta is None or any(file_digest(folder / name) != digest for name, digest in meta["files"].items()):
             return None
     except OSError:
         return None
-    return opened(folder, meta)
+    return open_corpus(folder, meta)
 
 
 def read_meta(folder: Path) -> dict | None:
-    """What _write_meta wrote, None where it is something else. Raises OSError where there is nothing."""
+    """The content of meta.json, or None if it is damaged. Raises OSError if there is none."""
     try:
         meta = json.loads((folder / "meta.json").read_bytes())
     except (ValueError, RecursionError):
@@ -107,7 +107,7 @@ def read_meta(folder: Path) -> dict | None:
     return meta if isinstance(meta, dict) and meta.pop("digest", None) == _json_digest(meta) else None
 
 
-def opened(folder: Path, meta: dict) -> Corpus:
+def open_corpus(folder: Path, meta: dict) -> Corpus:
     report = CorpusReport(**{**meta["report"], "notes": tuple(meta["report"]["notes"])})
     train, valid = DocumentFile(folder / "train"), DocumentFile(folder / "valid")
     return Corpus(folder, train, valid, report, _json_digest(meta["files"]), frozenset(meta["used_ids"]))
@@ -115,7 +115,7 @@ def opened(folder: Path, meta: dict) -> Corpus:
 
 @contextmanager
 def temporary_folder(cache_dir: Path, name: str) -> Iterator[Path]:
-    """A folder that is gone afterwards, unless it was renamed. Those that kills have left behind go too."""
+    """A folder that is removed afterwards, unless it was renamed. Also removes folders left by killed processes."""
     cache_dir.mkdir(parents=True, exist_ok=True)
     for leftover in cache_dir.glob("*.tmp"):
         with suppress(OSError):  # another process may be removing it too
@@ -125,7 +125,7 @@ def temporary_folder(cache_dir: Path, name: str) -> Iterator[Path]:
     descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
     try:
         if fcntl and descriptor is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # it ends with the process, however that ends
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # released when the process ends, even if killed
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -147,11 +147,11 @@ def _is_abandoned(folder: Path) -> bool:
     return True
 
 
-def put_in_place(folder: Path, final: Path) -> None:
-    if os.path.lexists(final) and not found(final):
+def move_into_place(folder: Path, final: Path) -> None:
+    if os.path.lexists(final) and not read_corpus(final):
         shutil.rmtree(final) if final.is_dir() and not final.is_symlink() else final.unlink()
     try:
         folder.rename(final)
     except OSError:
-        if not found(final):  # else another process was building the same, and was faster
+        if not read_corpus(final):  # otherwise another process built the same corpus first
             raise

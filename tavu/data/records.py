@@ -1,12 +1,12 @@
-"""Records: a request and what was written to it, as a model is fine-tuned on them.
+"""Records for fine-tuning: a prompt and its completion.
 
-A record becomes one document, its prompt, a mark, and its completion:
+A record becomes one document: the prompt, a mark, and the completion:
 
     Words: quit, oak, gloomy          Features: Dialogue          Story:<mark>          Sara and Ben were playing ...
 
-(each on a line of its own). The mark is the byte 0xFF, which no UTF-8 text holds, and a newline: it tells the model to write, and the training which
-bytes to learn from. What is read: TinyStories-Instruct's text (fields in any order and subset, documents between `<|endoftext|>`), and rows of JSON
-with a story and its fields, with `prompt` and `completion`, or with a conversation (conversations.py).
+(each on its own line). The mark is the byte 0xFF, which never occurs in UTF-8, and a newline. It tells the model where to start writing, and training
+which bytes count in the loss. Supported inputs: the text format of TinyStories-Instruct (fields in any order and subset, documents between
+`<|endoftext|>`), and JSON rows with a story and its fields, with `prompt` and `completion`, or with a conversation (conversations.py).
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from tavu.vocabulary import MARK_ID
 MARK = bytes([MARK_ID]) + b"\n"
 STORY = "Story"
 LABELS = {"words": "Words", "features": "Features", "summary": "Summary", "sentence": "Random sentence"}
-"""How each field of a request is called in a prompt: as in TinyStories-Instruct, in every language."""
+"""The label of each field in a prompt: those of TinyStories-Instruct, for text in any language."""
 _FIELD_OF_LABEL = {label.lower(): field for field, label in LABELS.items()} | {"sentence": "sentence"}
 _WORD_FIELDS = ("words", "verb", "noun", "adjective")
 _STORY_FIELDS = ("story", "text")
@@ -37,25 +37,25 @@ ROLES = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 @dataclass(frozen=True)
 class Request:
-    """What a story is to have. Fields that are empty were not asked for."""
+    """What a story should contain. Empty fields are not requested."""
 
     words: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     summary: str = ""
     sentence: str = ""
-    """Which occurs in the story as it is."""
+    """A sentence that occurs verbatim in the story."""
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of those that were asked for."""
+        """The names of the requested fields."""
         return tuple(field for field in LABELS if getattr(self, field))
 
     def only(self, fields: Sequence[str]) -> "Request":
-        """The request without its other fields."""
+        """The request with only these fields."""
         return replace(Request(), **{field: getattr(self, field) for field in fields})
 
     def prompt(self, order: Sequence[str] | None = None) -> str:
-        """The request as a model reads it, its fields in an order of names; those that are empty are left out.
+        """The request as the model reads it, with its fields in the given order; empty fields are skipped.
 
         >>> Request(words=("oak", "quit"), features=("Dialogue",)).prompt()
         'Words: oak, quit\\nFeatures: Dialogue\\nStory:'
@@ -69,19 +69,19 @@ class Request:
 
 @dataclass(frozen=True)
 class Record:
-    """One example: what a model reads, and what it is to write."""
+    """One training example: the prompt that the model reads and the completion that it should write."""
 
     prompt: str
     completion: str
     request: Request | None = None
-    """What the prompt asks for, where it asks for a story."""
+    """The parsed prompt, if it requests a story."""
 
     def document(self) -> bytes:
         return self.prompt.encode() + MARK + self.completion.encode()
 
 
 def split_document(document: bytes) -> tuple[bytes, bytes]:
-    """The prompt, with its mark, and the completion of a document; a document that is no record is all completion.
+    """The prompt (with its mark) and the completion of a document. A document without a mark is all completion.
 
     >>> split_document(b"Story:\\xff\\nOnce"), split_document(b"Once")
     ((b'Story:\\xff\\n', b'Once'), (b'', b'Once'))
@@ -91,14 +91,14 @@ def split_document(document: bytes) -> tuple[bytes, bytes]:
 
 
 def kind_of_records(prompts: Iterable[str]) -> RecordKind:
-    """What most records of a model ask for, told by how their prompts end (without marks)."""
+    """The kind of most records, detected by how their prompts (without marks) end."""
     ends = Counter(prompt.rsplit("\n", 1)[-1] for prompt in prompts if prompt)
     most = max(ends, key=ends.__getitem__, default="")
     return "stories" if most == f"{STORY}:" else "chat" if most == f"{ROLES['assistant']}:" else "prompts"
 
 
 def requested_features(prompt: str) -> tuple[str, ...]:
-    """The features that a prompt asks for.
+    """The features that a prompt requests.
 
     >>> requested_features("Words: oak\\nFeatures: Dialogue, Twist\\nStory:")
     ('Dialogue', 'Twist')
@@ -108,9 +108,9 @@ def requested_features(prompt: str) -> tuple[str, ...]:
 
 
 def parse_record(text: str) -> Record:
-    """The record of a piece of TinyStories-Instruct's text, its fields in the order they have there.
+    """Parse one record in the text format of TinyStories-Instruct, keeping the order of its fields.
 
-    Raises TavuError when there is no story, no request, or a field twice or empty.
+    Raises TavuError if there is no story or no request, or if a field is empty or occurs twice.
 
     >>> parse_record("Words: oak, quit\\nStory: \\n\\nOnce.").prompt
     'Words: oak, quit\\nStory:'
@@ -118,7 +118,7 @@ def parse_record(text: str) -> Record:
     begins = []
     for found in _LABEL.finditer(text):
         begins.append(found)
-        if found[1].lower() == "story":  # what looks like a field in a story is a part of it
+        if found[1].lower() == "story":  # what follows is story text, even if it looks like a field
             break
     if not begins or text[: begins[0].start()].strip():
         expected = f"a field, as in {LABELS['words']}: oak, quit {_MADE_OF_STORIES}"
@@ -137,13 +137,13 @@ def parse_record(text: str) -> Record:
         values[field] = value
     story = values.pop("story")
     if not values:
-        raise TavuError(f"it has a {STORY}: and nothing that was asked for")
+        raise TavuError(f"it has a {STORY}: but no request")
     request = Request(listed(values.get("words", "")), listed(values.get("features", "")), values.get("summary", ""), values.get("sentence", ""))
     return Record(request.prompt(list(values)), story, request)
 
 
 def request_of(prompt: str) -> Request | None:
-    """What a prompt (without its mark) asks for; None where it does not ask for a story."""
+    """The request in a prompt (without its mark), or None if it does not request a story."""
     try:
         return parse_record(f"{prompt} x").request
     except TavuError:
@@ -151,9 +151,9 @@ def request_of(prompt: str) -> Request | None:
 
 
 def records_of_row(row: Any) -> Iterator[Record]:
-    """The records of one row of JSON: one, or one for each answer of a conversation.
+    """The records of one JSON row: one, or one per answer of a conversation.
 
-    Raises TavuError when a field that is needed is missing, empty, or of another type.
+    Raises TavuError if a required field is missing, empty, or of the wrong type.
     """
     if not isinstance(row, Mapping):
         raise TavuError('it is not an object, expected one like {"prompt": "...", "completion": "..."}')
@@ -170,29 +170,29 @@ def records_of_row(row: Any) -> Iterator[Record]:
         request = Request(tuple(dict.fromkeys(words)), tuple(_list(row, "features")), _optional(row, "summary"), _optional(row, "sentence"))
         if not request.fields:
             wanted = ", ".join((*_WORD_FIELDS, "features", "summary", "sentence"))
-            raise TavuError(f"it has a story and nothing that was asked for, expected one of {wanted} {_MADE_OF_STORIES}")
+            raise TavuError(f"it has a story but no request, expected one of {wanted} {_MADE_OF_STORIES}")
         yield Record(request.prompt(shuffled_fields(request, story)), story, request)
 
 
 def documents_of_row(row: Any) -> Iterator[bytes]:
-    """The documents of one row of JSON, some fields of its request left out. Raises TavuError as records_of_row."""
+    """The documents of one JSON row, with some fields of the request dropped. Raises TavuError like records_of_row."""
     for record in records_of_row(row):
         yield _document(with_some_fields(record))
 
 
 def _document(record: Record) -> bytes:
-    """A record as it is trained on: one story in PLAIN_ONE_IN without its request, so that a model does not forget to write by itself."""
-    is_plain = record.request is not None and _dice("plain", record).randrange(PLAIN_ONE_IN) == 0
+    """A record as a training document. One in PLAIN_ONE_IN has no prompt, so that the model still learns to write without one."""
+    is_plain = record.request is not None and _rng_for("plain", record).randrange(PLAIN_ONE_IN) == 0
     return record.completion.encode() if is_plain else record.document()
 
 
-def _dice(what_for: str, record: Record) -> random.Random:
-    """Chance that falls the same for the same record."""
-    return random.Random(hashlib.blake2b(what_for.encode() + record.document(), digest_size=8).hexdigest())
+def _rng_for(purpose: str, record: Record) -> random.Random:
+    """A random generator seeded by the record."""
+    return random.Random(hashlib.blake2b(purpose.encode() + record.document(), digest_size=8).hexdigest())
 
 
 def of_rows(rows: Iterator[tuple[str, object]]) -> Iterator[bytes | TavuError]:
-    """The documents of rows of JSON with where they stand, a TavuError in the place of a bad one."""
+    """The documents of JSON rows, each given with its place; a TavuError in place of a bad row."""
     for where, row in rows:
         try:
             if isinstance(row, TavuError):
@@ -205,7 +205,7 @@ def of_rows(rows: Iterator[tuple[str, object]]) -> Iterator[bytes | TavuError]:
 
 
 def of_text(documents: Iterator[bytes | TavuError], name: str) -> Iterator[bytes | TavuError]:
-    """The documents of a file of TinyStories-Instruct, their fields as they are there, a TavuError in the place of a bad one."""
+    """The documents of a TinyStories-Instruct file, fields unchanged; a TavuError in place of a bad record."""
     number = 0
     for document in documents:
         if isinstance(document, TavuError) or not document:
@@ -219,33 +219,33 @@ def of_text(documents: Iterator[bytes | TavuError], name: str) -> Iterator[bytes
 
 
 def _bad(where: str, fault: TavuError) -> TavuError:
-    return TavuError(f"{where} is no record: {fault}. Fix it, or leave it out.")
+    return TavuError(f"{where} is not a record: {fault}. Fix it or remove it.")
 
 
 def shuffled_fields(request: Request, story: str) -> list[str]:
-    """The fields of a request in an order that its story decides, at random and always the same."""
+    """The fields of a request in a random order, seeded by its story."""
     fields = list(request.fields)
     random.Random(hashlib.blake2b(story.encode(), digest_size=8).hexdigest()).shuffle(fields)
     return fields
 
 
 def with_some_fields(record: Record, chance: float = 0.5) -> Record:
-    """The record with some of its fields dropped, at random and always the same: at least one stays, each other with this chance.
+    """The record with random fields dropped, seeded by the record: one is always kept, each other with this chance.
 
-    So a model learns to obey any of them alone (TinyStories-Instruct, Eldan and Li 2023, section 5).
+    The model thus learns to follow each field alone (TinyStories-Instruct, Eldan and Li 2023, section 5).
     """
     if record.request is None:
         return record
-    dice = _dice("drop", record)
+    rng = _rng_for("drop", record)
     order = sorted(record.request.fields, key=lambda field: record.prompt.index(f"{LABELS[field]}:"))
-    kept = dice.randrange(len(order))
-    order = [field for i, field in enumerate(order) if i == kept or dice.random() < chance]
+    kept = rng.randrange(len(order))
+    order = [field for i, field in enumerate(order) if i == kept or rng.random() < chance]
     request = record.request.only(order)
     return Record(request.prompt(order), record.completion, request)
 
 
 def chat_prompt(messages: Sequence[Mapping[str, str]]) -> str:
-    """A conversation as a model reads it before its answer. Each message has a role (system, user, assistant) and a content.
+    """A conversation as the prompt for the next answer. Each message has a role (system, user, assistant) and a content.
 
     >>> chat_prompt([{"role": "user", "content": "Hello!"}])
     'User: Hello!\\nAssistant:'
@@ -262,11 +262,11 @@ def _of_messages(messages: Sequence[Mapping[str, str]]) -> Iterator[Record]:
             num_answers += 1
             yield Record(chat_prompt(messages[:i]), message["content"].strip())
     if not num_answers:
-        raise TavuError("its messages hold no answer of an assistant, which a model could learn from")
+        raise TavuError("its messages have no answer of an assistant to train on")
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """Words divided by commas, in any script."""
+    """The items of a list separated by commas, in any script."""
     return tuple(dict.fromkeys(word.strip() for word in re.split(r"[,،、，;]", text) if word.strip()))
 
 

@@ -1,6 +1,6 @@
-"""Files of rows -> their rows: JSON, CSV and parquet. Each row comes as (where it stands, its value), with a TavuError in the place of a bad one.
+"""JSON, CSV and parquet files -> rows. Each row is a pair (place, value); the value of a bad row is a TavuError.
 
-A reader raises TavuError where nothing after that point can be read. What a row means is left to fields and records.
+A reader raises TavuError if the rest of the file cannot be read. fields.py and records.py turn rows into documents.
 """
 
 import codecs
@@ -18,14 +18,14 @@ from tavu.errors import TavuError
 
 MAX_ROW_BYTES = 1 << 26
 MAX_ROW_LINES = 1_000_000
-"""A row of CSV with more is a quotation mark that was never closed."""
+"""A CSV row with more lines has a quotation mark that was never closed."""
 _DELIMITERS = ",;\t|"
 
 Rows = Iterator[tuple[str, object]]
 
 
 def json_rows(stream: io.BufferedReader, name: str) -> Rows:
-    """Rows one a line, or values over any lines: the items of lists, and what stands outside of lists."""
+    """JSON Lines, or JSON values across lines: the items of lists, and values outside of lists."""
     begin = stream.peek(CHUNK_BYTES).lstrip()
     is_over_lines = begin.startswith(b"[") or begin.partition(b"\n")[0].strip() == b"{"
     return _values(stream, name) if is_over_lines else _line_rows(stream, name)
@@ -41,7 +41,7 @@ def _line_rows(stream: io.BufferedReader, name: str) -> Rows:
         except UnicodeDecodeError as fault:
             yield where, fields.bad_bytes(where, line[fault.start])
         except (ValueError, RecursionError) as fault:
-            yield where, TavuError(f"{where} is not JSON ({fault}). Fix the row, or pass --skip-bad to go on without it.")
+            yield where, TavuError(f"{where} is not JSON ({fault}). Fix the row, or pass --skip-bad to skip it.")
 
 
 def _values(stream: io.BufferedReader, name: str) -> Rows:
@@ -58,17 +58,17 @@ def _values(stream: io.BufferedReader, name: str) -> Rows:
         fault = "the list does not end"
         try:
             row, end = parser.raw_decode(text, at)
-            if end < len(text) or is_last:  # else a number may go on in the next chunk
+            if end < len(text) or is_last:  # otherwise a number may continue in the next chunk
                 yield where, row
                 number, at = number + 1, end
                 continue
         except (ValueError, RecursionError) as error:
-            fault = str(error).split(":")[0]  # without the place, which is one in the chunk
+            fault = str(error).split(":")[0]  # without the position, which is relative to the chunk
         if is_last and at == len(text) and not in_list:
             return
         if is_last or len(text) - at > MAX_ROW_BYTES:
             raise TavuError(f"{where} is not JSON ({fault}). Fix the file, or pass --skip-bad to use the rows before.")
-        # As much again as a row holds already: a long row is then parsed again only a few times.
+        # Double the buffer, so that a long row is parsed again only a few times.
         chunk = stream.read(max(CHUNK_BYTES, len(text) - at))
         is_last = not chunk
         try:
@@ -78,22 +78,22 @@ def _values(stream: io.BufferedReader, name: str) -> Rows:
 
 
 def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted, *, tab: bool = False) -> Rows:
-    """One dict per row after the header; columns are called 1, 2, 3 where such numbers are wanted and there is no header.
+    """One dict per row after the header. Without a header, columns are named 1, 2, 3 if such numbers are wanted.
 
-    Fields are divided by what the first line has most of: commas, semicolons, tabs or bars; with `tab` by tabs if it has any; or as its `sep=;` says.
+    The delimiter is the most frequent of comma, semicolon, tab and bar in the first line; with `tab`, a tab if there is any; or given by `sep=;`.
     """
-    csv.field_size_limit(MAX_ROW_BYTES)  # of the whole process, and 128 KB unless told: less than a long story
+    csv.field_size_limit(MAX_ROW_BYTES)  # process-wide; the default of 128 KB is less than a long story
     lines = _lines(stream, name)
     first = next(lines, b"")
-    if (told := re.fullmatch(rb"\s*sep=(.)\s*", first, re.IGNORECASE)) is not None:
-        delimiter, first = told[1].decode("latin-1"), next(lines, b"")
+    if (separator := re.fullmatch(rb"\s*sep=(.)\s*", first, re.IGNORECASE)) is not None:
+        delimiter, first = separator[1].decode("latin-1"), next(lines, b"")
     else:
         outside_quotes = re.sub(rb'"[^"]*"', b"", first).decode("latin-1")
         delimiter = "\t" if tab and "\t" in outside_quotes else max(_DELIMITERS, key=outside_quotes.count)
     last_line = MAX_ROW_LINES
 
     def decoded() -> Iterator[str]:
-        """The lines as text, up to the last that the row may have. What is not UTF-8 becomes surrogates, so that only its own row is bad."""
+        """The lines as text, up to the row's line limit. Invalid UTF-8 becomes surrogates, so that only its own row is bad."""
         for number, line in enumerate(itertools.chain([first], lines), 1):
             if number > last_line:
                 raise TavuError(
@@ -122,7 +122,7 @@ def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted, *, tab
     while (row := next(left, None)) is not None:
         where = f"{name} row {number:,}"
         if isinstance(row, csv.Error):
-            yield where, TavuError(f"{where} is not CSV ({row}). Fix the row, or pass --skip-bad to go on without it.")
+            yield where, TavuError(f"{where} is not CSV ({row}). Fix the row, or pass --skip-bad to skip it.")
             number += 1
             continue
         if header is None and row:
@@ -139,20 +139,19 @@ def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted, *, tab
             yield (
                 where,
                 TavuError(
-                    f"{where} has {len(row)} fields, expected {len(header or ())} as in the first row. "
-                    "Fix the row, or pass --skip-bad to go on without it."
+                    f"{where} has {len(row)} fields, expected {len(header or ())} as in the first row. Fix the row, or pass --skip-bad to skip it."
                 ),
             )
         number += 1
 
 
 def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_bytes: int) -> Rows:
-    """One dict per row, a few rows in memory at a time, of the columns that are wanted; where all are, text comes as text, else as bytes."""
+    """One dict of the wanted columns per row, with few rows in memory. Text is str if all columns are wanted, else bytes."""
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise TavuError(f'{name}: parquet files are read by pyarrow, which is not installed. Install it: pip install "tavu[hub]"') from None
+        raise TavuError(f'{name}: reading parquet files needs pyarrow, which is not installed. Install it: pip install "tavu[hub]"') from None
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
@@ -161,7 +160,7 @@ def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_byte
             num_bytes = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
         if num_bytes > max(max_unpacked_bytes, HONEST_RATIO * path.stat().st_size):
             raise too_much(name, max_unpacked_bytes)
-        # Texts as they are stored, each once: a text of megabytes can stand in a thousand rows.
+        # Keep the dictionary encoding of texts: a text of megabytes may be repeated in a thousand rows.
         texts = [column for column, kind in kinds if kind in (pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary())]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=1024, columns=columns):
@@ -171,14 +170,14 @@ def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_byte
                     yield f"{name} row {number:,}", dict(zip(names, values, strict=True))
     except TavuError:
         raise
-    except Exception as fault:  # whatever pyarrow raises of a damaged file: there is no list of it
+    except Exception as fault:  # pyarrow does not document what it raises for a damaged file
         raise TavuError(
             f"{name} is damaged, or not a parquet file ({str(fault)[:200]}). Copy or download it again, or pass --skip-bad to use what can be read."
         ) from None
 
 
 def _plain(column, *, decode: bool) -> list[object]:  # pyarrow has no types
-    """The values as Python has them, text as bytes or decoded with surrogates for what is not UTF-8: pyarrow itself would raise."""
+    """The values as Python objects. Text is bytes, or decoded with surrogates for invalid UTF-8, where pyarrow itself would raise."""
     import pyarrow
 
     if pyarrow.types.is_dictionary(column.type):
@@ -194,6 +193,6 @@ def _lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
     while line := stream.readline(MAX_ROW_BYTES):
         if len(line) == MAX_ROW_BYTES:
             raise TavuError(
-                f"{name} has a line longer than {MAX_ROW_BYTES:,} bytes, expected one row a line. If it is plain text, let its name end in .txt."
+                f"{name} has a line longer than {MAX_ROW_BYTES:,} bytes, expected one row per line. If it is plain text, rename it to end in .txt."
             )
         yield line

@@ -1,7 +1,7 @@
-"""A source -> its documents. A source is a file, a folder, a glob or a known name; DESIGN.md, section 4, lists them.
+"""A source -> its documents. A source is a file, a folder, a glob or a known name.
 
-Known names win: `tales` is the built-in corpus, `./tales` the file. Which files folders and globs stand for is folders' subject, how a file of
-each kind is read that of formats, rows and records; dropping duplicates is left to corpus.
+Known names take precedence: `tales` is the built-in corpus, `./tales` the file. folders.py lists the files of folders and globs; formats.py, rows.py
+and records.py read them; corpus.py drops duplicates.
 """
 
 import difflib
@@ -34,36 +34,36 @@ KINDS = {
 NUM_TALES, MAX_TALES = 40_000, 100_000_000
 TALES_SEED = 0
 PLOTS_PER_MINUTE, TALES_PER_PLOT = 2, 1000
-"""How many of the plots of `tales` a minute of training is worth (records/LOG.md), and how many tales each then has, as far as NUM_TALES goes."""
+"""How many plots of `tales` a model learns per minute of training (records/LOG.md), and how many tales each plot gets, up to NUM_TALES in all."""
 _NUM_REASONS = 5
 _READ_BYTES = 1 << 16
 _SKIP_ADVICE = re.compile(r",? or (?:pass )?--skip-bad[^.]*")
-"""What the sentence of a bad document says to who has not yet done so."""
+"""The advice in an error that does not apply once --skip-bad was passed."""
 
 
 @dataclass
 class SourceReport:
-    """A tally that grows while documents are read."""
+    """Counts and notes, updated while documents are read."""
 
     documents: int = 0
     bytes: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
-    """Why the first few were skipped."""
+    """Why the first few documents were skipped."""
     file_bytes_read: int = 0
-    """For progress: of the files as they lie on disk."""
+    """For progress: bytes of the files on disk, before decompression."""
     notes: list[str] = field(default_factory=list)
-    """What was left out of folders."""
+    """What was skipped in folders."""
 
     markup: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Text that is not plain: of each language of markup, the sentence for the first such file, and how many there are."""
+    """Files with markup: language -> the warning for the first such file, and the number of files."""
 
     def markup_lines(self) -> list[str]:
-        return [said + (f" (So are {number - 1:,} more.)" if number > 1 else "") for said, number in self.markup.values()]
+        return [warning + (f" ({number - 1:,} more like it.)" if number > 1 else "") for warning, number in self.markup.values()]
 
     def lines(self) -> list[str]:
-        """All that a reader of the documents should know, to be printed."""
-        return [*self.notes, *self.markup_lines(), *([f"Skipped {self.skipped:,}, as: {self.reasons[0]}"] if self.skipped else [])]
+        """All notes and warnings, to be printed."""
+        return [*self.notes, *self.markup_lines(), *([f"Skipped {self.skipped:,}, for example: {self.reasons[0]}"] if self.skipped else [])]
 
     def skip(self, reason: str) -> None:
         self.skipped += 1
@@ -73,20 +73,20 @@ class SourceReport:
 
 @dataclass(frozen=True)
 class Located:
-    """What a source stands for: files, or else a number of tales."""
+    """A resolved source: files, or a number of tales."""
 
     files: tuple[Path, ...] = ()
     num_tales: int = 0
     num_plots: int = 0
-    """Of how many plots the tales are; 0: of all."""
+    """The number of plots of the tales; 0: all."""
     notes: tuple[str, ...] = ()
-    """What was left out of a folder."""
+    """What was skipped in a folder."""
 
 
 def read_documents(source: str, data: DataConfig, report: SourceReport) -> Iterator[bytes]:
-    """Each document of a source, never empty: UTF-8 with LF line ends and no white space around it, or raw bytes.
+    """The documents of a source, none empty: UTF-8 with LF line ends and no surrounding white space, or raw bytes.
 
-    Raises TavuError for a bad document, unless they are skipped, and when there is no document at all.
+    Raises TavuError for a bad document, unless data.skip_bad, and if there is no document at all.
     """
     num_before = report.documents
     first_reason = ""
@@ -105,22 +105,22 @@ def read_documents(source: str, data: DataConfig, report: SourceReport) -> Itera
             report.bytes += len(document)
             yield document
     if report.documents == num_before and first_reason:
-        raise TavuError(f"{source} holds no documents but bad ones, and all were skipped. The first: {first_reason}")
+        raise TavuError(f"{source} has only bad documents, and all were skipped. The first: {first_reason}")
     if report.documents == num_before:
-        raise TavuError(f"{source} holds no documents, nothing but white space and separators. Give a source with text.")
+        raise TavuError(f"{source} has no documents, only white space and separators. Give a source with text.")
     if splitter is not None and located.files and not splitter.num_matches:
         others = " or ".join(split for split in ("lines", "blank") if split != data.split)
-        raise TavuError(f"--split {data.split!r} matches nowhere in {source}. Try {others}, another expression, or leave it out.")
+        raise TavuError(f"--split {data.split!r} matches nothing in {source}. Try {others}, or another expression, or omit it.")
 
 
 def locate(source: str, data: DataConfig) -> Located:
-    """The files of a source, sorted; a file of the hub is downloaded if need be. Raises TavuError when there are none."""
+    """The files of a source, sorted; a file of the hub is downloaded if needed. Raises TavuError if there are none."""
     name, _, part = source.partition(":")
     if name == "tales" or source in hub.HUB_FILES:
         if data.as_bytes:
-            raise TavuError(f"{source} is text, and --bytes is for files of raw bytes. Leave --bytes out.")
+            raise TavuError(f"{source} is text, but --bytes is for files of raw bytes. Omit --bytes.")
         if data.split is not None and name == "tales":
-            raise TavuError(f"{source} are documents already, which --split {data.split!r} is not for. Leave it out.")
+            raise TavuError(f"{source} is already divided into documents, so --split {data.split!r} does not apply. Omit it.")
         if name != "tales":
             return Located(files=(hub.download(source),))
         return _located_tales(source, part)
@@ -147,7 +147,7 @@ def is_text(file: Path) -> bool:
 
 
 def expand_user(path: str) -> Path:
-    """The path, with ~ and ~user as the homes that they stand for; as it is where there is no such user or home: office programs write ~$names."""
+    """The path with ~ and ~user expanded; unchanged if there is no such user or home: office programs name files ~$name."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -155,7 +155,7 @@ def expand_user(path: str) -> Path:
 
 
 def tales_for(minutes: float) -> str:
-    """The source of as many tales, of as few plots, as a model can learn in so many minutes.
+    """The `tales` source whose number of plots a model can learn in `minutes`.
 
     >>> tales_for(2), tales_for(60)
     ('tales:4-plots', 'tales')
@@ -181,7 +181,7 @@ def _located_tales(source: str, part: str) -> Located:
     if most == MAX_TALES:
         return Located(num_tales=int(number))
     minutes = f"{int(number) / PLOTS_PER_MINUTE:g} min"
-    note = f"{number} of the {len(PLOTS)} plots of tales, with few names: about what a model learns in {minutes}; tales:{NUM_TALES} has all of them"
+    note = f"{number} of the {len(PLOTS)} plots of tales, with few names: about what a model learns in {minutes}; tales:{NUM_TALES} has all plots"
     return Located(num_tales=min(NUM_TALES, TALES_PER_PLOT * int(number)), num_plots=int(number), notes=(note,))
 
 
@@ -223,7 +223,7 @@ def _read_files(files: tuple[Path, ...], data: DataConfig, splitter: Splitter | 
         except TavuError as fault:
             yield fault
         except OSError as fault:
-            yield TavuError(f"{path} cannot be read: {fault.strerror or fault}. Change its permissions, or pass --skip-bad to go on without it.")
+            yield TavuError(f"{path} cannot be read: {fault.strerror or fault}. Change its permissions, or pass --skip-bad to skip it.")
 
 
 def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter | None, report: SourceReport) -> formats.Reading:
@@ -233,7 +233,7 @@ def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter |
     ending, compression = endings(path)
     kind = KINDS.get(ending, "unknown")
     if splitter is not None and not is_text(path):
-        raise TavuError(f"{name} has rows, of which each is a document: --split is for plain text. Leave it out, or name text files only.")
+        raise TavuError(f"{name} has rows, and each row is a document: --split is for plain text. Omit it, or name text files only.")
     wanted = fields.Wanted(data.text_field, all=data.as_records)
     max_unpacked_bytes = data.max_unpacked_mb * 10**6
     if kind == "parquet":
@@ -248,8 +248,8 @@ def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter |
             if language := markup(stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]):
                 if language == "JSON" and data.as_records:
                     raise TavuError(marked_up(name, language))
-                said, number = report.markup.get(language, (marked_up(name, language), 0))
-                report.markup[language] = said, number + 1
+                warning, number = report.markup.get(language, (marked_up(name, language), 0))
+                report.markup[language] = warning, number + 1
             texts = formats.text_documents(stream, name, splitter, offset=offset)
             return records.of_text(texts, name) if data.as_records else texts
         read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted, tab=kind == "tsv")

@@ -1,6 +1,6 @@
-"""A file -> its bytes as a stream, decompressed within bounds, lines ending in LF.
+"""A file -> a stream of its bytes, decompressed within bounds, with lines ending in LF.
 
-What the first bytes say about the rest is first_bytes' subject; what the bytes mean (documents, rows, fields) that of text and rows.
+first_bytes.py detects the file type; formats.py and rows.py read documents and rows.
 """
 
 import gzip
@@ -17,11 +17,11 @@ CHUNK_BYTES = 1 << 20
 SNIFF_BYTES = 1 << 16
 COMPRESSIONS = (".gz", ".xz", ".zst")
 HONEST_RATIO = 100
-"""No text of people is compressed further than this: what is, may be made to fill the disk (a "zip bomb")."""
+"""Real text does not compress better than this. An archive that does may be a zip bomb, made to fill the disk."""
 _MAX_DICTIONARY_BYTES = 1 << 28
-"""The most memory that an archive may ask for to be unpacked; the best settings of xz and zstd ask for a quarter and a half of it."""
+"""Maximum memory to unpack an archive; the highest levels of xz and zstd need a quarter and a half of it."""
 _ZSTD_FEED_BYTES = 1 << 12
-"""Little at a time: zstd can blow up a run of equal bytes tens of thousands of times, and all of it comes out at once."""
+"""Small, since zstd can expand a run of equal bytes tens of thousands of times, and returns all of it at once."""
 
 
 def endings(path: Path) -> tuple[str, str]:
@@ -39,8 +39,8 @@ def endings(path: Path) -> tuple[str, str]:
 def open_stream(raw: BinaryIO, name: str, compression: str, max_unpacked_bytes: int) -> io.BufferedReader:
     """The decompressed bytes of an open file.
 
-    Reading them raises TavuError where the archive is cut off or damaged, asks for much memory, or unpacks to more than
-    max_unpacked_bytes and more than HONEST_RATIO times what was read of it.
+    Reading raises TavuError if the archive is truncated or damaged, needs too much memory, or unpacks to more than max_unpacked_bytes
+    and more than HONEST_RATIO times the compressed bytes read.
     """
     if compression == ".gz":
         archive = _Archive(gzip.GzipFile(fileobj=raw).read1, raw, name, max_unpacked_bytes, (zlib.error, gzip.BadGzipFile))
@@ -56,15 +56,15 @@ def open_stream(raw: BinaryIO, name: str, compression: str, max_unpacked_bytes: 
 
 
 def too_much(name: str, num_bytes: int) -> TavuError:
-    """The sentence for a small file that unpacks to more than num_bytes."""
+    """The error for a small file that unpacks to more than num_bytes."""
     return TavuError(
-        f"{name} is small and unpacks to more than {num_bytes / 1e6:,.0f} MB, over {HONEST_RATIO} times its size, as files do that are made to fill "
-        f"a disk. If you trust it, train with --set data.max_unpacked_mb={4 * num_bytes // 10**6}, or unpack it yourself first."
+        f"{name} is small and unpacks to more than {num_bytes / 1e6:,.0f} MB, over {HONEST_RATIO} times its size, like a zip bomb. "
+        f"If you trust it, train with --set data.max_unpacked_mb={4 * num_bytes // 10**6}, or unpack it yourself first."
     )
 
 
 class _Archive(io.RawIOBase):
-    """A decompressor whose faults are sentences, and whose output has a bound."""
+    """A decompressor with bounded output that raises TavuError."""
 
     def __init__(self, read1: Callable[[int], bytes], raw: BinaryIO, name: str, max_unpacked_bytes: int, faults: tuple[type[Exception], ...]) -> None:
         self._read1 = read1
@@ -78,16 +78,16 @@ class _Archive(io.RawIOBase):
         return True
 
     def readinto(self, target) -> int:  # the buffer type has no name before Python 3.12
-        again = "Copy or download it again, or pass --skip-bad to use what can be read."
+        advice = "Copy or download it advice, or pass --skip-bad to use what can be read."
         try:
             data = self._read1(len(target))
         except EOFError:
-            raise TavuError(f"{self._name} is cut off: the archive ends before its data does. {again}") from None
+            raise TavuError(f"{self._name} is truncated: the archive ends before its data does. {advice}") from None
         except self._faults as fault:
             if "memory" in str(fault).lower():
-                need = f"more than {_MAX_DICTIONARY_BYTES >> 20} MiB of memory to unpack, which no usual setting asks for"
+                need = f"more than {_MAX_DICTIONARY_BYTES >> 20} MiB of memory to unpack, more than any usual setting"
                 raise TavuError(f"{self._name} needs {need}. If you trust it, unpack it yourself first (zstd -d --long=31, xz -d).") from None
-            raise TavuError(f"{self._name} is damaged, or not what its ending says ({fault}). {again}") from None
+            raise TavuError(f"{self._name} is damaged, or does not match its file ending ({fault}). {advice}") from None
         self._num_bytes += len(data)
         if self._num_bytes > max(self._max_unpacked_bytes, HONEST_RATIO * self._raw.tell()):
             raise too_much(self._name, self._max_unpacked_bytes)
@@ -96,7 +96,7 @@ class _Archive(io.RawIOBase):
 
 
 class _XzReader:
-    """The bytes of a .xz, stream after stream, within a bound on memory that Python's own LZMAFile cannot be given."""
+    """The bytes of a .xz with one or more streams, with a memory limit, which Python's LZMAFile does not have."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
@@ -110,11 +110,11 @@ class _XzReader:
                     raise EOFError
                 data = self._stream.decompress(fed, size)
             else:
-                fed = (self._stream.unused_data or self._raw.read(SNIFF_BYTES)).lstrip(b"\0")  # zeros may stand between streams
+                fed = (self._stream.unused_data or self._raw.read(SNIFF_BYTES)).lstrip(b"\0")  # streams may be padded with zeros
                 following = lzma.LZMADecompressor(memlimit=_MAX_DICTIONARY_BYTES)
                 try:
                     data = following.decompress(fed, size) if fed else b""
-                except lzma.LZMAError:  # what follows is not a stream, and of no concern
+                except lzma.LZMAError:  # trailing data that is not a stream is ignored
                     return b""
                 if not fed:
                     return b""
@@ -124,7 +124,7 @@ class _XzReader:
 
 
 class _ZstdReader:
-    """The bytes of a .zst, frame after frame. zstandard's own stream_reader takes a cut-off archive for a whole one."""
+    """The bytes of a .zst with one or more frames. zstandard's own stream_reader does not report a truncated archive."""
 
     def __init__(self, raw: BinaryIO) -> None:
         import zstandard
@@ -153,7 +153,7 @@ class _ZstdReader:
 
 
 def with_line_feeds(stream: io.BufferedReader) -> io.BufferedReader:
-    """The stream, in which lines that end in CR alone, as on the first Macintoshes, end in LF."""
+    """The stream, with LF instead of CR if its lines end in CR alone, as in classic Mac OS files."""
     head = stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]
     return io.BufferedReader(_LineFeeds(stream), CHUNK_BYTES) if b"\r" in head and b"\n" not in head else stream
 

@@ -66,7 +66,7 @@ def test_wrong_sources_and_options(refused, run_folder, stories, tmp_path):
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "latin.txt").write_bytes("Hyvää".encode("latin-1"))
     assert refused("evaluate", run_folder, tmp_path / "empty.txt").endswith(
-        "empty.txt is empty. Give a file with text, or pass --skip-bad to go on without it."
+        "empty.txt is empty. Give a file with text, or pass --skip-bad to skip it."
     )
     assert "byte 0xe4 at offset 3 is not UTF-8" in refused("evaluate", run_folder, tmp_path / "latin.txt")
     assert "no such file or folder" in refused("evaluate", run_folder, tmp_path / "nowhere.txt")
@@ -79,7 +79,7 @@ def test_wrong_sources_and_options(refused, run_folder, stories, tmp_path):
 def test_skip_bad_counts_what_it_skipped(tavu, answer, run_folder, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "Once upon a time."}\n{\n')
     assert answer("evaluate", run_folder, tmp_path / "a.jsonl", "--skip-bad")["skipped"] == 1
-    assert "Skipped 1, as: " in tavu("evaluate", run_folder, tmp_path / "a.jsonl", "--skip-bad")[1]
+    assert "Skipped 1, for example: " in tavu("evaluate", run_folder, tmp_path / "a.jsonl", "--skip-bad")[1]
 
 
 def test_stories(tavu, answer, run_folder, tmp_path):

@@ -63,7 +63,7 @@ def test_fine_tuning_goes_on_from_the_model_and_says_what_it_skipped(tavu, run_f
     settings = [word for setting in kept for word in ("--set", setting)]
     status, out, err = tavu("finetune", run_folder, records, "--valid", "tales:5", "--steps", 2, "--out", tmp_path / "run", *settings)
     assert status == 0, err
-    assert "dropped: 1 unreadable" in err and "row 61 is no record: it has a story and nothing that was asked for" in err
+    assert "dropped: 1 unreadable" in err and "row 61 is not a record: it has a story but no request" in err
     assert re.search(r"\d+ records are longer than the context of 64 bytes: the rest of each is learned from without its prompt", err)
     assert re.search(r"Next: +tavu generate \S+ .*--(words|features|summary) ", out)
     before, after = (dict(load_model(folder)[0].named_parameters()) for folder in (run_folder, tmp_path / "run"))

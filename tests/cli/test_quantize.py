@@ -17,7 +17,7 @@ def test_text_to_measure_on_is_read_as_elsewhere(tavu, refused, run_folder, tmp_
     command = ("quantize", run_folder, "--out", tmp_path / "x", "--valid", tmp_path / "a.jsonl")
     assert refused(*command).endswith("it has 'body'. Pass --text-field NAME.")
     status, out, _ = tavu(*command, "--text-field", "body")
-    assert status == 0 and "Skipped 1, as: " in out
+    assert status == 0 and "Skipped 1, for example: " in out
 
 
 def test_bad_bits(refused, run_folder, tmp_path):

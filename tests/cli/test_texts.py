@@ -58,7 +58,7 @@ def test_without_a_home_it_says_where_to_keep_corpora(refused, tavu, small, here
     for cache in ("~nosuch", "~nosuch/cache"):
         monkeypatch.setenv("TAVU_CACHE", cache)
         assert refused("train", "a.txt", "--steps", 1, *small) == (
-            f"There is no home folder to keep corpora in: {cache} leads nowhere. Set TAVU_CACHE to a folder."
+            f"There is no home folder to cache corpora in: {cache} does not exist. Set TAVU_CACHE to a folder."
         )
     monkeypatch.setenv("TAVU_CACHE", str(here / "cache"))
     assert tavu("train", "a.txt", "--steps", 1, *small)[0] == 0
@@ -95,7 +95,7 @@ def test_recipes_of_before_divide_nothing():
 def test_too_little_to_validate_on_is_said_where_the_figure_is(tavu, small, here):
     (here / "a.txt").write_text(tales(12), encoding="utf-8")
     _, out, err = tavu("train", "a.txt", "--steps", 1, *small)
-    assert "too few to trust what they measure. Give more text, or a longer one to validate on: --valid FILE" in err
+    assert "too few for a reliable measurement. Give more text, or a longer validation text: --valid FILE" in err
     assert "bytes, too few to trust." in out and "documents, too few to trust" in (here / "runs/a/report.html").read_text()
     (here / "c.txt").write_text(tales(5), encoding="utf-8")
     assert "So little text is too rough a measure" in tavu("evaluate", "runs/a", "c.txt")[1]

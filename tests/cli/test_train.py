@@ -145,9 +145,9 @@ def test_wrong_options(refused, here, arguments, sentence):
 
 TEXT = b"Once upon a time there was a bear who sang by the sea. " * 40
 BAD_FILES = {
-    "empty.txt": (b"", "empty.txt is empty. Give a file with text, or pass --skip-bad to go on without it."),
-    "white.txt": (b"  \n", "white.txt holds no documents, nothing but white space and separators. Give a source with text."),
-    "one.txt": (b"x", "one.txt holds one byte of text, too little to train on one part and validate on another. Give more text."),
+    "empty.txt": (b"", "empty.txt is empty. Give a file with text, or pass --skip-bad to skip it."),
+    "white.txt": (b"  \n", "white.txt has no documents, only white space and separators. Give a source with text."),
+    "one.txt": (b"x", "one.txt holds one byte of text, too little to split into train and valid. Give more text."),
     "short.txt": (
         b"Hi there, you",
         "The corpus holds 12 bytes to train on, expected at least one row of 64. Give more text, or a shorter context: --set model.max_seq_len=8",
@@ -158,11 +158,11 @@ BAD_FILES = {
     ),
     "cut.txt.gz": (
         gzip.compress(TEXT)[:-9],
-        "cut.txt.gz is cut off: the archive ends before its data does. Copy or download it again, or pass --skip-bad to use what can be read.",
+        "cut.txt.gz is truncated: the archive ends before its data does. Copy or download it again, or pass --skip-bad to use what can be read.",
     ),
     "field.jsonl": (
         b'{"text": "one"}\n{"body": "two"}\n',
-        "field.jsonl row 2 has no field 'text'; it has 'body'. Pass --text-field NAME, or --skip-bad to go on without it.",
+        "field.jsonl row 2 has no field 'text'; it has 'body'. Pass --text-field NAME, or --skip-bad to skip it.",
     ),
     "broken.jsonl": (b'{"text": "one"}\n{"text": "tw\n', "broken.jsonl row 2 is not JSON ("),
 }

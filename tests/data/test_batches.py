@@ -1,4 +1,4 @@
-"""Batches: every row start once an epoch, a pure function of seed and step, and fast."""
+"""Batches: every row start once per epoch, a pure function of seed and step, and fast."""
 
 import time
 import tracemalloc
@@ -36,7 +36,7 @@ def expected_starts(documents: list[bytes], seq_len: int) -> list[int]:
     return starts
 
 
-def test_a_row_begins_with_a_document_and_runs_on_over_the_end(tmp_path: Path) -> None:
+def test_a_row_starts_with_a_document_and_wraps_around_at_the_end(tmp_path: Path) -> None:
     batches = Batches(store(tmp_path, [b"ab", b"cd\0", b"e"]), seq_len=6, rows=3, seed=0)
     rows = {bytes(row.clip(0, 255).astype(np.uint8)): row.tolist() for row in batches.batch(0)}
     assert sorted(rows.values()) == sorted(
@@ -56,7 +56,7 @@ def test_a_row_begins_with_a_document_and_runs_on_over_the_end(tmp_path: Path) -
     st.integers(1, 5),
     st.integers(0, 3),
 )
-def test_every_row_start_is_visited_once_an_epoch(tmp_path_factory, documents: list[bytes], seq_len: int, rows: int, seed: int) -> None:
+def test_every_row_start_is_visited_once_per_epoch(tmp_path_factory, documents: list[bytes], seq_len: int, rows: int, seed: int) -> None:
     ring = ring_of(documents)
     if len(ring) < seq_len:
         return
@@ -70,7 +70,7 @@ def test_every_row_start_is_visited_once_an_epoch(tmp_path_factory, documents: l
     assert sorted(seen[len(starts) : 2 * len(starts)]) == expected
 
 
-def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path) -> None:
+def test_a_batch_depends_only_on_seed_and_step(tmp_path: Path) -> None:
     documents = store(tmp_path, [f"story number {number}".encode() for number in range(500)])
     first = Batches(documents, seq_len=32, rows=4, seed=7)
     forward = [first.batch(step) for step in range(300)]
@@ -78,7 +78,7 @@ def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path) -> None:
     for step in reversed(range(300)):
         assert np.array_equal(second.batch(step), forward[step])
     assert not np.array_equal(Batches(documents, seq_len=32, rows=4, seed=8).batch(0), forward[0])
-    # 125 steps are an epoch: the next has the same rows in another order.
+    # An epoch has 125 steps; the next epoch has the same rows in another order.
     assert not np.array_equal(forward[0], forward[125])
 
 
@@ -89,7 +89,7 @@ def test_shuffled_is_a_permutation(num: int) -> None:
         assert np.array_equal(np.sort(shuffled(places, num, (0, epoch))), places)
 
 
-def test_shuffled_looks_like_chance() -> None:
+def test_shuffled_looks_random() -> None:
     num = 20_000
     places = np.arange(num, dtype=np.uint64)
     orders = np.array([shuffled(places, num, (0, epoch)) for epoch in range(4)]).astype(np.float64)
@@ -99,7 +99,7 @@ def test_shuffled_looks_like_chance() -> None:
         assert abs(np.corrcoef(order[1:], order[:-1])[0, 1]) < spread
         steps, counts = np.unique(np.diff(order), return_counts=True)
         assert len(steps) > num / 3 and counts.max() < 12  # no stride: each difference is rare
-        # Batches of 16 spread over the corpus as those of chance do: variance of a mean.
+        # Batches of 16 cover the corpus like random ones: compare the variance of the mean.
         means = order[: num // 16 * 16].reshape(-1, 16).mean(1)
         assert 0.85 < means.std() / (num / 12**0.5 / 4) < 1.15
 

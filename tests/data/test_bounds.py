@@ -1,4 +1,4 @@
-"""Small files that ask for much: archives that unpack to gigabytes or claim gigabytes of memory are refused, honest ones are not."""
+"""Archives that unpack to gigabytes or need gigabytes of memory are refused; real ones are not."""
 
 import gzip
 import lzma
@@ -23,7 +23,7 @@ def read(path: Path, **options) -> list[bytes]:
 
 @pytest.mark.parametrize("compression", COMPRESS)
 @pytest.mark.parametrize("unit", [b"a", b"a\n", b"a<|endoftext|>"])
-def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused_until_it_is_trusted(tmp_path: Path, compression: str, unit: bytes) -> None:
+def test_an_archive_with_an_extreme_ratio_is_refused_until_trusted(tmp_path: Path, compression: str, unit: bytes) -> None:
     path = tmp_path / f"bomb.txt{compression}"
     path.write_bytes(COMPRESS[compression](unit * (5_000_000 // len(unit))))
     with pytest.raises(TavuError, match=r"unpacks to more than 2 MB, over 100 times its size.*--set data.max_unpacked_mb=8, or unpack it yourself"):
@@ -34,7 +34,7 @@ def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused_until_it_is_t
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
-def test_text_however_much_of_it_is_no_bomb(tmp_path: Path, compression: str) -> None:
+def test_real_text_of_any_size_is_not_refused(tmp_path: Path, compression: str) -> None:
     draw = random.Random(0)
     words = [f"word{n}" for n in range(500)]
     text = " ".join(draw.choices(words, k=200_000)).encode()
@@ -43,7 +43,7 @@ def test_text_however_much_of_it_is_no_bomb(tmp_path: Path, compression: str) ->
     assert read(path, max_unpacked_mb=1) == [text]
 
 
-def test_an_archive_that_asks_for_gigabytes_of_memory_is_refused_before_it_has_them(tmp_path: Path) -> None:
+def test_an_archive_that_needs_gigabytes_of_memory_is_refused_before_allocating_them(tmp_path: Path) -> None:
     archive = bytearray(lzma.compress(b"Once upon a time. " * 1000, check=lzma.CHECK_NONE))
     at, header_bytes = archive.index(b"\x21\x01", 12), 4 * (archive[12] + 1)
     archive[at + 2] = 40  # the largest dictionary that a .xz can name, 4 GiB
@@ -56,7 +56,7 @@ def test_an_archive_that_asks_for_gigabytes_of_memory_is_refused_before_it_has_t
             read(tmp_path / name)
 
 
-def test_archives_as_the_best_settings_make_them_are_read(tmp_path: Path) -> None:
+def test_archives_of_the_highest_levels_are_read(tmp_path: Path) -> None:
     for name, content in (
         ("a.txt.xz", lzma.compress(b"Once.", preset=9 | lzma.PRESET_EXTREME)),
         ("b.txt.zst", zstandard.compress(b"Once.", 22)),

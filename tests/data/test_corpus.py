@@ -1,4 +1,4 @@
-"""Corpora: documents in equal documents out, each in one part, found again, never half built."""
+"""Corpora: documents in equal documents out, each in one split, cached by content, never half built."""
 
 import json
 import os
@@ -119,11 +119,11 @@ def test_valid_sources(tmp_path: Path) -> None:
     assert texts(corpus.train) == told[:80]
     assert texts(corpus.valid) == told[80:]
     assert (corpus.report.documents, corpus.report.in_valid, corpus.report.duplicates) == (100, 10, 2)
-    with pytest.raises(TavuError, match="Every document of .*train.txt is among those of valid too, which leaves nothing to train on"):
+    with pytest.raises(TavuError, match="Every document of .*train.txt is also in valid, which leaves nothing to train on"):
         build(tmp_path, train, valid=(train,))
 
 
-def test_skipped_documents_are_counted_and_told(tmp_path: Path) -> None:
+def test_skipped_documents_are_counted_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("<|endoftext|>".join(stories(50)).encode() + b"<|endoftext|>\xe4\xe4")
     with pytest.raises(TavuError, match="is not UTF-8"):
@@ -139,7 +139,7 @@ def test_tales(tmp_path: Path) -> None:
     assert build(tmp_path, "tales:200").folder == corpus.folder
 
 
-def test_tales_of_few_plots_say_so_and_are_another_corpus(tmp_path: Path) -> None:
+def test_tales_of_few_plots_have_a_note_and_their_own_corpus(tmp_path: Path) -> None:
     corpus = build(tmp_path, "tales:1-plots")
     for again in (corpus, build(tmp_path, "tales:1-plots")):  # also where it is found again
         assert again.report.notes[0].startswith("1 of the 88 plots of tales, with few names")
@@ -157,7 +157,7 @@ def test_progress_ends_at_the_total(tmp_path: Path) -> None:
 # Train and valid.
 
 
-def test_a_document_never_moves_when_others_are_added(tmp_path: Path) -> None:
+def test_adding_documents_never_moves_others(tmp_path: Path) -> None:
     told = stories(3000)
     parts = [build(tmp_path, write(tmp_path / f"{count}.txt", told[-count:])) for count in (300, 1000, 3000)]
     for smaller, larger in zip(parts, parts[1:], strict=False):
@@ -165,7 +165,7 @@ def test_a_document_never_moves_when_others_are_added(tmp_path: Path) -> None:
         assert set(texts(smaller.valid)) <= set(texts(larger.valid))
 
 
-def test_valid_has_a_limit_and_train_never_becomes_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_has_a_size_limit_and_train_never_becomes_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "MAX_VALID_BYTES", 5000)
     told = stories(2000)
     few, many = (build(tmp_path, write(tmp_path / f"{count}.txt", told[:count])) for count in (500, 2000))
@@ -173,7 +173,7 @@ def test_valid_has_a_limit_and_train_never_becomes_valid(tmp_path: Path, monkeyp
     assert not set(texts(few.train)) & set(texts(many.valid))
 
 
-def test_what_is_asked_for_one_story_lies_in_one_part(tmp_path: Path) -> None:
+def test_all_prompts_of_one_story_are_in_the_same_split(tmp_path: Path) -> None:
     told = stories(200)
     rows = [json.dumps({"story": story, "words": [word]}) for word in ("dragon", "lake", "moon") for story in told]
     (tmp_path / "records.jsonl").write_text("\n".join(rows), encoding="utf-8")
@@ -188,7 +188,7 @@ def test_what_is_asked_for_one_story_lies_in_one_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", range(2, 12))
-def test_neither_part_is_ever_empty(tmp_path: Path, count: int) -> None:
+def test_neither_split_is_empty(tmp_path: Path, count: int) -> None:
     for seed in range(5):
         corpus = build(tmp_path, write(tmp_path / "few.txt", stories(count, seed)), valid_percent=1 + 12 * seed)
         assert corpus.train.num_documents >= 1 and corpus.valid.num_documents >= 1
@@ -201,7 +201,7 @@ def test_a_single_document_is_cut_at_a_line(tmp_path: Path) -> None:
     assert texts(corpus.train)[0].split("\n") + texts(corpus.valid)[0].split("\n") == lines
     assert 0.04 < corpus.valid.num_bytes / corpus.train.num_bytes < 0.11
     assert corpus.report.notes[0] == (
-        f"valid is the end of the only document, {corpus.valid.num_bytes:,} bytes: too few documents to set whole ones apart"
+        f"valid is the end of the only document, {corpus.valid.num_bytes:,} bytes: there are too few documents to hold out whole ones"
     )
     one_line = build(tmp_path, write(tmp_path / "line.txt", ["ä" * 1001]))
     assert texts(one_line.train) + texts(one_line.valid) == ["ä" * (1001 - one_line.valid.num_bytes // 2), "ä" * (one_line.valid.num_bytes // 2)]
@@ -211,7 +211,7 @@ def test_a_single_document_is_cut_at_a_line(tmp_path: Path) -> None:
         build(tmp_path, write(tmp_path / "a.txt", ["a"]))
 
 
-def test_a_few_long_documents_are_not_given_away_whole(tmp_path: Path) -> None:
+def test_few_long_documents_are_cut_for_valid(tmp_path: Path) -> None:
     novels = [f"Novel {number}.\n" + "\n".join(stories(300, number)) for number in range(3)]
     corpus = build(tmp_path, write(tmp_path / "novels.txt", novels))
     assert (corpus.train.num_documents, corpus.valid.num_documents) == (3, 1)
@@ -224,10 +224,10 @@ def test_valid_percent_is_checked(tmp_path: Path) -> None:
         build(tmp_path, "tales", valid_percent=0)
 
 
-# Built once, found again, never half built.
+# The cache.
 
 
-def test_a_corpus_is_found_again_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corpus_is_cached_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.txt", stories(100))
     first = build(tmp_path, path)
     monkeypatch.setattr(corpus_module, "_write_spool", None)  # whatever is built from here on fails
@@ -279,7 +279,7 @@ META_DAMAGES: dict[str, Callable[[dict], object]] = {
 }
 
 
-def test_a_kept_corpus_with_any_damage_is_built_anew_and_says_so(tmp_path: Path) -> None:
+def test_a_damaged_cached_corpus_is_rebuilt_with_a_note(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", stories(40))
     first = build(tmp_path, path)
     expected, meta = (texts(first.train), texts(first.valid)), json.loads((first.folder / "meta.json").read_text())
@@ -287,7 +287,7 @@ def test_a_kept_corpus_with_any_damage_is_built_anew_and_says_so(tmp_path: Path)
     def damaged(way: str) -> None:
         anew = build(tmp_path, path)
         assert (texts(anew.train), texts(anew.valid)) == expected and anew.digest == first.digest, way
-        assert anew.report.notes[0] == f"the copy of this text kept in {tmp_path / 'cache'} was damaged, so it was built anew", way
+        assert anew.report.notes[0] == f"the cached copy of this text in {tmp_path / 'cache'} was damaged, so it was rebuilt", way
         assert build(tmp_path, path).report == first.report and len(list((tmp_path / "cache").iterdir())) == 1, way
 
     for file in sorted(first.folder.iterdir()):
@@ -315,7 +315,7 @@ def test_the_digest_of_a_corpus_is_that_of_its_documents(tmp_path: Path) -> None
 
 
 @given(st.lists(st.binary(min_size=1, max_size=9), min_size=2, max_size=6, unique=True))
-def test_used_ids_are_those_that_occur_in_train(tmp_path_factory, contents: list[bytes]) -> None:
+def test_used_ids_are_the_ids_in_train(tmp_path_factory, contents: list[bytes]) -> None:
     folder = tmp_path_factory.mktemp("used")
     (folder / "files").mkdir()
     for number, content in enumerate(contents):
@@ -325,12 +325,12 @@ def test_used_ids_are_those_that_occur_in_train(tmp_path_factory, contents: list
     assert build(folder, str(folder / "files"), as_bytes=True).used_ids == corpus.used_ids
 
 
-def test_what_is_kept_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_cached_corpora_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     corpus = build(tmp_path, write(tmp_path / "a.txt", stories(20)))
     assert corpus.folder.stat().st_mode & 0o077 == 0
 
 
-def test_a_kill_while_building_leaves_nothing_that_is_taken_for_a_corpus(tmp_path: Path) -> None:
+def test_a_kill_while_building_leaves_no_readable_corpus(tmp_path: Path) -> None:
     told = stories(20_000)
     path = write(tmp_path / "a.txt", told)
     killed = python(BUILD + "build(lambda done, total: done > 2e6 and os.kill(os.getpid(), signal.SIGKILL))", path, str(tmp_path / "cache"))
@@ -348,7 +348,7 @@ def test_a_kill_while_building_leaves_nothing_that_is_taken_for_a_corpus(tmp_pat
         assert not leftover.exists() and slow.exists()  # somebody is at work there
 
 
-def test_a_mistake_or_an_interrupt_leaves_no_litter(tmp_path: Path) -> None:
+def test_an_error_or_interrupt_leaves_no_temporary_files(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"fine<|endoftext|>\xff")
     with pytest.raises(TavuError):
@@ -369,8 +369,8 @@ def test_two_processes_building_at_once(tmp_path: Path) -> None:
     assert sorted(texts(build(tmp_path, path).train) + texts(build(tmp_path, path).valid)) == sorted(told)
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_no_litter(tmp_path: Path) -> None:
-    # A limit on the size of a file stands in for the disk: what fails is a real write, half way.
+def test_a_full_disk_is_one_error_and_leaves_no_temporary_files(tmp_path: Path) -> None:
+    # A file size limit simulates a full disk: a real write fails half way.
     code = (
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20,) * 2)\n"
         "try: build()\nexcept TavuError as fault: print(fault)"
@@ -378,7 +378,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_litter(tmp_path: Path) -> Non
     process = python(BUILD + code, write(tmp_path / "a.txt", stories(20_000)), str(tmp_path / "cache"))
     out, errors = process.communicate()
     assert out.startswith(f"The corpus could not be written to {tmp_path / 'cache'}: File too large. While it is built"), errors
-    assert "make room there, or name another folder by setting TAVU_CACHE." in out
+    assert "free some space there, or set TAVU_CACHE to another folder." in out
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""What is derived from a story is true of it, worth asking for, and always the same."""
+"""Derived requests are true of their story, specific, and deterministic."""
 
 from tavu.data.derive import SENTENCE_BYTES, count_words, derive, sentences_of
 from tavu.data.records import Request
@@ -8,7 +8,7 @@ from tavu.evaluation.obedience import has_dialogue, obedience
 STORIES = [tale.text for tale in tell_many(0, 400)]
 
 
-def test_what_is_derived_is_true_of_the_story():
+def test_derived_fields_are_true_of_the_story():
     counts = count_words(STORIES)
     for story in STORIES:
         row = derive(story, counts, has_dialogue(story))
@@ -19,7 +19,7 @@ def test_what_is_derived_is_true_of_the_story():
         assert SENTENCE_BYTES[0] <= len(request.sentence.encode()) <= SENTENCE_BYTES[1] or not request.sentence
 
 
-def test_variants_ask_for_other_things():
+def test_variants_request_different_things():
     counts = count_words(STORIES)
     variants = [[derive(story, counts, has_dialogue(story), variant) for story in STORIES] for variant in (0, 1, 2)]
     for one, other in ((0, 1), (0, 2), (1, 2)):

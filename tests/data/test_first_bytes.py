@@ -1,4 +1,4 @@
-"""Files are known by their first bytes: other encodings, and what is no text at all, each with advice that is followed here."""
+"""File types and encodings are detected from the first bytes; the tests follow the advice of each error."""
 
 import bz2
 import gzip
@@ -44,7 +44,7 @@ def mistake(path: Path) -> str:
 @pytest.mark.parametrize("language", TEXTS)
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("name", ["a text.txt", "a.csv", "a.jsonl.gz"])
-def test_wide_encodings_are_told_in_any_script_and_converted_as_told(tmp_path: Path, language: str, encoding: str, name: str) -> None:
+def test_utf16_and_utf32_are_detected_in_any_script_and_the_command_converts_them(tmp_path: Path, language: str, encoding: str, name: str) -> None:
     text = TEXTS[language] * 20
     path = tmp_path / name
     path.write_bytes(gzip.compress(text.encode(encoding)) if name.endswith(".gz") else text.encode(encoding))
@@ -55,7 +55,7 @@ def test_wide_encodings_are_told_in_any_script_and_converted_as_told(tmp_path: P
         assert (tmp_path / "utf8.txt").read_text(encoding="utf-8").removeprefix("\ufeff") == text
 
 
-def test_text_that_is_utf_8_is_never_taken_for_another_encoding() -> None:
+def test_utf8_is_never_detected_as_another_encoding() -> None:
     draw = random.Random(0)
     for text in TEXTS.values():
         for _ in range(20):
@@ -68,7 +68,7 @@ def test_text_that_is_utf_8_is_never_taken_for_another_encoding() -> None:
         assert wide_encoding(draw.randbytes(400)) is None
 
 
-def test_eight_bit_encodings_are_converted_as_told(tmp_path: Path) -> None:
+def test_the_command_converts_8_bit_encodings(tmp_path: Path) -> None:
     if not shutil.which("iconv"):
         pytest.skip("no iconv")
     for encoding, text in (("latin-1", "Hyvää päivää, sanoi kärpänen. "), ("cp1251", TEXTS["Russian"]), ("cp1252", "“Hello”, he said. ")):
@@ -120,7 +120,7 @@ NOT_TEXT = {
 
 @pytest.mark.parametrize("kind", NOT_TEXT)
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.json", "a"])
-def test_what_is_no_text_is_told_by_its_first_bytes_whatever_it_is_called(tmp_path: Path, kind: str, name: str) -> None:
+def test_file_types_are_detected_by_content_whatever_the_name(tmp_path: Path, kind: str, name: str) -> None:
     (tmp_path / name).write_bytes(NOT_TEXT[kind])
     said = mistake(tmp_path / name)
     assert said.startswith(f"{tmp_path / name} is {kind.strip()}, expected text. ")
@@ -128,47 +128,47 @@ def test_what_is_no_text_is_told_by_its_first_bytes_whatever_it_is_called(tmp_pa
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, zstandard.compress])
-def test_an_archive_of_text_by_another_name_is_read_once_renamed_as_told(tmp_path: Path, compress) -> None:
+def test_a_misnamed_archive_is_read_after_the_suggested_rename(tmp_path: Path, compress) -> None:
     path = tmp_path / "my text.txt"
     path.write_bytes(compress(b"Once upon a time."))
     said = mistake(path)
-    assert "archive, expected text. Let its name say so: mv " in said
-    subprocess.run(said.split("say so: ")[1].split("; or train")[0], shell=True, check=True)
+    assert "archive, expected text. Rename it: mv " in said
+    subprocess.run(said.split("Rename it: ")[1].split("; or train")[0], shell=True, check=True)
     (renamed,) = tmp_path.iterdir()
     assert list(read_documents(str(renamed), DataConfig(), SourceReport())) == [b"Once upon a time."]
 
 
-def test_a_parquet_file_by_another_name_is_read_once_renamed_as_told(tmp_path: Path) -> None:
+def test_a_misnamed_parquet_file_is_read_after_the_suggested_rename(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"text": ["Once."]}), tmp_path / "rows.txt")
     said = mistake(tmp_path / "rows.txt")
-    subprocess.run(said.split("say so: ")[1].split("; or train")[0], shell=True, check=True)
+    subprocess.run(said.split("Rename it: ")[1].split("; or train")[0], shell=True, check=True)
     assert list(read_documents(str(tmp_path / "rows.parquet"), DataConfig(), SourceReport())) == [b"Once."]
 
 
 @pytest.mark.parametrize("text", ["RIFF is how it begins.", "ID3 tags", "BZh", "GIF89a is a format", "PAR1", "PK!"])
-def test_a_text_may_begin_with_the_letters_of_another_kind(tmp_path: Path, text: str) -> None:
+def test_text_that_starts_like_another_file_type_is_text(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     assert list(read_documents(str(tmp_path / "a.txt"), DataConfig(), SourceReport())) == [text.encode()]
 
 
-MARKED_UP = {  # how a text begins, what is said of it
-    '{"text": "Once."}\n{"text": "Twice."}\n': "looks like JSON, and is read as one plain text. Let its name end in .jsonl, and each of its rows",
+MARKED_UP = {  # start of a text -> its warning
+    '{"text": "Once."}\n{"text": "Twice."}\n': "looks like JSON, but is read as one plain text. Rename it to end in .jsonl to read each row",
     '[\n  {"text": "Once."},\n  {"text": "Twice."}\n]': "looks like JSON",
     '["Once.", "Twice."]': "looks like JSON",
-    "<!DOCTYPE html>\n<p>Once.</p>": "looks like HTML, whose tags are read as text. To be without them, take the text out first: pandoc ",
+    "<!DOCTYPE html>\n<p>Once.</p>": "looks like HTML, and its tags are read as text. To remove them, extract the text first: pandoc ",
     "\n<HTML lang=en><body>Once.": "looks like HTML",
-    "<?xml version='1.0'?><story>Once.</story>": "looks like XML, whose tags are read as text. To be without them, take the text out first.",
+    "<?xml version='1.0'?><story>Once.</story>": "looks like XML, and its tags are read as text. To remove them, extract the text first.",
 }
 
 
 @pytest.mark.parametrize("content", MARKED_UP)
-def test_text_that_is_not_plain_is_read_and_told(tmp_path: Path, content: str) -> None:
+def test_markup_is_read_with_a_warning(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.txt").write_text(content)
     shutil.copy(tmp_path / "a.txt", tmp_path / "b.txt")
     report = SourceReport()
     assert len(list(read_documents(str(tmp_path), DataConfig(), report))) == 2
     (line,) = report.lines()
-    assert line.startswith(f"{tmp_path / 'a.txt'} {MARKED_UP[content]}") and line.endswith(" (So are 1 more.)")
+    assert line.startswith(f"{tmp_path / 'a.txt'} {MARKED_UP[content]}") and line.endswith(" (1 more like it.)")
     if "JSON" in line:
         (tmp_path / "a.txt").rename(tmp_path / "a.jsonl")
         assert b"".join(read_documents(str(tmp_path / "a.jsonl"), DataConfig(), report)) in (b"Once.Twice.", b"Once.")
@@ -177,13 +177,13 @@ def test_text_that_is_not_plain_is_read_and_told(tmp_path: Path, content: str) -
 @pytest.mark.parametrize(
     "content", ["<3 Once.", '["Hello," he said] Once.', "{Once.}", "[1] Once.", '"Once."', "<div align=center>Once.", "# Once\n```json\n{}"]
 )
-def test_text_that_only_begins_so_is_plain(tmp_path: Path, content: str) -> None:
+def test_text_that_only_starts_like_markup_has_no_warning(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.txt").write_text(content)
     report = SourceReport()
     assert list(read_documents(str(tmp_path / "a.txt"), DataConfig(), report)) == [content.encode()] and not report.lines()
 
 
-def test_records_in_json_that_is_called_text_are_told_from_records_in_text(tmp_path: Path) -> None:
+def test_json_records_in_a_txt_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text('{"prompt": "Once", "completion": "upon"}')
-    with pytest.raises(TavuError, match=r"a.txt looks like JSON, .* Let its name end in .jsonl, "):
+    with pytest.raises(TavuError, match=r"a.txt looks like JSON, .* Rename it to end in .jsonl "):
         list(read_documents(str(tmp_path / "a.txt"), DataConfig(as_records=True), SourceReport()))

@@ -1,4 +1,4 @@
-"""Records: read as they stand, broken ones told and not mended, and any prompt and completion found again in the document that they become."""
+"""Records: parsing, errors of malformed records, and the round trip from prompt and completion to document and back."""
 
 import json
 
@@ -32,14 +32,14 @@ requests = st.builds(Request, st.lists(lines, max_size=3, unique=True).map(tuple
 
 
 @given(requests, st.permutations(list(LABELS)))
-def test_a_prompt_is_read_as_what_it_was_made_from(request, order):
+def test_parsing_a_prompt_gives_its_request(request, order):
     record = parse_record(f"{request.prompt(order)} \n\n{STORY}\n")
     assert record == Record(request.prompt(order), STORY, request)
     assert requested_features(record.prompt) == request.features
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_prompt_and_completion_are_found_again(prompt, completion):
+def test_split_document_inverts_document(prompt, completion):
     record = Record(*(text.encode(errors="ignore").decode() for text in (prompt, completion)))
     assert split_document(record.document()) == (record.prompt.encode() + MARK, record.completion.encode())
     assert split_document(record.completion.encode()) == (b"", record.completion.encode())
@@ -58,18 +58,18 @@ def test_fields_of_the_real_data_in_their_order():
     [
         ("Once upon a time", r"it begins with 'Once upon a time', expected a field, as in Words: oak, quit \(`tavu instruct-data` makes records"),
         ("Words: oak", "it has no field Story:"),
-        ("Story: Once.", "nothing that was asked for"),
+        ("Story: Once.", "but no request"),
         ("Words: oak\nWords: elm\nStory: Once.", "it has the field Words: twice"),
         ("Words: oak\nStory:", "its field Story: is empty"),
         ("Words: \nStory: Once.", "its field Words: is empty"),
     ],
 )
-def test_broken_text_gets_a_sentence(text, fault):
+def test_errors_of_malformed_text(text, fault):
     with pytest.raises(TavuError, match=fault):
         parse_record(text)
 
 
-def test_rows_of_every_kind():
+def test_rows_of_each_kind():
     (russian,) = records_of_row({"story": STORY, "noun": "дуб", "verb": "идти", "adjective": "", "features": ["содержать диалог"]})
     assert russian.request == Request(("идти", "дуб"), ("содержать диалог",))
     (plain,) = records_of_row({"prompt": "Translate: oak ", "completion": " tammi"})
@@ -88,7 +88,7 @@ def test_rows_of_every_kind():
         (["story"], "it is not an object"),
         ({}, "it has no field, expected a story"),
         ({"title": "x", "body": "y"}, "it has 'title', 'body', expected a story"),
-        ({"story": STORY}, "nothing that was asked for, expected one of words, verb"),
+        ({"story": STORY}, "but no request, expected one of words, verb"),
         ({"story": "", "words": ["oak"]}, "its field 'story' is ''"),
         ({"story": None, "words": ["oak"]}, "its field 'story' is None, expected a text"),
         ({"story": STORY, "words": 5}, "its field 'words' is 5, expected a text, or a list"),
@@ -97,16 +97,16 @@ def test_rows_of_every_kind():
         ({"messages": []}, r"its messages are '\[\]'"),
         ({"messages": "hello"}, "its messages are 'hello'"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "its message 1 is .* expected a role"),
-        ({"messages": [{"role": "user", "content": "x"}]}, "hold no answer"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "have no answer"),
         ({"messages": [{"role": "assistant", "content": " "}]}, "its message 1, an answer, is empty"),
     ],
 )
-def test_broken_rows_get_a_sentence(row, fault):
+def test_errors_of_malformed_rows(row, fault):
     with pytest.raises(TavuError, match=fault):
         list(records_of_row(row))
 
 
-def test_fields_are_dropped_so_that_each_subset_comes():
+def test_dropping_fields_gives_every_subset():
     request = Request(("oak",), ("Dialogue",), "Sara sits.", "It is late.")
     seen = set()
     for n in range(300):
@@ -122,8 +122,8 @@ def test_sources_of_records(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join([*map(json.dumps, rows), "{", '{"story": "x"}', '{"prompt": "\\ud800", "completion": "x"}']))
     (tmp_path / "b.txt").write_text("".join(f"Words: oak\nStory: {STORY} {n}\n<|endoftext|>\n" for n in range(100)) + "Words: elm\n<|endoftext|>\n")
     for name, faults in (
-        ("a.jsonl", ["row 101 is not JSON", "row 102 is no record", "row 103 is no record"]),
-        ("b.txt", ["record 101 is no record"]),
+        ("a.jsonl", ["row 101 is not JSON", "row 102 is not a record", "row 103 is not a record"]),
+        ("b.txt", ["record 101 is not a record"]),
     ):
         report = SourceReport()
         documents = list(read_documents(str(tmp_path / name), DataConfig(as_records=True, skip_bad=True), report))

@@ -1,4 +1,4 @@
-"""Rows as people have them: JSON over any lines, CSV of any dialect, parquet; nothing left unread in silence, and nothing read without bounds."""
+"""Rows: JSON across lines, CSV of any dialect, parquet; nothing is skipped silently, and memory is bounded."""
 
 import json
 import random
@@ -49,7 +49,7 @@ def test_objects_over_several_lines_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rubbish", ['{"text": "cut off', "nonsense", "]", ",", '{"text": "b"}, {"text": "c"}'])
-def test_rubbish_after_a_json_list_is_told_and_the_rows_before_can_be_used(tmp_path: Path, rubbish: str) -> None:
+def test_garbage_after_a_json_list_is_an_error_and_the_rows_before_can_be_used(tmp_path: Path, rubbish: str) -> None:
     path = write(tmp_path / "a.json", f'[{{"text": "a"}}]\n{rubbish}')
     assert "Fix the file, or pass --skip-bad to use the rows before." in mistake(path)
     assert read(path, skip_bad=True)[0] == "a"
@@ -74,7 +74,7 @@ def test_csv_of_any_dialect(tmp_path: Path, dialect: str, ending: str) -> None:
     assert read(write(tmp_path / f"a{ending}", CSV[dialect])) == ["Once, twice."]
 
 
-def test_a_tsv_has_tabs_whatever_else_is_in_its_header(tmp_path: Path) -> None:
+def test_a_tsv_is_split_at_tabs_whatever_its_header(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.tsv", "a, b, or c\ttext\n1\tOnce.\n")) == ["Once."]
 
 
@@ -83,7 +83,7 @@ def test_lines_that_end_in_cr_alone(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.txt", b"a\rb\r"), split="lines") == ["a", "b"]
 
 
-def test_csv_without_a_header_says_so_and_is_read_by_the_number_of_a_column(tmp_path: Path) -> None:
+def test_csv_without_a_header_is_read_by_column_number(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "1,Once upon a time there was a cat.\n2,Two dogs ran.\n")
     assert mistake(path) == f"{path} has no header: its first row is '1', 'Once upon a time there was a cat.'. Pass --text-field 2 to read column 2."
     assert read(path, text_field="2") == ["Once upon a time there was a cat.", "Two dogs ran."]
@@ -96,7 +96,7 @@ def test_csv_without_a_header_says_so_and_is_read_by_the_number_of_a_column(tmp_
 
 
 @pytest.mark.parametrize("row", ["Tale 1,Once there was a cat.", '1,"Once there was a cat."', "cat,There once lived a very small cat"])
-def test_a_header_above_columns_that_are_named_by_number_is_no_document(tmp_path: Path, row: str) -> None:
+def test_a_header_is_not_a_document_when_columns_are_chosen_by_number(tmp_path: Path, row: str) -> None:
     text = row.split(",")[1].strip('"')
     assert read(write(tmp_path / "a.csv", f"id,body\n{row}\n"), text_field="2") == [text]
     assert len(read(write(tmp_path / "b.csv", f"{row}\n{row}\n"), text_field="2")) == 2
@@ -105,7 +105,7 @@ def test_a_header_above_columns_that_are_named_by_number_is_no_document(tmp_path
     assert "is not CSV" in mistake(write(tmp_path / "d.csv", 'id,body\n1,"a"b\n'), text_field="2")
 
 
-def test_fields_are_joined_in_the_order_they_are_named(tmp_path: Path) -> None:
+def test_fields_are_joined_in_the_given_order(tmp_path: Path) -> None:
     objects = [{"title": "T", "body": "B", "title,body": None}, {"body": "b", "title": None}]
     path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, [objects[0] | {"title,body": "both"}])))
     assert read(path, text_field="title,body") == ["both"]  # a name that holds a comma is a name
@@ -117,7 +117,7 @@ def test_fields_are_joined_in_the_order_they_are_named(tmp_path: Path) -> None:
     assert "has no field 'title,no'" in mistake(tmp_path / "d.parquet", text_field="title,no")
 
 
-def test_a_quotation_mark_that_is_never_closed_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unclosed_quotation_mark_is_an_error_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "MAX_ROW_LINES", 1000)
     path = write(tmp_path / "a.csv", 'id,text\n1,fine\n2,"' + "\n" * 5000)
     assert "has a row of more than 1,000 lines: a quotation mark was never closed" in mistake(path)
@@ -136,7 +136,7 @@ RECORDS = {
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-def test_conversations_are_records_however_they_were_published(tmp_path: Path, kind: str) -> None:
+def test_conversations_of_each_format_are_records(tmp_path: Path, kind: str) -> None:
     lines, listed = write(tmp_path / "a.jsonl", json.dumps(RECORDS[kind])), write(tmp_path / "a.json", json.dumps([RECORDS[kind]], indent=2))
     parquet.write_table(pyarrow.Table.from_pylist([RECORDS[kind]]), tmp_path / "a.parquet")
     for path in (lines, listed, tmp_path / "a.parquet"):
@@ -152,7 +152,7 @@ def test_a_table_of_records_is_read_as_records(tmp_path: Path) -> None:
     assert document == b"User: Translate.\n\noak\nAssistant:\xff\ntammi"
 
 
-def test_parquet_takes_little_memory_however_often_a_text_is_repeated(tmp_path: Path) -> None:
+def test_parquet_with_repeated_texts_takes_little_memory(tmp_path: Path) -> None:
     repeated = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 1000, pyarrow.int32()), pyarrow.array(["a" * 1_000_000]))
     parquet.write_table(pyarrow.table({"text": repeated}), tmp_path / "a.parquet", compression="brotli")
     assert (tmp_path / "a.parquet").stat().st_size < 1000
@@ -162,7 +162,7 @@ def test_parquet_takes_little_memory_however_often_a_text_is_repeated(tmp_path: 
     assert first[1]["text"] is second[1]["text"]  # stored once, held once
 
 
-def test_damaged_parquet_files_are_sentences(tmp_path: Path) -> None:
+def test_errors_of_damaged_parquet_files(tmp_path: Path) -> None:
     wholes = []
     for options in ({}, {"use_dictionary": False, "compression": "zstd"}, {"compression": "gzip", "data_page_version": "2.0"}):
         parquet.write_table(

@@ -1,4 +1,4 @@
-"""Sources: documents in equal documents out, in every format; and each mistake has its sentence."""
+"""Sources: documents in equal documents out, in every format, and the text of each error."""
 
 import gzip
 import io
@@ -127,12 +127,12 @@ def test_tales() -> None:
 def test_tales_of_few_plots() -> None:
     located = locate("tales:4-plots", DataConfig())
     assert (located.num_tales, located.num_plots) == (4_000, 4)
-    assert located.notes == ("4 of the 88 plots of tales, with few names: about what a model learns in 2 min; tales:40000 has all of them",)
+    assert located.notes == ("4 of the 88 plots of tales, with few names: about what a model learns in 2 min; tales:40000 has all plots",)
     assert read("tales:1-plots") == read("tales:1-plots") != read("tales:1000")
     assert locate("tales:88-plots", DataConfig()).num_tales == 40_000
 
 
-def test_a_budget_has_the_tales_that_can_be_learned_in_it() -> None:
+def test_the_budget_selects_the_number_of_plots() -> None:
     assert [tales_for(minutes) for minutes in (0.1, 2, 10, 43, 44, 600)] == [
         "tales:1-plots",
         "tales:4-plots",
@@ -143,7 +143,7 @@ def test_a_budget_has_the_tales_that_can_be_learned_in_it() -> None:
     ]
 
 
-def test_a_hub_name_is_read_from_the_hubs_own_cache(tmp_path: Path) -> None:
+def test_hub_names_use_the_cache_of_the_hub(tmp_path: Path) -> None:
     data_set = tmp_path / "datasets--roneneldan--TinyStories"
     (data_set / "refs").mkdir(parents=True)
     (data_set / "refs" / "main").write_text("0" * 40)
@@ -163,7 +163,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 class Trickle(io.BytesIO):
-    """A stream that gives its bytes in parts of given sizes."""
+    """A stream that returns its bytes in parts of given sizes."""
 
     def __init__(self, content: bytes, sizes: list[int]) -> None:
         super().__init__(content)
@@ -178,7 +178,7 @@ class Trickle(io.BytesIO):
     st.lists(st.text(st.sampled_from("ab \n\r|<>ä€😀\0"), max_size=12), max_size=8),
     st.lists(st.integers(1, 9), max_size=40),
 )
-def test_documents_do_not_depend_on_how_the_reads_fall(documents: list[str], sizes: list[int]) -> None:
+def test_documents_do_not_depend_on_read_sizes(documents: list[str], sizes: list[int]) -> None:
     content = "<|endoftext|>".join(documents).encode()
     expected = [part.replace(b"\r\n", b"\n").strip() for part in content.split(b"<|endoftext|>")]
     assert list(formats.text_documents(Trickle(content, sizes), "x")) == expected  # type: ignore[arg-type]
@@ -227,10 +227,10 @@ def test_importing_sources_loads_no_torch() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-# Mistakes: each is triggered for real, and its text is read.
+# Errors: each is triggered for real, and its text is checked.
 
 
-def test_a_missing_file_names_near_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_suggests_similar_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "stories.txt", "x")
     assert mistake("storis.txt") == "storis.txt: no such file or folder. Did you mean stories.txt?"
@@ -240,7 +240,7 @@ def test_a_missing_file_names_near_ones(tmp_path: Path, monkeypatch: pytest.Monk
     assert mistake("*.csv") == "*.csv matches no file. Check it with: ls *.csv"
 
 
-def test_known_names_win_and_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_names_take_precedence_and_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "tales", "mine")
     assert locate("tales", DataConfig()).num_tales == 40_000
@@ -258,11 +258,11 @@ def test_known_names_win_and_are_checked(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_empty_files(tmp_path: Path) -> None:
     for name in ("a.txt", "b.jsonl", "c.csv", "noending"):
-        assert mistake(write(tmp_path / name, "")).endswith(f"{name} is empty. Give a file with text, or pass --skip-bad to go on without it.")
+        assert mistake(write(tmp_path / name, "")).endswith(f"{name} is empty. Give a file with text, or pass --skip-bad to skip it.")
     assert "is empty" in mistake(write(tmp_path / "a.txt.gz", gzip.compress(b"")))
     assert "is empty" in mistake(write(tmp_path / "a.bin", b""), as_bytes=True)
-    assert "holds no documents, nothing but white space" in mistake(write(tmp_path / "blank.txt", "\n\n<|endoftext|> \n"))
-    assert "holds no documents but bad ones, and all were skipped. The first: " in mistake(f"{tmp_path}/[ac]*", skip_bad=True)
+    assert "has no documents, only white space" in mistake(write(tmp_path / "blank.txt", "\n\n<|endoftext|> \n"))
+    assert "has only bad documents, and all were skipped. The first: " in mistake(f"{tmp_path}/[ac]*", skip_bad=True)
     write(tmp_path / "d.txt", "text")
     documents, report = skipping(f"{tmp_path}/[a-d]*")
     assert (documents, report.documents, report.skipped) == ([b"text"], 1, 5)
@@ -275,7 +275,7 @@ def test_a_folder_without_text(tmp_path: Path) -> None:
     assert "is a folder without text: 2 .jpg. Expected .txt" in mistake(tmp_path)
 
 
-def test_latin_1_and_its_relatives(tmp_path: Path) -> None:
+def test_8_bit_encodings(tmp_path: Path) -> None:
     text = "Once upon a time. " * 66 + "Hyvää"
     name = write(tmp_path / "stories.txt", text.encode("latin-1"))
     assert mistake(name) == (
@@ -290,7 +290,7 @@ def test_latin_1_and_its_relatives(tmp_path: Path) -> None:
     assert "(it does not look like text). Train on its raw" in mistake(write(tmp_path / "binary.txt", b"\x80\x81\x00\x01\x02"))
 
 
-def test_the_offset_is_that_of_the_file(tmp_path: Path) -> None:
+def test_the_offset_is_relative_to_the_file(tmp_path: Path) -> None:
     content = b"\xef\xbb\xbf one\r\n<|endoftext|>\r\n" + b"x" * 3_000_000 + b"<|endoftext|>bad \xe4 one<|endoftext|>last"
     path = write(tmp_path / "a.txt", content)
     assert f"byte 0xe4 at offset {content.index(0xE4):,} is" in mistake(path)
@@ -315,14 +315,14 @@ def test_archives_cut_off_or_damaged(tmp_path: Path, compression: str) -> None:
     whole = COMPRESS[compression](text)
     cut = write(tmp_path / f"cut.txt{compression}", whole[: len(whole) // 2])
     assert mistake(cut) == (
-        f"{cut} is cut off: the archive ends before its data does. Copy or download it again, or pass --skip-bad to use what can be read."
+        f"{cut} is truncated: the archive ends before its data does. Copy or download it again, or pass --skip-bad to use what can be read."
     )
     documents, report = skipping(cut)
     assert documents == text.split(b"<|endoftext|>")[: len(documents)] and len(documents) > 10_000 and report.skipped == 1
     damaged = bytearray(whole)
     damaged[len(whole) // 2 : len(whole) // 2 + 64] = bytes(64)
-    assert "is damaged, or not what its ending says (" in mistake(write(tmp_path / f"damaged.txt{compression}", bytes(damaged)))
-    assert "is damaged, or not what its ending says (" in mistake(write(tmp_path / f"plain.txt{compression}", "Just text, renamed."))
+    assert "is damaged, or does not match its file ending (" in mistake(write(tmp_path / f"damaged.txt{compression}", bytes(damaged)))
+    assert "is damaged, or does not match its file ending (" in mistake(write(tmp_path / f"plain.txt{compression}", "Just text, renamed."))
 
 
 def test_broken_json(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_broken_json(tmp_path: Path) -> None:
 
 def test_fields_missing_or_not_text(tmp_path: Path) -> None:
     rows = write(tmp_path / "a.jsonl", '{"text": "a"}\n{"body": "b"}\n{"text": 3}\n{"text": null}\n[1]\n{"text": "c"}')
-    assert mistake(rows).endswith("row 2 has no field 'text'; it has 'body'. Pass --text-field NAME, or --skip-bad to go on without it.")
+    assert mistake(rows).endswith("row 2 has no field 'text'; it has 'body'. Pass --text-field NAME, or --skip-bad to skip it.")
     documents, report = skipping(rows)
     assert (documents, report.skipped) == ([b"a", b"c"], 4)
     assert "row 3, field 'text' is 3, expected a string" in report.reasons[1]
@@ -352,7 +352,7 @@ def test_fields_missing_or_not_text(tmp_path: Path) -> None:
     assert "row 1 has no field 'text' or 'story'; it has 'title', 'body'. Pass --text-field NAME" in mistake(other)
     assert read(other, text_field="body") == [b"b"]
     assert "has no field 'no'; it has 'title', 'body'" in mistake(other, text_field="no")
-    assert "bad ones, and all were skipped" in mistake(other, skip_bad=True)
+    assert "only bad documents, and all were skipped" in mistake(other, skip_bad=True)
 
 
 def test_broken_csv(tmp_path: Path) -> None:
@@ -409,8 +409,8 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
             folder.chmod(0o755)
         os.seteuid(65534)
     try:
-        assert mistake(path) == f"{path} cannot be read: Permission denied. Change its permissions, or pass --skip-bad to go on without it."
-        assert "bad ones, and all were skipped" in mistake(path, skip_bad=True)
+        assert mistake(path) == f"{path} cannot be read: Permission denied. Change its permissions, or pass --skip-bad to skip it."
+        assert "only bad documents, and all were skipped" in mistake(path, skip_bad=True)
     finally:
         if is_root:
             os.seteuid(0)
@@ -420,6 +420,6 @@ def test_no_network_and_no_library(tmp_path: Path) -> None:
     code = "from tavu.data.sources import *\ntry: locate('tinystories', DataConfig())\nexcept TavuError as fault: print(fault)"
     offline = run_python(code, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1").stdout
     assert offline.startswith("tinystories: TinyStoriesV2-GPT4-train.txt of roneneldan/TinyStories could not be downloaded (")
-    assert "Run the command again when there is a network (it goes on where it stopped), or use `tales`, which needs none." in offline
+    assert "Run the command again when there is a network (the download resumes), or use `tales`, which needs none." in offline
     without = run_python("import sys; sys.modules['huggingface_hub'] = None\n" + code).stdout
     assert without.strip() == 'tinystories comes from the Hugging Face hub, which needs its library. Install it: pip install "tavu[hub]"'

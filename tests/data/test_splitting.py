@@ -1,4 +1,4 @@
-"""One text, many documents: nothing is lost between them, expressions that cannot work are told, and a text that seems to need it is noticed."""
+"""Splitting one text into documents: no text is lost, bad expressions are errors, and text that should be split gives a warning."""
 
 import re
 import threading
@@ -44,7 +44,7 @@ def test_a_text_is_divided_at_lines_blank_lines_or_matches(tmp_path: Path, split
 
 
 @given(st.text(st.sampled_from("ab-\n\r é\udce9"), max_size=40), st.sampled_from(["\n", "-", "b", "(?=a)", r"(\n)|(-)"]))
-def test_what_stands_between_matches_and_the_matches_are_the_whole_text(text: str, split: str) -> None:
+def test_parts_and_matches_make_up_the_text(text: str, split: str) -> None:
     content = text.encode(errors="surrogateescape")
     parts = list(Splitter(split).split(content))
     assert all(content[offset : offset + len(part)] == part for offset, part in parts)
@@ -54,14 +54,14 @@ def test_what_stands_between_matches_and_the_matches_are_the_whole_text(text: st
     assert [part.decode(errors="surrogateescape").replace("\r\n", "\n") for _, part in parts] == expected
 
 
-def test_a_document_at_the_border_of_a_piece_stays_whole(tmp_path: Path) -> None:
+def test_a_document_across_a_piece_boundary_stays_whole(tmp_path: Path) -> None:
     stories = [f"Story {n}.\nIt goes on.\nThe end of {n}." for n in range(200)]
     with write(tmp_path / "a.txt", "\n\n".join(stories)).open("rb") as stream:
         documents = list(formats.text_documents(stream, "a", Splitter("blank"), max_document_bytes=100))
     assert [document.decode() for document in documents if isinstance(document, bytes)] == stories
 
 
-def test_a_bad_byte_spoils_only_its_own_document(tmp_path: Path) -> None:
+def test_a_bad_byte_affects_only_its_document(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", b"one\r\n\r\ntw\xe4 x\r\nthree")
     assert read(path, "lines", skip_bad=True) == ["one", "three"]
     with pytest.raises(TavuError, match="byte 0xe4 at offset 9 "):
@@ -71,15 +71,15 @@ def test_a_bad_byte_spoils_only_its_own_document(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("split", "fault"),
     [
-        ("^zzz$", r"--split '\^zzz\$' matches nowhere in .*a.txt. Try lines or blank"),
-        ("blank", r"--split 'blank' matches nowhere in .*a.txt. Try lines, another expression"),
-        ("x*", "also matches nothing at all, so it would divide everywhere"),
-        ("", "also matches nothing at all"),
+        ("^zzz$", r"--split '\^zzz\$' matches nothing in .*a.txt. Try lines or blank"),
+        ("blank", r"--split 'blank' matches nothing in .*a.txt. Try lines, or another expression"),
+        ("x*", "also matches the empty string, so it would split everywhere"),
+        ("", "also matches the empty string"),
         ("(", r"is no regular expression: missing \), unterminated subpattern"),
-        ("(a+)+$", r"can match in very many ways. Leave out a repeat within a repeat"),
+        ("(a+)+$", r"can match in very many ways. Avoid nested repeats"),
     ],
 )
-def test_an_expression_that_cannot_work_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str, fault: str) -> None:
+def test_bad_expressions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str, fault: str) -> None:
     monkeypatch.setattr(splitting, "_MATCH_SECONDS", 0.1)
     path = write(tmp_path / "a.txt", "a" * 40 + "b\nhello\n")
     with pytest.raises(TavuError, match=fault):
@@ -95,10 +95,10 @@ def test_a_text_is_divided_in_any_thread(tmp_path: Path) -> None:
     assert found == ["one", "two"]
 
 
-def test_what_is_divided_already_is_not_divided_further(tmp_path: Path) -> None:
+def test_sources_with_documents_are_not_split(tmp_path: Path) -> None:
     for path, fault in (
-        (write(tmp_path / "a.jsonl", '{"text": "a"}'), "has rows, of which each is a document"),
-        ("tales:3", "are documents already"),
+        (write(tmp_path / "a.jsonl", '{"text": "a"}'), "has rows, and each row is a document"),
+        ("tales:3", "is already divided into documents"),
     ):
         with pytest.raises(TavuError, match=fault):
             read(path, "lines")  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_a_list_or_a_chat_in_one_document_is_noticed_and_the_advice_taken(tmp_path: Path, kind: str) -> None:
+def test_warning_for_a_list_or_chat_in_one_document_and_its_advice(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / "a.txt", "\n".join(LISTS[kind]))
     notes = build_corpus(DataConfig((str(path),)), cache_dir=tmp_path / "cache").report.notes
     (note,) = [note for note in notes if "pass --split lines" in note]

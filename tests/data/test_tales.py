@@ -1,4 +1,4 @@
-"""The built-in corpus: the same on every machine, varied, and in good English as far as rules can tell."""
+"""The built-in corpus: the same on every machine, varied, and in correct English as far as rules can check."""
 
 import hashlib
 import re
@@ -36,7 +36,7 @@ def words_of(text: str) -> list[str]:
 
 
 def telling(condition: str, sample: list[Tale], is_wrong) -> None:
-    """Fails with the first tales that are wrong, whole, for a person to read."""
+    """Fail with the full text of the first wrong tales."""
     wrong = [tale.text for tale in sample if is_wrong(tale)]
     assert not wrong, f"{len(wrong)} tales {condition}, such as:\n" + "\n---\n".join(wrong[:3])
 
@@ -49,18 +49,18 @@ def test_a_tale_is_fixed_by_its_seed_and_index():
     assert len({tell(seed, index).text for seed in range(3) for index in range(3)}) == 9
 
 
-def test_tell_many_is_tell_in_order_and_never_ends():
+def test_tell_many_is_tell_in_order_without_end():
     assert list(tell_many(7, 20)) == [tell(7, index) for index in range(20)]
     assert list(islice(tell_many(7), 30))[:20] == list(tell_many(7, 20))
     assert list(tell_many(7, 0)) == []
 
 
-def test_any_index_can_be_told():
+def test_any_index_works():
     assert tell(0, 10**12).text != tell(0, 10**12 + 1).text
 
 
-def test_the_tales_are_those_of_earlier_versions():
-    """A run finds its text again by content, also one that an earlier version began."""
+def test_tales_equal_those_of_earlier_versions():
+    """A run checks its text by digest, so runs of earlier versions can resume only if the tales stay the same."""
     texts = "\0".join(tale.text for tale in tell_many(0, 1_000))
     assert hashlib.blake2b(texts.encode(), digest_size=8).hexdigest() == "2a6ec3597f5b1010"
 
@@ -69,13 +69,13 @@ def test_the_tales_are_those_of_earlier_versions():
 
 
 def people_of(plots) -> dict[str, set[str]]:
-    """The names that each role of each plot may have."""
+    """The possible names of each role of each plot."""
     return {
         f"{p.name}.{role}": {str(person[""]) for person in pool.she + pool.he} for p in plots for role, pool in p.cast if isinstance(pool, People)
     }
 
 
-def test_fewer_plots_and_names_are_among_more():
+def test_fewer_plots_and_names_are_a_subset_of_more():
     assert first_plots(len(PLOTS)) is PLOTS and first_plots(1_000) is PLOTS
     for fewer in range(1, len(PLOTS)):
         few, more = first_plots(fewer), first_plots(fewer + 1)
@@ -98,21 +98,21 @@ def test_tales_of_few_plots_are_fixed_different_and_of_these_plots(count):
     telling("mix up he and she", tales, is_mixed_up)
 
 
-def test_a_tale_can_be_told_of_any_number_of_plots():
+def test_tales_can_use_any_number_of_plots():
     assert all(tell(0, index, first_plots(count)).text for count in range(1, len(PLOTS) + 1) for index in range(5))
 
 
 # Variety
 
 
-# The longer stretches of each plot that are told every time, whatever is drawn.
+# The longer pieces of each plot that are in every rendering.
 FIXED_PIECES = {
     p.name: [" ".join(part.split()) for part in p.story if isinstance(part, str) and len(part.split()) > 4 and not re.search(r"\ba$", part.strip())]
     for p in PLOTS
 }
 
 
-def test_there_are_many_plots_and_all_are_told(tales):
+def test_there_are_many_plots_and_all_are_used(tales):
     names = [p.name for p in PLOTS]
     assert len(names) >= 40 and len(set(names)) == len(names)
     told = Counter(plot_of(tale) for tale in tales[:2_500])
@@ -132,7 +132,7 @@ def test_the_vocabulary_is_rich_but_a_childs(tales):
     assert 1_500 <= len(types) <= 5_000
 
 
-def test_hardly_any_tale_is_told_twice(tales):
+def test_tales_hardly_ever_repeat(tales):
     texts = {tale.text for tale in tales}
     assert len(texts) >= 0.999 * len(tales)
     assert len(texts & {tale.text for tale in tell_many(2, 2_000)}) <= 2
@@ -143,7 +143,7 @@ def test_openings_and_closings_differ(tales):
     assert len({tale.text[-40:] for tale in tales}) > 1_500
 
 
-# What a tale says of itself
+# Words, features and summary
 
 
 def test_words_are_a_verb_a_noun_and_an_adjective_of_the_text(sample):
@@ -154,8 +154,8 @@ def test_words_are_a_verb_a_noun_and_an_adjective_of_the_text(sample):
     assert not VERBS & NOUNS and not NOUNS & ADJECTIVES and not VERBS & ADJECTIVES
 
 
-def test_every_way_through_every_plot_passes_a_verb_a_noun_and_an_adjective():
-    """So that three_words never comes up empty, not in a million tales either."""
+def test_every_rendering_of_every_plot_has_a_verb_a_noun_and_an_adjective():
+    """So three_words never fails, even in a million tales."""
     kinds = {"verb": VERBS, "noun": NOUNS, "adjective": ADJECTIVES}
 
     def surely_in(template: str | Template, cast: dict) -> set[str]:
@@ -193,16 +193,16 @@ def test_a_summary_is_one_sentence_about_the_same_people(sample):
     telling("lack a child of their summary", sample, lambda tale: not names & set(tale.summary.split()) <= set(re.findall(r"\w+", tale.text)))
 
 
-# Good English, as far as rules can tell
+# Correct English, as far as rules can check
 
 
-def test_lengths_suit_a_small_model(sample):
+def test_lengths_fit_a_small_model(sample):
     lengths = [len(tale.text) for tale in sample]
     assert min(lengths) >= 400 and max(lengths) <= 1_100
     assert 600 <= sum(lengths) / len(lengths) <= 900
 
 
-def test_no_trace_of_the_templates_is_left(sample):
+def test_no_template_syntax_is_left(sample):
     telling("show a slot or a bracket", sample, lambda tale: re.search(r"[{}\[\]<>|_+=]", tale.text + tale.summary))
     assert all(re.fullmatch(r"[A-Za-z0-9 \n.,!?:'\"-]+", tale.text) for tale in sample)
 
@@ -236,7 +236,7 @@ def quotes_in_place(text: str) -> list[tuple[str, str]]:
 
 
 def starts_well(said: str, before: str) -> bool:
-    """A quote starts with a capital, unless it goes on after "..., she said," or names a word."""
+    """A quote starts with a capital, unless it continues after "..., she said," or mentions a word."""
     return said[:1].isupper() or before.endswith((", ", "before anybody could say "))
 
 
@@ -250,19 +250,19 @@ def test_sentences_start_with_a_capital(sample):
 
 
 def test_dialogue_tags_are_in_lower_case(sample):
-    # "Hello!" She said. -> the tag after a quote belongs to its sentence; after , it must not start anew.
+    # "Hello!" She said. -> the tag after a quote belongs to its sentence; after a comma the sentence continues.
     telling("start anew after a comma", sample, lambda tale: re.search(r',"\s+(She|He|They|The|His|Her|It|Then|And|But)\b', tale.text))
     telling(
         "write She said. after a quote", sample, lambda tale: re.search(r'[!?]" (She|He) (said|asked|cried|called|shouted|whispered)\b', tale.text)
     )
 
 
-def test_nobody_is_spoken_of_before_being_named(sample):
+def test_nobody_is_mentioned_before_being_named(sample):
     telling("open with a pronoun", sample, lambda tale: tale.text.split()[0] in ("She", "He", "His", "Her", "They", "It's"))
 
 
 def is_mixed_up(tale: Tale) -> bool:
-    """Whether it has pronouns of a gender of which it has nobody."""
+    """Whether it has pronouns of a gender that none of its people has."""
     girls, boys = ({person[""] for person in people} for people in (CHILD.she, CHILD.he))
     names, words = set(re.findall(r"[A-Z][a-z]+", tale.text)), set(words_of(tale.text))
     if not names & (girls | boys) or re.search(r"\b(puppy|kitten)\b", tale.text):
@@ -272,7 +272,7 @@ def is_mixed_up(tale: Tale) -> bool:
 
 
 def test_pronouns_fit_the_people(sample):
-    """Where a tale has nobody of one gender, it has none of that gender's pronouns."""
+    """A tale without people of one gender has no pronouns of that gender."""
     telling("mix up he and she", sample, is_mixed_up)
     seen = Counter(bool(set(words_of(tale.text)) & SHE_WORDS) for tale in sample)
     assert min(seen.values()) > 500
@@ -287,7 +287,7 @@ def test_no_two_characters_share_a_name(sample):
     )
 
 
-# The grammar and the little language
+# Grammar and the template language
 
 
 def test_with_articles_goes_by_sound():
@@ -300,6 +300,6 @@ def test_with_single_spaces_keeps_or_joins_paragraphs():
 
 
 @pytest.mark.parametrize("story", ["{hero} and {hero.sound}", "[{hero}", "{hero}]", "{hero.flies}"])
-def test_a_template_that_could_not_be_told_fails_at_once(story):
+def test_invalid_templates_fail_at_once(story):
     with pytest.raises(AssertionError):
         plot("broken", cast={"hero": CHILD}, summary="{Hero}.", story=story)

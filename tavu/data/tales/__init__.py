@@ -1,11 +1,11 @@
-"""The built-in corpus: short children's stories, told on the spot, without end, from a seed.
+"""The built-in corpus: an endless sequence of short children's stories, generated from a seed.
 
-It is what runs when nothing else is there: in tests, in the first command of the README, offline. A stand-in, and no quality claim is made on it.
-All of its text was written for this project. `tell(seed, index)` is random access: the same tale on every machine.
+It needs no download, for tests and for the first command of the README. No quality claim is based on it. All of its text was written for this
+project. `tell(seed, index)` is random access and gives the same tale on every machine.
 
-A tale is a plot (plots_*.py) with a cast drawn from the lexicon, told through the alternatives of its template.
+A tale is a plot (plots_*.py), with a cast drawn from the lexicon and random alternatives of the plot's template.
 
-A model that is trained for minutes cannot learn all plots: `first_plots` gives it fewer, with fewer names.
+A model that trains for minutes cannot learn all plots: `first_plots` selects fewer, with fewer names.
 """
 
 import random
@@ -39,14 +39,14 @@ PLOTS: tuple[Plot, ...] = tuple(chain(*THEMES))
 class Tale:
     text: str  # the story, no newline at its end
     words: tuple[str, ...]  # a verb, a noun and an adjective, as they occur in the text
-    features: tuple[str, ...]  # those of FEATURES that are true of the text, in that order
+    features: tuple[str, ...]  # the FEATURES that are true of the text, in that order
     summary: str  # one sentence
 
 
 def first_plots(count: int) -> tuple[Plot, ...]:
-    """The first `count` plots, one of each theme in turn, with as many girls' and as many boys' names (at least 4); all of PLOTS as they are.
+    """The first `count` plots, one of each theme in turn, with `count` girls' names and `count` boys' names (at least 4); or all PLOTS unchanged.
 
-    Fewer plots are among more, and so are their names.
+    The plots and names of a smaller count are a subset of those of a larger one.
     """
     if count >= len(PLOTS):
         return PLOTS
@@ -55,27 +55,27 @@ def first_plots(count: int) -> tuple[Plot, ...]:
 
 
 def tell(seed: int, index: int, plots: Sequence[Plot] = PLOTS) -> Tale:
-    """The tale with this number among the endless tales of this seed, of one of these plots.
+    """Tale number `index` of this seed, from one of these plots.
 
     >>> tell(0, 7) == tell(0, 7), tell(0, 7) == tell(0, 8)
     (True, False)
     """
-    # Only random() of a string seed: of all that Random can do, this is what Python promises never to change.
+    # Only random() with a string seed: Python guarantees that its sequence never changes.
     uniform = random.Random(f"{seed}:{index}").random
 
     def pick(n: int) -> int:
         return int(uniform() * n)
 
     plot = plots[pick(len(plots))]
-    given = draw_cast(plot, pick)
+    cast = draw_cast(plot, pick)
     pieces: list[str] = []
     marked: list[str] = []
-    render(plot.story, given, pick, pieces, marked)
+    render(plot.story, cast, pick, pieces, marked)
     # One tale in three is a single paragraph.
     text = with_articles(with_single_spaces("".join(pieces), between_paragraphs=" " if pick(3) == 0 else "\n\n"))
     text = text.replace('" "', '"\n\n"')  # a new speaker always starts a paragraph
     summary_pieces: list[str] = []
-    render(plot.summary, given, pick, summary_pieces, [])
+    render(plot.summary, cast, pick, summary_pieces, [])
     if '"' in text:
         marked.append("Dialogue")
     return Tale(
@@ -87,7 +87,7 @@ def tell(seed: int, index: int, plots: Sequence[Plot] = PLOTS) -> Tale:
 
 
 def tell_many(seed: int, count: int | None = None, plots: Sequence[Plot] = PLOTS) -> Iterator[Tale]:
-    """The first `count` tales of this seed, or all of them, which never ends.
+    """The first `count` tales of this seed; endless without a count.
 
     >>> [tale == tell(3, i) for i, tale in enumerate(tell_many(3, 2))]
     [True, True]

@@ -1,6 +1,6 @@
-"""The grammar that no template needs to think of: a or an, and spaces.
+"""Grammar that is applied after rendering: a or an, and spaces.
 
-Everything else is settled where it is written: people carry their pronouns (lexicon.py), things are singular unless the plot says otherwise.
+Everything else is in the data: people have their pronouns (lexicon.py), things are singular unless the plot says otherwise.
 """
 
 import re

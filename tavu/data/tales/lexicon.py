@@ -1,6 +1,6 @@
-"""The words that tales draw from: who, what, where. Pools are plain tuples; a plot keeps the words only it needs beside itself.
+"""The words that tales draw from: people, things, places. Pools are plain tuples; words that only one plot needs are in the plot's file.
 
-Everything in a pool of things is singular and countable ("a drum ... it") unless the pool's name says otherwise.
+Things are singular and countable ("a drum ... it") unless the pool's name says otherwise.
 """
 
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from tavu.data.tales.template import Forms
 
 
 def entry(word: str, **forms: str) -> dict[str, str]:
-    """One word and what goes with it: entry("drum", sound="boom") fills {toy} and {toy.sound}."""
+    """One word and its forms: entry("drum", sound="boom") fills {toy} and {toy.sound}."""
     return {"": word, **forms}
 
 
 @dataclass(frozen=True)
 class People:
-    """Characters with a name and pronouns. The second one in a story is drawn from the other gender, so that he and she stay clear."""
+    """Characters with a name and pronouns. The second one in a story has the other gender, so that he and she are unambiguous."""
 
     she: tuple[Forms, ...]
     he: tuple[Forms, ...]
 
     def first(self, count: int) -> "People":
-        """Those with the first `count` names of each gender, in an order that is not the alphabet's: Ada and Alice are too easily confused."""
+        """Those with the first `count` names of each gender, in hash order: names with the same first letter are easily confused."""
 
         def kept(people: tuple[Forms, ...]) -> tuple[Forms, ...]:
             names = sorted({str(person[""]) for person in people}, key=lambda name: crc32(name.encode()))

@@ -1,6 +1,6 @@
-"""Phrases that many plots share, in the language of template.py. They know the hero and nobody else.
+"""Phrases that many plots share, in the template language of template.py. They refer only to the hero.
 
-A phrase that opens a story introduces the hero or says nothing, so the sentence after it names the hero again.
+An opening phrase introduces the hero or is empty, so the sentence after it must name the hero.
 """
 
 PHRASES = {
@@ -40,7 +40,7 @@ PHRASES = {
     "One_fine_day": """[One sunny day|One sunny morning|One warm afternoon|On a fine spring day|On a bright summer day|One lovely morning|One fine day
         |One hot afternoon|On a mild and sunny day|One summer morning]""",
     "One_evening": "[One evening|One night|Late one evening|One cool evening|One dark evening|One quiet night]",
-    # Small words that would tire if they never changed.
+    # Variants of common words.
     "smiled": "[smiled|smiled|grinned|beamed|laughed]",
     "very": "[very|so|very, very]",
     "said_softly": "[said softly|whispered|said in a small voice|said quietly|mumbled]",

@@ -1,4 +1,4 @@
-"""A plot: who and what may play in it, and the templates of its story and summary, compiled and checked."""
+"""A plot: the pools of its roles, and the compiled and checked templates of its story and summary."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from tavu.data.tales.phrases import PHRASES
 from tavu.data.tales.template import Forms, Pick, Template, compile_template
 
 FEATURES = ("Dialogue", "Twist", "MoralValue", "Conflict", "BadEnding", "Foreshadowing")
-"""TinyStories-Instruct's names for what a story may have (Eldan & Li 2023, arXiv 2305.07759, section 4)."""
+"""The story features of TinyStories-Instruct (Eldan & Li 2023, arXiv 2305.07759, section 4)."""
 
 Pool = People | Sequence[str | Forms]
 
@@ -22,7 +22,7 @@ class Plot:
 
 
 def plot(name: str, *, cast: Mapping[str, Pool], summary: str, story: str) -> Plot:
-    """The plot, compiled. A form of a word ("" or "sound") may itself be a template and speak of the other roles."""
+    """Compile a plot. A form of a word ("" or "sound") may itself be a template that refers to other roles."""
     pools = {
         role: pool if isinstance(pool, People) else tuple({"": word} if isinstance(word, str) else word for word in pool)
         for role, pool in cast.items()
@@ -43,8 +43,8 @@ def plot(name: str, *, cast: Mapping[str, Pool], summary: str, story: str) -> Pl
 
 
 def draw_cast(plot: Plot, pick: Pick) -> dict[str, Forms]:
-    """Who and what plays this time: no word or name twice, and the second character of the other gender than the first."""
-    given: dict[str, Forms] = {}
+    """A random word for each role: no word or name twice, and the second character has the other gender than the first."""
+    chosen: dict[str, Forms] = {}
     drawn: list[str | Template] = []
     gender, num_people = pick(2), 0
     for role, pool in plot.cast:
@@ -57,13 +57,13 @@ def draw_cast(plot: Plot, pick: Pick) -> dict[str, Forms]:
         word = words[pick(len(words))]
         while word[""] in drawn:
             word = words[pick(len(words))]
-        given[role] = word
+        chosen[role] = word
         drawn.append(word[""])
-    return given
+    return chosen
 
 
 def with_few_names(plot: Plot, count: int) -> Plot:
-    """The plot with only so many names of each gender for each of its people."""
+    """The plot with only `count` names of each gender for each role."""
     return replace(plot, cast=tuple((role, pool.first(count) if isinstance(pool, People) else pool) for role, pool in plot.cast))
 
 

@@ -1,13 +1,13 @@
-"""The little language that plots are written in, so that a plot reads nearly as the story itself.
+"""The template language of plots.
 
-    {toy}  {friend.his}  {He}    what a role was given, one of its forms, the same with a capital letter
+    {toy}  {friend.his}  {He}    the word chosen for a role, one of its forms, the same capitalized
     {he} {him} {his} {himself}   short for {hero.he} and so on
-    [red|blue|]                  one of these, here perhaps nothing; alternatives nest
+    [red|blue|]                  one of these, which may be empty; alternatives nest
     <once>                       a phrase that many plots share (phrases.py)
-    {+Twist}                     writes nothing: a tale that comes this way has this feature
+    {+Twist}                     writes nothing: marks that a tale with this alternative has this feature
 
-A template is compiled once, against its cast: a slot that some member of the cast could not fill fails at import.
-What the words and phrases are is left to lexicon.py and phrases.py; what is told, to the plots.
+A template is compiled once, against its cast: a slot that some word of a role cannot fill fails at import.
+The words are in lexicon.py, the phrases in phrases.py, the stories in plots_*.py.
 """
 
 import re
@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
 
 def compile_template(source: str, forms_of: Mapping[str, Sequence[str]], phrases: Mapping[str, str]) -> Template:
-    """The template that `source` describes. `forms_of` names the forms that every member of each role's pool has."""
+    """Parse a template. `forms_of` has, for each role, the forms that all words of its pool have."""
     tokens = iter(_TOKEN.split(_LINE_FOLD.sub("", source.strip())))
     options, closed = _read_options(tokens, forms_of, phrases)
     assert not closed and len(options) == 1, f"unbalanced brackets in: {source[:80]}"
@@ -73,23 +73,23 @@ def _read_slot(name: str, forms_of: Mapping[str, Sequence[str]]) -> Slot | Mark:
     role, _, form = name.lower().partition(".")
     if role in _HERO_FORMS:
         role, form = "hero", role
-    assert form in forms_of[role], f"{{{name}}}: not everything that {role} may be has this form"
+    assert form in forms_of[role], f"{{{name}}}: not every word for {role} has this form"
     return Slot(role, form, capital)
 
 
-def render(template: Template, given: Mapping[str, Forms], pick: Pick, pieces: list[str], features: list[str]) -> None:
-    """Adds one telling of the template to `pieces`, and the features it passed to `features`."""
+def render(template: Template, cast: Mapping[str, Forms], pick: Pick, pieces: list[str], features: list[str]) -> None:
+    """Append one random rendering of the template to `pieces`, and the features it marks to `features`."""
     for part in template:
         if isinstance(part, str):
             pieces.append(part)
         elif isinstance(part, Choice):
-            render(part.options[pick(len(part.options))], given, pick, pieces, features)
+            render(part.options[pick(len(part.options))], cast, pick, pieces, features)
         elif isinstance(part, Mark):
             features.append(part.feature)
         else:
-            form = given[part.role][part.form]
+            form = cast[part.role][part.form]
             if not isinstance(form, str):
                 inner: list[str] = []
-                render(form, given, pick, inner, features)
+                render(form, cast, pick, inner, features)
                 form = "".join(inner)
             pieces.append(form[0].upper() + form[1:] if part.capital else form)

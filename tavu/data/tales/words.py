@@ -1,7 +1,7 @@
-"""The verbs, nouns and adjectives that a tale may be said to be made from, as TinyStories prompts name one of each.
+"""The verbs, nouns and adjectives that a tale's prompt may request: one of each, as in TinyStories prompts.
 
-Only words that tales use in one part of speech: "play", "light" and "kind" are left out. Every way through every plot passes
-some of each kind: a test proves it.
+Only words that tales use as one part of speech: "play", "light" and "kind" are not included. Every possible rendering of every plot contains
+words of all three kinds: a test checks this.
 """
 
 import re
@@ -67,7 +67,7 @@ _WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
 
 
 def three_words(text: str, pick: Pick) -> tuple[str, str, str]:
-    """A verb, a noun and an adjective of the text, each as it stands there."""
-    found = dict.fromkeys(_WORD.findall(text))  # a dict, for its order: sets have none
+    """A verb, a noun and an adjective that occur in the text."""
+    found = dict.fromkeys(_WORD.findall(text))  # a dict, because sets are unordered
     verb, noun, adjective = ([word for word in found if word in known] for known in (VERBS, NOUNS, ADJECTIVES))
     return verb[pick(len(verb))], noun[pick(len(noun))], adjective[pick(len(adjective))]
