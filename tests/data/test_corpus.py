@@ -377,7 +377,7 @@ def test_a_full_disk_is_one_error_and_leaves_no_temporary_files(tmp_path: Path) 
     )
     process = python(BUILD + code, write(tmp_path / "a.txt", stories(20_000)), str(tmp_path / "cache"))
     out, errors = process.communicate()
-    assert out.startswith(f"The corpus could not be written to {tmp_path / 'cache'}: File too large. While it is built"), errors
+    assert out.startswith(f"The corpus could not be written to {tmp_path / 'cache'}: File too large. Building it takes"), errors
     assert "free some space there, or set TAVU_CACHE to another folder." in out
     assert list((tmp_path / "cache").iterdir()) == []
 
