@@ -1,4 +1,4 @@
-"""A checksum of the tensors of a .safetensors, so that bits that flipped on a disk are noticed: CRC-32, at some GB/s."""
+"""A checksum of the tensors of a .safetensors, to detect disk corruption: CRC-32, at several GB/s."""
 
 import zlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ CHECKSUM = "crc32"
 
 
 def checksum(parts: Iterable[memoryview]) -> str:
-    """Of the bytes of all tensors, in the order in which they lie."""
+    """Checksum of the bytes of all tensors, in file order."""
     value = 0
     for part in parts:
         value = zlib.crc32(part, value)

@@ -1,4 +1,4 @@
-"""Recipes as TOML: presets, overrides, and the checked configs they become. No inheritance, no interpolation."""
+"""Recipes as TOML: presets, overrides, and conversion to checked configs. No inheritance, no interpolation."""
 
 import dataclasses
 import difflib
@@ -37,7 +37,7 @@ _CONSTANTS: dict[type, dict[str, tuple[int, str]]] = {
 """What the tables of the two levels of `words` also have, as files of every version do, and the only value of each."""
 
 Tables = dict[str, Any]
-"""A recipe as TOML has it: section name to table."""
+"""A recipe as parsed TOML: section name to table."""
 
 
 def preset_names() -> list[str]:
@@ -52,10 +52,10 @@ def preset_description(name: str) -> str:
 
 
 def read_preset(name: str) -> Tables:
-    """The tables of a preset, or of the TOML file of that name. Raises TavuError when there is neither, or it is not TOML."""
+    """The tables of a preset or TOML file. Raises TavuError if there is neither, or if it is not valid TOML."""
     if name in preset_names():
         text = (resources.files("tavu") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-    elif os.path.isfile(name):  # Path.is_file would raise for a name that is too long
+    elif os.path.isfile(name):  # Path.is_file raises for names that are too long
         try:
             text = Path(name).read_text(encoding="utf-8", errors="replace")
         except OSError as error:
@@ -74,39 +74,39 @@ def parse_toml(text: str, name: str) -> Tables:
 
 
 def override(tables: Tables, settings: Iterable[str]) -> Tables:
-    """The tables with each `section.key=value` put in; value is TOML, or else a plain string. Raises TavuError when one is malformed."""
+    """The tables with each `section.key=value` applied; the value is TOML, or else a plain string. Raises TavuError for a malformed one."""
     for setting in settings:
         path, equals, text = setting.partition("=")
         keys = path.strip().split(".")
         if not equals or len(keys) < 2:
-            raise TavuError(f"--set {setting!r} is not of the form section.key=value, as train.steps=100.")
+            raise TavuError(f"--set {setting!r} is not of the form section.key=value, e.g. train.steps=100.")
         tables = _put(tables, keys, _value(text.strip()), setting)
-        if keys in (["train", "minutes"], ["train", "steps"]):  # there is one budget: the last one said
+        if keys in (["train", "minutes"], ["train", "steps"]):  # only one budget: the last one wins
             tables["train"].pop("steps" if keys[1] == "minutes" else "minutes", None)
     return tables
 
 
 def _put(node: Any, keys: list[str], value: Any, setting: str) -> Any:
-    """A copy of node (tables and lists) with value at the end of the path of keys."""
+    """A copy of node (tables and lists) with value at the path of keys."""
     key, rest = keys[0], keys[1:]
     if isinstance(node, list):
         if not key.isdecimal() or int(key) >= len(node):
-            raise TavuError(f"--set {setting!r}: {key} is not a place in a list of {len(node)}, expected 0 to {len(node) - 1}.")
+            raise TavuError(f"--set {setting!r}: {key} is not an index of a list of {len(node)}, expected 0 to {len(node) - 1}.")
         return [_put(item, rest, value, setting) if i == int(key) else item for i, item in enumerate(node)] if rest else value
     if not isinstance(node, dict):
-        raise TavuError(f"--set {setting!r}: there is nothing inside a plain value to set {key} of.")
+        raise TavuError(f"--set {setting!r}: cannot set {key} inside a plain value.")
     return node | {key: _put(node.get(key, {}), rest, value, setting) if rest else value}
 
 
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # also what Python thinks of a number of 5000 digits, or of 5000 brackets
+    except (ValueError, RecursionError):  # Python also raises these for 5000 digits or brackets
         return text
 
 
 def to_recipe(tables: Tables) -> Recipe:
-    """The checked recipe. Raises TavuError that names the setting: unknown (and the nearest known), of a wrong type, or out of range."""
+    """The checked recipe. Raises TavuError with the name of a setting that is unknown, of the wrong type, or out of range."""
     _refuse_unknown(tables, ["model", *SECTIONS], "section", "")
     train = tables.get("train", {})
     if isinstance(train, dict) and "steps" in train and "minutes" not in train:
@@ -116,7 +116,7 @@ def to_recipe(tables: Tables) -> Recipe:
 
 
 def to_model_config(table: Mapping[str, Any]) -> ModelConfig:
-    """The checked model of a [model] table; errors as to_recipe."""
+    """The checked model of a [model] table. Raises TavuError like to_recipe."""
     if not isinstance(table, Mapping):
         raise TavuError(f"model is {table!r}, expected a table.")
     patching = table.get("patching")
@@ -126,7 +126,7 @@ def to_model_config(table: Mapping[str, Any]) -> ModelConfig:
 
 
 def to_tables(recipe: Recipe | ModelConfig) -> Tables:
-    """The inverse of to_recipe and to_model_config. What is None is left out, or said as "none" where leaving it out would mean something else."""
+    """The inverse of to_recipe and to_model_config. None is omitted, or written as "none" if the default is not None."""
     return _plain(recipe)
 
 
@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:
 
 
 def _read(config: type, table: Any, where: str) -> Any:
-    """A config dataclass from its table, every value of the type that the field declares."""
+    """A config dataclass from its table, with each value converted to the declared type."""
     if not isinstance(table, Mapping):
         raise TavuError(f"{where} is {table!r}, expected a table.")
     for key, (constant, expected) in _CONSTANTS.get(config, {}).items():
@@ -161,7 +161,7 @@ def _read(config: type, table: Any, where: str) -> Any:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:  # X | None: TOML has no None, so None is what an empty string or "none" says
+    if origin is types.UnionType:  # X | None: TOML has no None; "" and "none" mean None
         return None if value in (None, "", "none") else _convert(arguments[0], value, where)
     if origin is tuple:
         items = value if isinstance(value, (list, tuple)) else [value]

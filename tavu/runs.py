@@ -1,4 +1,4 @@
-"""A training run and its folder: from what a user asks for to a recipe, a corpus, events, and the files they leave."""
+"""Training runs: from options to a recipe, a corpus, training events, and the files of the run folder."""
 
 import glob
 import itertools
@@ -31,7 +31,7 @@ from tavu.training.run_lock import locked
 from tavu.training_display import Display
 
 RUNS = Path("runs")
-"""Where runs go that are not told where."""
+"""The default parent folder of runs."""
 DEFAULT_PRESET, DEFAULT_BYTES_PRESET = "words", "megabyte"
 FINETUNE: Tables = {
     "batch_bytes": 4096,
@@ -42,12 +42,12 @@ FINETUNE: Tables = {
     "decay_fraction": 0.98,
     "patience": 0.9,
 }
-"""What training differs in where it goes on from a model, whose rates had come down to zero: lower rates that fall from the start, and nearly all the
-patience there is, since validation first rises, and comes down with the rates."""
+"""Training settings for fine-tuning: lower learning rates that fall from the start, and high patience, since validation first rises and improves only
+as the rates fall."""
 _OPENING_WORDS = 4
 
 ReadProgress = Callable[[int, int | None], None]
-"""Told of (bytes read, bytes in all or None) while a corpus is built."""
+"""Called with (bytes read, total bytes or None) while a corpus is built."""
 
 
 def train(
@@ -62,18 +62,18 @@ def train(
     settings: Sequence[str] = (),
     quiet: bool = False,
 ) -> Finished:
-    """Train a model on sources (see data/sources.py), as `tavu train` does, and return where it is and what it costs.
+    """Train a model on sources (see data/sources.py), like `tavu train`, and return its file and its validation result.
 
-    `settings` are section.key=value, as for --set. How it goes is shown on stderr, in a notebook below its cell, unless `quiet`.
-    Raises TavuError for what is wrong with any of it. Ctrl-C keeps the model, then raises KeyboardInterrupt; SIGTERM, SystemExit.
+    `settings` are section.key=value, as for --set. Progress is shown on stderr, or below the cell in a notebook, unless `quiet`.
+    Raises TavuError for bad arguments or text. Ctrl-C saves the model, then raises KeyboardInterrupt; SIGTERM raises SystemExit.
     """
     recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
     folder, event, stopped_by = new_folder(out, sources[0]), None, None
     with (
         nullcontext() if quiet else Display(recipe, folder) as display,
-        closing(run(recipe, folder, command="tavu.train(...)", read_progress=display.reading if display else None)) as told,
+        closing(run(recipe, folder, command="tavu.train(...)", read_progress=display.reading if display else None)) as training_events,
     ):
-        for event in told:
+        for event in training_events:
             if display:
                 display.tell(event)
             if isinstance(event, Stopping):
@@ -97,7 +97,7 @@ def train_events(
     seed: int | None = None,
     settings: Sequence[str] = (),
 ) -> Iterator[Corpus | Event]:
-    """What `train` does, as an iterator of what happens (training/events.py), for a loop of one's own; it trains as far as one iterates.
+    """Like `train`, as an iterator of events (training/events.py), for a custom loop. Training advances only while you iterate.
 
     >>> for event in train_events(["stories.txt"], minutes=10):      # doctest: +SKIP
     ...     if isinstance(event, Milestone):
@@ -119,17 +119,17 @@ def new_recipe(
     as_records: bool = False,
     settings: Sequence[str] = (),
 ) -> Recipe:
-    """The checked recipe of a new run: a preset, then what was asked for, then the settings, each over the ones before.
+    """The checked recipe of a new run: the preset, then the arguments, then the settings; later ones take precedence.
 
-    Of the built-in `tales` it names as many as can be learned within the budget, so that a resume reads the same ones.
+    For the built-in `tales`, it selects the number of plots for the budget, and stores it so that a resumed run reads the same ones.
     """
     if isinstance(sources, str) or not all(isinstance(source, (str, Path)) for source in sources):
-        raise TavuError(f"The sources are {sources!r}, expected a list of names, as ['stories.txt'].")
+        raise TavuError(f"The sources are {sources!r}, expected a list of names, e.g. ['stories.txt'].")
     tables = read_preset(preset or (DEFAULT_BYTES_PRESET if as_bytes else DEFAULT_PRESET))
     data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_bytes": as_bytes}
     data |= {"as_records": True, "skip_bad": True} if as_records else {}
     tables = _merge(tables, "data", data)
-    recipe = to_recipe(override(_asked_for(tables, minutes, steps, seed), settings))
+    recipe = to_recipe(override(_with_budget(tables, minutes, steps, seed), settings))
     if recipe.train.minutes is None:
         return recipe
     fitting = tuple(tales_for(recipe.train.minutes) if source == "tales" else source for source in recipe.data.sources)
@@ -146,14 +146,14 @@ def finetune_recipe(
     seed: int | None = None,
     settings: Sequence[str] = (),
 ) -> Recipe:
-    """The recipe of a run that goes on from a model with records (data/records.py). Raises TavuError for what is wrong with any of it."""
+    """The recipe of a run that fine-tunes a model on records (data/records.py). Raises TavuError for bad arguments."""
     stored = open_model(model)
     file = stored.file
     if stored.facts.get("kind") == "bytes":
-        raise TavuError(f"{file} is a model of raw bytes, and records are text. Fine-tune a model that was trained on text.")
+        raise TavuError(f"{file} is a model of raw bytes, but records are text. Fine-tune a model that was trained on text.")
     data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_records": True, "skip_bad": True}
     tables: Tables = {"model": to_tables(stored.config), "data": data, "train": FINETUNE | {"begin_from": str(file.resolve())}}
-    return to_recipe(override(_asked_for(tables, minutes, steps, seed), settings))
+    return to_recipe(override(_with_budget(tables, minutes, steps, seed), settings))
 
 
 def old_recipe(
@@ -165,14 +165,14 @@ def old_recipe(
     steps: int | None = None,
     settings: Sequence[str] = (),
 ) -> Recipe:
-    """The recipe of the run in a folder, with a new budget or settings where given, and sources where its text lies elsewhere now.
+    """The recipe of the run in a folder, with a new budget or settings if given, and new sources if its text has moved.
 
-    Raises TavuError when there is none, or its model, batches or the reading of its data would change. That the text is the same is seen when it is
-    read (training/loop.py).
+    Raises TavuError if there is no recipe, or if its model, batches or data settings would change. Whether the text is the same is checked when it
+    is read (training/loop.py).
     """
     path = folder / RECIPE
     if not path.is_file():
-        raise TavuError(f"{folder} is not a run folder: it has no {RECIPE}. Name one that `tavu train` made, as runs/stories.")
+        raise TavuError(f"{folder} is not a run folder: it has no {RECIPE}. Name one that `tavu train` made, e.g. runs/stories.")
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
@@ -180,29 +180,29 @@ def old_recipe(
     try:
         before = to_recipe(tables := parse_toml(text, str(path)))
     except TavuError as error:
-        said = str(error).removeprefix(f"{path} ")
-        way_out = f"Correct it, restore it from a copy, or train again in another folder: tavu train SOURCE --out {folder}-2"
-        raise TavuError(f"{path} {said if said != str(error) else f'is no recipe of this version: {said}'} {way_out}") from None
+        reason = str(error).removeprefix(f"{path} ")
+        way_out = f"Fix it, restore it from a copy, or start a new run: tavu train SOURCE --out {folder}-2"
+        raise TavuError(f"{path} {reason if reason != str(error) else f'is no recipe of this version: {reason}'} {way_out}") from None
     places = {key: [_absolute(s) for s in named] for key, named in (("sources", sources), ("valid", valid)) if named}
-    recipe = to_recipe(override(_asked_for(_merge(tables, "data", places), minutes, steps, None), settings))
+    recipe = to_recipe(override(_with_budget(_merge(tables, "data", places), minutes, steps, None), settings))
     data = replace(recipe.data, sources=before.data.sources, valid=before.data.valid)
     one, other = ((r.model, r.train.batch_bytes, r.train.seed) for r in (recipe, before))
     if one != other or data != before.data:
-        fixed = "the model, the reading of its text, batch_bytes and seed that it began with"
-        raise TavuError(f"A run goes on with {fixed}; only other settings can change. Start a new run for these.")
+        fixed = "the model, data settings, batch_bytes and seed that it started with"
+        raise TavuError(f"A resumed run keeps {fixed}; only other settings can change. Start a new run to change these.")
     for read, way_out in (
         (recipe.data.sources, f"tavu train NEW_PLACE --resume {folder}"),
         (recipe.data.valid, f"tavu train --resume {folder} --valid NEW_PLACE"),
     ):
         if gone := [source for source in read if os.path.isabs(source) and not glob.has_magic(source) and not os.path.exists(source)]:
-            raise TavuError(f"{gone[0]}: no such file or folder, and {folder} reads it. Put it back, or name its new place: {way_out}")
+            raise TavuError(f"{gone[0]}: no such file or folder, but the run {folder} needs it. Put it back, or name its new place: {way_out}")
     return recipe
 
 
 def new_folder(out: str | Path | None, source: str) -> Path:
-    """The folder of a new run: `out`, or runs/<name of its first source>, with a number where that is taken; the latter is claimed by making it.
+    """The folder of a new run: `out`, or runs/<name of its first source>, with a number if that exists. The latter is created here.
 
-    Raises TavuError when `out` holds a run, or is a file.
+    Raises TavuError if `out` has a run already, or is a file.
     """
     if out is not None:
         if str(out).encode(errors="replace").decode() != str(out):
@@ -228,16 +228,16 @@ def new_folder(out: str | Path | None, source: str) -> Path:
 
 def _refuse_a_run(folder: Path) -> None:
     if (folder / RECIPE).exists():
-        raise TavuError(f"{folder} already holds a run. Go on with it by --resume {folder}, or choose another --out.")
+        raise TavuError(f"{folder} already has a run. Resume it with --resume {folder}, or choose another --out.")
 
 
 def run(
     recipe: Recipe, folder: Path, *, resume: bool = False, command: str | Sequence[str] = "", read_progress: ReadProgress | None = None
 ) -> Generator[Corpus | Event]:
-    """Everything that a training does, told as it happens: first the corpus, then the events of training.
+    """Run a training and yield its events: first the corpus, then the events of training.
 
-    The folder gets recipe.toml and environment.json once training has started, and at every milestone a new report.html and progress.png. No other
-    process can train in it meanwhile. Where training never starts, no new folder is left.
+    Writes recipe.toml and environment.json to the folder once training has started, and report.html and progress.png at every milestone. The folder
+    is locked meanwhile. If training never starts, a new folder is removed.
     """
     is_new = not folder.exists() or [path.name for path in folder.iterdir()] == [LOCK]
     was_empty = is_new or not any(folder.iterdir())
@@ -251,11 +251,11 @@ def run(
             yield from _run(recipe, folder, resume, command, read_progress)
         finally:
             if was_empty and not (folder / RECIPE).exists():
-                _take_away(folder, itself=is_new)
+                _remove_unstarted(folder, itself=is_new)
 
 
-def _take_away(folder: Path, *, itself: bool) -> None:
-    """Remove what a training that never started has left in a folder that was empty, and the folder where it was new."""
+def _remove_unstarted(folder: Path, *, itself: bool) -> None:
+    """Remove the files of a run that never started from a folder that was empty, and the folder itself if it was new."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -271,18 +271,18 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
     corpus = build_corpus(recipe.data, cache_dir=default_cache_dir() / "corpora", progress=read_progress)
     yield corpus
 
-    from tavu.reports.report import write_report  # what takes seconds to load comes once the text is found to be in order
+    from tavu.reports.report import write_report  # slow imports come after the text was checked
     from tavu.training.loop import train as train_model
 
     recipe = _with_prompts(recipe, corpus)
-    with closing(train_model(recipe, corpus, folder, resume=resume)) as told:
-        for event in told:
+    with closing(train_model(recipe, corpus, folder, resume=resume)) as training_events:
+        for event in training_events:
             if isinstance(event, Started):
                 environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
                 replace_file(folder / ENVIRONMENT, json.dumps(environment, indent=1, ensure_ascii=False).encode(errors="backslashreplace"))
-                # Last: where it is, a resume finds all that it needs. File names in it may be any bytes.
+                # Written last: if it exists, everything that a resume needs exists. File names in it may be any bytes.
                 replace_file(folder / RECIPE, to_toml(recipe).encode(errors="surrogateescape"))
-            if isinstance(event, Finished) or (isinstance(event, Milestone) and event.fraction < 1):  # the end comes right after the last milestone
+            if isinstance(event, Finished) or (isinstance(event, Milestone) and event.fraction < 1):  # Finished comes right after the last milestone
                 begun = time.monotonic()
                 write_report(folder)
                 event = replace(event, whole_seconds=event.whole_seconds + time.monotonic() - begun) if isinstance(event, Finished) else event
@@ -306,7 +306,7 @@ def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, ob
     }
 
 
-def _asked_for(tables: Tables, minutes: float | None, steps: int | None, seed: int | None) -> Tables:
+def _with_budget(tables: Tables, minutes: float | None, steps: int | None, seed: int | None) -> Tables:
     if minutes is not None and steps is not None:
         raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {steps:,} steps. Give one.")
     asked = {"minutes": minutes, "steps": steps, "seed": seed}
@@ -318,16 +318,16 @@ def _merge(tables: Tables, section: str, values: Tables) -> Tables:
 
 
 def _absolute(source: str) -> str:
-    """The whole path of a file, folder or glob, so that a resume finds it from anywhere; a known name as it is."""
+    """The absolute path of a file, folder or glob, so that a run can be resumed from any folder; a known name unchanged."""
     path = expand_user(source)
-    is_known = (source.partition(":")[0] == "tales" or source in HUB_FILES) and not path.is_file()  # a folder of that name is ./tales
+    is_known = (source.partition(":")[0] == "tales" or source in HUB_FILES) and not path.is_file()  # a folder of that name must be given as ./tales
     if is_known or not path.exists():
         return os.path.abspath(path) if glob.has_magic(source) else source
     return str(path.resolve())
 
 
 def _with_prompts(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """The recipe with its prompts decided: unless it names some, nothing at all, and the words that most validation documents open with."""
+    """The recipe with its sample prompts. Default: an empty prompt, and the most common opening words of the validation documents."""
     if recipe.sample.prompts:
         return recipe
     if recipe.data.as_bytes:

@@ -1,8 +1,8 @@
-"""What a model file holds, read without torch: its config and training facts, and its tensors where they lie in the file.
+"""The model file, read without torch: config, training facts, and tensors as views of the file's content.
 
-One file holds a model: a .safetensors of its weights, whose metadata holds its config and training facts as JSON. Weights are stored as bfloat16,
-the precision they are trained in where the processor has it, or quantized: matrices and tables then as whole numbers, with a tensor
-`<name>.scales` beside each (quantized.py). Nothing is guessed from a name, nothing is pickled.
+A model is one .safetensors file. Its metadata has the config and training facts as JSON. Weights are stored as bfloat16, the training precision
+where the processor supports it, or quantized: matrices and tables are then integers, each with a tensor `<name>.scales` (quantized.py).
+Nothing is inferred from file names, nothing is pickled.
 """
 
 import json
@@ -24,17 +24,17 @@ from tavu.vocabulary import NUM_BYTES
 
 UNFIT = "The file is damaged, or another version of tavu wrote it: copy it again, train it again, or use that version."
 FORMAT = 2
-"""Raised by one when files change so that older versions of tavu would misread them. 2: weights may be quantized; 1 is read as it is."""
+"""Incremented when older versions of tavu would misread new files. 2: weights may be quantized; format 1 is still read."""
 SHIPPED = Path(__file__).parent / "models"
 """Models that come with tavu, by name."""
 SCALES = ".scales"
 GROUP = 32
-"""Columns that share a scale with 4 bits."""
+"""Columns per scale with 4 bits."""
 KEY = "tavu"
-"""Of the metadata of a .safetensors: tavu's own part."""
+"""The metadata key of tavu in a .safetensors."""
 _HEAD_BYTES = 64
 MAX_HEADER_BYTES, MAX_DIMENSIONS = 1 << 22, 8
-"""What no model comes near to, and a damaged or hostile file may claim."""
+"""Far more than any model needs: a larger claim means a damaged or hostile file."""
 FIRST_BYTES = {
     b"GGUF": "a GGUF, a model of llama.cpp",
     b"PK": "a ZIP archive, as PyTorch's .pt files are",
@@ -49,7 +49,7 @@ _DTYPES = {"BF16": np.uint16, "F32": np.float32, "I64": np.int64, "I32": np.int3
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """One tensor of a file: its dtype by safetensors' name, and its numbers, those of bfloat16 as the uint16 that they are stored as."""
+    """One tensor of a file: its safetensors dtype and its numbers; bfloat16 as raw uint16."""
 
     dtype: str
     numbers: np.ndarray
@@ -61,25 +61,25 @@ class StoredModel:
     config: ModelConfig
     facts: dict[str, Any]
     tensors: dict[str, StoredTensor]
-    """By name; parts of content."""
+    """By name; views of content."""
     content: np.ndarray
     """All bytes of the file."""
 
     @property
     def name(self) -> str:
-        """What people call it: its run folder's name, or its file's."""
+        """The name of its run folder, or of its file."""
         return self.file.parent.name if self.file.name == MODEL else self.file.stem
 
     @property
     def num_parameters(self) -> int:
-        """As the model counts them that is built from the file: what is learned, not the words and names that are kept beside it."""
+        """The learned parameters, as counted in the model built from the file; without stored words and names."""
         sizes = {name: tensor.numbers.size * (2 if tensor.dtype == "U8" else 1) for name, tensor in self.tensors.items()}  # U8: two in a byte
         quantized = sum(size for name, size in sizes.items() if name + SCALES in sizes)
         return quantized + sum(sizes[name] for name, tensor in self.tensors.items() if tensor.dtype in ("BF16", "F32") and not name.endswith(SCALES))
 
     @property
     def used_bytes(self) -> frozenset[int] | None:
-        """The bytes that occur in its training text; None where that is not known."""
+        """The bytes that occur in its training text; None if unknown."""
         known = self.facts.get("used_bytes")
         if isinstance(known, list) and known and all(type(byte) is int and 0 <= byte < NUM_BYTES for byte in known):
             return frozenset(known)
@@ -87,33 +87,33 @@ class StoredModel:
 
     @property
     def records(self) -> RecordKind | None:
-        """What records it was fine-tuned on; None: on none, or on what this version does not know."""
+        """The kind of records it was fine-tuned on; None if none, or unknown to this version."""
         return next((kind for kind in get_args(RecordKind) if kind == self.facts.get("records")), None)
 
 
 def find_model(path: str | Path) -> Path:
-    """The model file that a name means: itself, the one in a run folder, or one that comes with tavu. Raises TavuError when there is none."""
+    """Resolve a name to a model file: a file, the model of a run folder, or one that comes with tavu. Raises TavuError if there is none."""
     path = Path(path)
     shipped = {file.stem: file for file in SHIPPED.glob("*.safetensors")}
-    if os.path.isfile(path):  # Path.is_file would raise for a name that is too long, as a prompt in the wrong place is
+    if os.path.isfile(path):  # Path.is_file raises for names that are too long, such as a misplaced prompt
         return path
     if os.path.isfile(path / MODEL):
         return path / MODEL
     if str(path) in shipped:
         return shipped[str(path)]
     if os.path.isdir(path):
-        raise TavuError(f"{path} holds no {MODEL}. Name a run folder or a model file, as `tavu train` leaves them under runs/.")
+        raise TavuError(f"{path} has no {MODEL}. Name a run folder or a model file; `tavu train` puts them in runs/.")
     runs = sorted(str(p.parent) for p in Path("runs").glob(f"*/{MODEL}"))
-    here = f" Here are: {', '.join(runs)}." if runs else " `tavu train` makes one."
-    with_tavu = f" With tavu come: {', '.join(sorted(shipped))}." if shipped else ""
+    here = f" Runs here: {', '.join(runs)}." if runs else " Train one with `tavu train`."
+    with_tavu = f" Models that come with tavu: {', '.join(sorted(shipped))}." if shipped else ""
     raise TavuError(f"There is no model {str(path)!r}.{here}{with_tavu}")
 
 
 def open_model(path: str | Path) -> StoredModel:
-    """The model that a file or run folder holds, its tensors not yet held against its config.
+    """The model of a file or run folder. Its tensors are not yet checked against its config.
 
-    All of it is read into memory: a file may be copied over or cut while its model is in use. Raises TavuError when the file is missing, damaged,
-    another program's, or of a newer format.
+    The whole file is read into memory, since it may be overwritten or truncated while the model is in use. Raises TavuError if the file is missing,
+    damaged, of another program, or in a newer format.
     """
     file = find_model(path)
     try:
@@ -130,16 +130,16 @@ def open_model(path: str | Path) -> StoredModel:
 
 
 def _may_be_whole(file: Path) -> bool:
-    """Whether a file has a header that fits in it: what is another program's may be too large to be read for nothing."""
+    """Whether the header fits in the file. Otherwise it is another program's file, and may be too large to read."""
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
     return length <= min(MAX_HEADER_BYTES, file.stat().st_size - 8)
 
 
 def _parts(content: np.ndarray) -> tuple[dict[str, Any], dict[str, str], np.ndarray]:
-    """The entries, metadata and data of a .safetensors. Raises ValueError and its like where they are not what the format says.
+    """The entries, metadata and data of a .safetensors. Raises ValueError, TypeError, KeyError or RecursionError if it violates the format.
 
-    https://github.com/huggingface/safetensors, "Format": tensors lie one after another, and leave nothing out.
+    https://github.com/huggingface/safetensors, "Format": tensors follow each other without gaps.
     """
     length = int.from_bytes(content[:8].tobytes(), "little")
     if len(content) >= 8 and length > MAX_HEADER_BYTES:
@@ -166,7 +166,7 @@ def _parts(content: np.ndarray) -> tuple[dict[str, Any], dict[str, str], np.ndar
 
 
 def _known_kind(content: np.ndarray) -> str | None:
-    """What a file of another program is, by how it begins."""
+    """The type of another program's file, from its first bytes."""
     head = content[:64].tobytes()
     return next((f"it looks like {kind}" for start, kind in FIRST_BYTES.items() if head.startswith(start)), None)
 

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a live panel on a terminal, plain lines elsewhere, all on stderr; the summary on stdout."""
+"""The display of a training run: a live panel on a terminal, plain lines elsewhere, all on stderr; the summary on stdout."""
 
 import math
 import shlex
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 FEW_STEPS = 10
 PLAIN_SECONDS = 15.0
-"""Between two lines of progress where there is no terminal."""
+"""Minimum time between two lines of progress without a terminal."""
 
 
 class Display:
-    """Shows the events of a training as they come; `with` it around the loop that passes them on.
+    """Shows the events of a training run. Use it as a context manager around the loop over the events.
 
-    A terminal that was closed shows nothing more and is no reason to end a training.
+    Training continues if the terminal is closed.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, *, resume: bool = False):
@@ -45,7 +45,7 @@ class Display:
         console = Console(stderr=True, highlight=False)
         self.view = _Notebook() if console.is_jupyter else _Live(console) if console.is_terminal else _Plain()
         self.next_options = [""]
-        """What `tavu generate` may be asked next."""
+        """The arguments of the `tavu generate` command that the summary suggests."""
 
     def __enter__(self) -> "Display":
         self.view.__enter__()
@@ -72,31 +72,31 @@ class Display:
                 view.line(_corpus_line(event))
                 if recipe.data.as_records and (num := event.train.num_longer_than(recipe.model.max_seq_len)):
                     context = f"{num:,} records are longer than the context of {recipe.model.max_seq_len:,} bytes"
-                    view.line(f"{context}: the rest of each is learned from without its prompt, which is out of sight there.")
+                    view.line(f"{context}: the rest of each is trained on without its prompt.")
             case events.Started():
                 view.line(_plan_line(event))
-                begins, watch = "goes on" if self.resume else "begins", self.folder / REPORT
+                starts, report = "resumes" if self.resume else "starts", self.folder / REPORT
                 took = f" after {_duration(event.preparation)} of preparation" if event.preparation >= 1 else ""
-                view.line(f"Training {begins}{took}; Ctrl-C stops it and keeps the model. Watch {showable(str(watch))}")
+                view.line(f"Training {starts}{took}; Ctrl-C stops it and saves the model. Live report: {showable(str(report))}")
             case events.Progress():
                 view.progress(event)
             case events.Milestone():
                 view.milestone(event)
                 prompt = event.samples[-1][0]
-                self.next_options = _asked_for(prompt) if recipe.data.as_records else [prompt]
+                self.next_options = _request_options(prompt) if recipe.data.as_records else [prompt]
             case events.Overfitting():
                 view.line(event.text)
             case events.Stopping():
-                view.line("Stopping: all is saved, and the model is measured; a moment. Ctrl-C again stops at once.")
+                view.line("Stopping: saving and measuring the model, please wait. Ctrl-C again stops at once.")
             case events.Note():
                 view.line(showable(event.text))
 
     def summary(self, finished: events.Finished) -> str:
-        """The end in a few lines, and what to type next."""
-        told = _summary(finished, self.next_options, self.folder)
+        """A summary in a few lines, with the next command to run."""
+        summary_lines = _summary(finished, self.next_options, self.folder)
         if self.recipe.train.minutes is not None and finished.stopped == "budget" and finished.step < FEW_STEPS:
-            told = f"There was time for no more than {finished.step:,} steps: give it more minutes.\n{told}"
-        return told
+            summary_lines = f"There was time for only {finished.step:,} steps: give it more minutes.\n{summary_lines}"
+        return summary_lines
 
 
 class _Plain:
@@ -112,7 +112,7 @@ class _Plain:
         pass
 
     def line(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)  # rich would end the process where nobody reads any more
+        print(text, file=sys.stderr, flush=True)  # rich would exit the process on a closed pipe
 
     def reading(self, done: int, total: int | None) -> None:
         if time.monotonic() - self.last_line > PLAIN_SECONDS:
@@ -131,13 +131,13 @@ class _Plain:
 
 
 class _Notebook:
-    """Lines under the cell: those told so far, and one that is written over while training goes on.
+    """Lines below the cell: those printed so far, and a progress line that is overwritten.
 
-    They are one output that is replaced, since a notebook shows stderr on the ground of an error.
+    They are one display output that is updated, since notebooks show stderr like an error.
     """
 
     def __init__(self) -> None:
-        from IPython.display import display  # pyright: ignore[reportMissingImports]  (it is there in every notebook)
+        from IPython.display import display  # pyright: ignore[reportMissingImports]  (installed in every notebook)
 
         self.lines: list[str] = []
         self.latest = display({"text/plain": ""}, raw=True, display_id=True)
@@ -168,7 +168,7 @@ class _Notebook:
 
 
 class _Live:
-    """A panel that is redrawn in place: how far, how good, how fast, and the latest text. Milestones stay above it."""
+    """A panel that is redrawn in place: progress, validation, speed, and the latest sample. Milestones stay above it."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -211,7 +211,7 @@ class _Live:
             return
         bar = ProgressBar(total=1.0, completed=self.latest.fraction, width=None)
         panel = Panel(self.text, title=self.bits or None, border_style="cyan", padding=(0, 1))
-        self.live.update(Group(Text(_progress_line(self.latest, self.console.width)), bar, panel))  # of what is too high, the end is cut off
+        self.live.update(Group(Text(_progress_line(self.latest, self.console.width)), bar, panel))  # rich cuts off what is too tall for the terminal
 
 
 def _corpus_line(corpus: Corpus) -> str:
@@ -241,7 +241,7 @@ def _reading_line(done: int, total: int | None) -> str:
 
 
 def _progress_line(progress: events.Progress, width: float) -> str:
-    """How far, how good, how fast: of what a line of this width has no room for, the least important is left out."""
+    """Progress, loss and speed in one line; the least important parts are dropped if the width is too small."""
     parts = [
         (0, f"{100 * progress.fraction:5.1f} %"),
         (4, f"step {progress.step:,}"),
@@ -263,9 +263,9 @@ def _milestone_line(milestone: events.Milestone) -> str:
 def _summary(finished: events.Finished, options: Sequence[str], folder: Path) -> str:
     since, end = _duration(finished.best_seconds), _duration(finished.seconds)
     ends = {
-        "budget": f"Trained for {end}, in all {_duration(finished.whole_seconds)}",
-        "early": f"Validation had not improved since {since}, so training stopped at {end} with the best model kept",
-        "interrupted": f"Stopped after {end}; go on with: tavu train --resume {_quoted(str(folder))}",
+        "budget": f"Trained for {end}, {_duration(finished.whole_seconds)} in total",
+        "early": f"Validation has not improved since {since}, so training stopped at {end}. The best model was kept",
+        "interrupted": f"Stopped after {end}. Resume with: tavu train --resume {_quoted(str(folder))}",
     }
     seen = f"{finished.bytes_seen / 1e6:,.1f} MB seen at {finished.bytes_per_second:,.0f} bytes/s"
     lines = [
@@ -280,34 +280,34 @@ def _summary(finished: events.Finished, options: Sequence[str], folder: Path) ->
 
 
 def _saved(folder: Path) -> str:
-    """What is there of a training that was stopped at once, and how to go on with it."""
+    """What was saved of a run that was stopped at once, and how to resume it."""
     if not (folder / RECIPE).exists():
         return "Stopped before training began: nothing was saved."
     from tavu.training.run_log import is_finished
-    from tavu.training.state import load_counters  # torch has long been loaded
+    from tavu.training.state import load_counters  # torch is already loaded
 
     if is_finished(folder):
-        return f"Stopped at once. All is saved but the report: tavu report {_quoted(str(folder))}"
+        return f"Stopped at once. Everything is saved except the report. Make it with: tavu report {_quoted(str(folder))}"
     try:
         counters = load_counters(folder)
     except TavuError as error:
         return f"Stopped at once. {error}"
     since = f"step {counters.step:,}, after {_duration(counters.seconds)}"
-    return f"Stopped at once. Saved is {since}; go on with: tavu train --resume {_quoted(str(folder))}"
+    return f"Stopped at once. The last checkpoint is {since}. Resume with: tavu train --resume {_quoted(str(folder))}"
 
 
-def _asked_for(prompt: str) -> list[str]:
-    """The options of `tavu generate` that ask for what the prompt of a record does."""
+def _request_options(prompt: str) -> list[str]:
+    """The options of `tavu generate` that make the same request as a record's prompt."""
     request = request_of(prompt)
     if request is None:
         return [prompt]
-    asked = {
+    request_fields = {
         "--words": ",".join(request.words),
         "--features": ",".join(request.features),
         "--summary": request.summary,
         "--sentence": request.sentence,
     }
-    return [word for option, value in asked.items() if value for word in (option, value)]
+    return [word for option, value in request_fields.items() if value for word in (option, value)]
 
 
 def _bits(validation: "BitsPerByte", digits: int) -> str:
@@ -320,7 +320,7 @@ def _counted(validation: "BitsPerByte") -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word as a shell takes it.
+    """A word quoted for the shell.
 
     >>> print(_quoted("runs/tales"), _quoted("Once upon"), _quoted('say "hi"'))
     runs/tales "Once upon" 'say "hi"'
@@ -330,7 +330,7 @@ def _quoted(word: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Seconds in a readable form.
 
     >>> _duration(75), _duration(7325), _duration(math.inf)
     ('1 min 15 s', '2 h 2 min', '?')

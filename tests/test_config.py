@@ -60,7 +60,7 @@ WRONG = {
     "no rows of phrases": (lambda: words(phrase_rows=3), "model.phrase_rows is 3, expected a power of two"),
     "less than no words": (lambda: words(lexicon_words=-1), "model.lexicon_words is -1, expected 0 (none) to 65536."),
     "a pointer of less than no width": (lambda: words(pointer_dim=-1), "model.pointer_dim is -1, expected 0 (none) to 65536."),
-    "less than nothing counted": (lambda: TrainConfig(counted_bytes=-1), "train.counted_bytes is -1, expected 0 (tables begin at random) or more."),
+    "less than nothing counted": (lambda: TrainConfig(counted_bytes=-1), "train.counted_bytes is -1, expected 0 (random tables) or more."),
     "matrices at no step": (lambda: TrainConfig(muon_every=0), "train.muon_every is 0, expected 1 or more."),
     "an order twice": (lambda: words(ngram_orders=(3, 3)), "model.ngram_orders is [3, 3], expected different orders"),
     "huge width": (lambda: fixed(levels=(global_level(dim=HUGE), LOCAL)), f"model.levels.0.dim is {HUGE}, expected 65536 or less."),

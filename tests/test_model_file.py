@@ -98,12 +98,12 @@ def test_a_model_is_named_by_its_file_or_its_folder(tmp_path, tiny_file, monkeyp
     folder.mkdir(parents=True)
     with pytest.raises(TavuError, match=f"stories holds no {MODEL}. Name a run folder"):
         find_model(folder)
-    with pytest.raises(TavuError, match=r"There is no model 'nowhere'\. `tavu train` makes one"):
+    with pytest.raises(TavuError, match=r"There is no model 'nowhere'\. Train one with `tavu train`"):
         find_model("nowhere")
     (folder / MODEL).write_bytes(tiny_file)
     assert find_model("runs/stories") == find_model(f"runs/stories/{MODEL}")
     for wrong in ("nowhere", "Once upon a time " * 50, "a\0b"):
-        with pytest.raises(TavuError, match=r"There is no model .* Here are: runs/stories\."):
+        with pytest.raises(TavuError, match=r"There is no model .* Runs here: runs/stories\."):
             load_model(wrong)
 
 

@@ -116,7 +116,7 @@ def test_a_broken_recipe_is_told_with_a_way_out(copy_of_run, name):
     path = copy_of_run / "recipe.toml"
     whole = path.read_text()
     path.write_text(change(whole))
-    with pytest.raises(tavu.TavuError, match=rf"{said}.*Correct it, restore it from a copy, or train again .*: tavu train SOURCE --out"):
+    with pytest.raises(tavu.TavuError, match=rf"{said}.*Fix it, restore it from a copy, or start a new run: tavu train SOURCE --out"):
         old_recipe(copy_of_run, steps=22)
     path.write_text(whole)
     assert old_recipe(copy_of_run, steps=22).train.steps == 22
@@ -280,7 +280,7 @@ finally:
 def test_a_signal_keeps_the_model_and_reaches_the_script(tmp_path, number, status):
     process = python(TRAIN, tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for line in process.stderr:
-        if line.startswith("Training begins"):
+        if line.startswith("Training starts"):
             break
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -297,7 +297,7 @@ def test_a_closed_terminal_ends_a_training_with_its_model_saved(tmp_path):
     script = f"from tavu.cli.main import main; import sys; sys.argv = {arguments!r}; main()"
     process = python(script, tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for line in process.stderr:
-        if line.startswith("Training begins"):
+        if line.startswith("Training starts"):
             break
     process.stderr.close()  # as the terminal does
     process.send_signal(signal.SIGHUP)
@@ -310,7 +310,7 @@ def test_train_shows_how_it_goes_unless_told_not_to(stories, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
     tavu.train([str(stories)], steps=2, out=tmp_path / "told", settings=SETTINGS)
     told = capsys.readouterr()
-    assert told.out == "" and "Training begins" in told.err and "bits per byte" in told.err
+    assert told.out == "" and "Training starts" in told.err and "bits per byte" in told.err
 
 
 def test_events_of_a_training_are_there_for_a_loop_of_ones_own(stories, tmp_path):

@@ -1,4 +1,4 @@
-"""tavu chat: talk with a model in the terminal."""
+"""tavu chat: chat with a model in the terminal."""
 
 import sys
 from pathlib import Path
@@ -11,12 +11,14 @@ from tavu.config import SamplingConfig
 
 def chat(
     model: Annotated[Path, typer.Argument(help="A model that was fine-tuned on records with messages.")],
-    system: Annotated[str | None, typer.Option(help="What stands before the conversation.")] = None,
-    max_bytes: Annotated[int, typer.Option(help="The longest answer.")] = 1024,
-    temperature: Annotated[float, typer.Option(help="0 always takes the likeliest byte; higher is more daring.")] = SamplingConfig.temperature,
+    system: Annotated[str | None, typer.Option(help="A system message, put before the conversation.")] = None,
+    max_bytes: Annotated[int, typer.Option(help="Maximum length of an answer, in bytes.")] = 1024,
+    temperature: Annotated[
+        float, typer.Option(help="0 always takes the most likely byte; higher values are more random.")
+    ] = SamplingConfig.temperature,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
 ) -> None:
-    """Talk with a model; an empty line, or Ctrl-D, ends it.
+    """Chat with a model. An empty line or Ctrl-D ends the chat.
 
     Example: tavu chat runs/assistant
     """
@@ -32,14 +34,14 @@ def chat(
     loaded = load(model)
     config = replace(config, used_bytes=loaded.used_bytes)
     if loaded.records != "chat":
-        teach = "Teach one: tavu finetune MODEL conversations.jsonl, with rows of messages"
-        raise TavuError(f"{loaded.path} was not fine-tuned on conversations. {teach}. Of this one, `tavu generate` takes beginnings.")
+        advice = "Fine-tune one: tavu finetune MODEL conversations.jsonl, with rows of messages"
+        raise TavuError(f"{loaded.path} was not fine-tuned on conversations. {advice}. Or let this model continue a text with `tavu generate`.")
     first = [{"role": "system", "content": system}] if system else []
     turns: list[dict[str, str]] = []
-    while said := _said():
-        turns.append({"role": "user", "content": said})
-        answer, heard = "", latest_messages([*first, *turns], loaded.config.max_seq_len - 1)
-        for piece in stream(loaded.writer, loaded.read_for_messages(heard), config):
+    while message := _read_message():
+        turns.append({"role": "user", "content": message})
+        answer, context = "", latest_messages([*first, *turns], loaded.config.max_seq_len - 1)
+        for piece in stream(loaded.writer, loaded.read_for_messages(context), config):
             answer += piece
             print(showable(piece) if sys.stdout.isatty() else piece, end="", flush=True)
         print()
@@ -47,8 +49,8 @@ def chat(
         config = replace(config, seed=config.seed + 1)
 
 
-def _said() -> str:
-    """The next line of the user; empty at the end."""
+def _read_message() -> str:
+    """The next line that the user types; empty at the end."""
     try:
         return input("> " if sys.stdin.isatty() else "").strip()
     except EOFError:

@@ -1,4 +1,4 @@
-"""tavu evaluate: what texts cost a model, held against n-gram floors."""
+"""tavu evaluate: bits per byte of a model, compared with n-gram baselines."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 SEARCHED_BYTES = 100_000_000
-"""About so much of the training text is searched for what a model copied from it, or was near to."""
+"""About how much of the training text is searched for copied passages and similar stories."""
 NUM_ANCHORS = 16
-"""Of so many stories a judge also grades the true ending and two that are worth less."""
+"""For this many stories, a judge also grades the true ending and two worse ones."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,45 +33,45 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.", rich_help_panel="Text"
+            metavar="lines|blank|REGEX", help="Split text into documents at newlines, blank lines, or matches of REGEX.", rich_help_panel="Text"
         ),
     ] = None,
     record_bytes: Annotated[
         int | None,
-        typer.Option(help="For models of bytes: so many bytes of a file are one document.", show_default="as trained", rich_help_panel="Text"),
+        typer.Option(
+            help="For models of raw bytes: split files into documents of this many bytes.", show_default="as trained", rich_help_panel="Text"
+        ),
     ] = None,
     records: Annotated[
-        bool, typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: only their completions count.", rich_help_panel="Text")
+        bool, typer.Option("--records", help="SOURCE has records, as for `tavu finetune`; only completions are measured.", rich_help_panel="Text")
     ] = False,
     stories: Annotated[
         bool,
-        typer.Option(
-            "--stories", help="Let it write, and measure what it writes: does it stop, repeat, copy, obey.", rich_help_panel="What it writes"
-        ),
+        typer.Option("--stories", help="Generate stories and measure them: do they end, repeat, copy, follow requests?", rich_help_panel="Stories"),
     ] = False,
-    count: Annotated[int, typer.Option(help="With --stories: so many of each kind.", rich_help_panel="What it writes")] = 64,
+    count: Annotated[int, typer.Option(help="With --stories: the number of stories of each kind.", rich_help_panel="Stories")] = 64,
     page: Annotated[
         Path | None,
-        typer.Option(
-            help="With --stories: the page to write.", show_default="stories.html beside the model, or here", rich_help_panel="What it writes"
-        ),
+        typer.Option(help="With --stories: the HTML page to write.", show_default="stories.html next to the model", rich_help_panel="Stories"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="With --stories: the same seed writes the same.")] = 0,
+    seed: Annotated[int, typer.Option(help="With --stories: the random seed.")] = 0,
     judge: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="With --stories: also let a large model grade them, as http://localhost:11434/v1 (Ollama).",
-            rich_help_panel="What it writes",
+            help="With --stories: also let a large model grade them, e.g. http://localhost:11434/v1 (Ollama).",
+            rich_help_panel="Stories",
         ),
     ] = None,
-    judge_model: Annotated[str | None, typer.Option(help="The name of that model, as llama3.1:8b.", rich_help_panel="What it writes")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.", rich_help_panel="Text")] = False,
+    judge_model: Annotated[str | None, typer.Option(help="With --judge: the name of the model, e.g. llama3.1:8b.", rich_help_panel="Stories")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Skip documents that cannot be read, and report how many.", rich_help_panel="Text")
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.", rich_help_panel="Machine")] = "cpu",
-    engine: Annotated[str | None, typer.Option(help="native or torch. None: native where it can.", rich_help_panel="Machine")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    engine: Annotated[str | None, typer.Option(help="native or torch.", show_default="native if possible", rich_help_panel="Machine")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Measure a model on text that it has not seen: bits per byte (lower is better), beside what simple n-gram models reach.
+    """Measure a model on unseen text: bits per byte (lower is better), compared with n-gram models.
 
     Example: tavu evaluate runs/stories valid.txt
     """
@@ -89,14 +89,14 @@ def evaluate(
 
     loaded = load(model, device, engine)
     if record_bytes is not None and loaded.is_text:
-        raise TavuError(f"--record-bytes is {record_bytes}, but {model} is a model of text, which has no records. Leave it out.")
+        raise TavuError(f"--record-bytes is {record_bytes}, but {model} is a model of text: only models of raw bytes have it. Omit it.")
     if record_bytes is None:
         record_bytes = loaded.record_bytes
     if stories and not loaded.is_text:
-        raise TavuError(f"--stories lets a model write stories, but {model} is a model of raw bytes. Leave it out.")
+        raise TavuError(f"--stories needs a model of text, but {model} is a model of raw bytes. Omit it.")
     check(count >= 1, "count", count, "1 or more.")
     if (judge is None) != (judge_model is None) or (judge and not stories):
-        raise TavuError("A judge needs --stories, --judge URL and --judge-model NAME, all three.")
+        raise TavuError("A judge needs all three of --stories, --judge URL and --judge-model NAME.")
     data = DataConfig(
         tuple(source),
         text_field=text_field,
@@ -125,14 +125,14 @@ def evaluate(
         about = {"model": str(loaded.path), "skipped": report.skipped, "peak_memory_mb": peak_memory_mb()}
         print_json_line(evaluation.to_dict() | about)
         return
-    print(_told(evaluation))
+    print(_table(evaluation))
     for line in report.lines():
         print(line)
     print(f"Speed: {evaluation.bytes_per_second:,.0f} bytes/s. Peak memory: {peak_memory_mb():,.0f} MB.")
 
 
 def _read(data: "DataConfig", report: "SourceReport", progress: Callable[[float], None]) -> Iterator[bytes]:
-    """The documents of the sources; `progress` is told how much of their files is read."""
+    """The documents of the sources; calls `progress` with the share of the files that was read."""
     from tavu.data.sources import locate, read_documents
 
     num_bytes = sum(file.stat().st_size for source in data.sources for file in locate(source, data).files)
@@ -145,7 +145,7 @@ def _read(data: "DataConfig", report: "SourceReport", progress: Callable[[float]
 def _evaluate_stories(
     loaded: "LanguageModel", documents: list[bytes], count: int, seed: int, page: Path | None, judge: tuple[str, str] | None, as_json: bool
 ) -> None:
-    """Measure what a model writes, tell it, and make the page."""
+    """Generate stories, measure them, print the results and write the page."""
     from dataclasses import asdict, replace
 
     from rich.console import Console
@@ -189,22 +189,22 @@ def _evaluate_stories(
             group = measure.group
             print(f"\n{group}")
         print(f"  {measure.name:56} {with_error(measure):>16}  of {measure.n}")
-    print(f"\nThe stories, each beside its scores: {page}")
+    print(f"\nThe stories with their scores: {page}")
 
 
-def _judged(stories: "Sequence[Story]", url: str, name: str, kept: Path, bar: "Progress") -> "tuple[Measure, ...]":
-    """The grades of a judge; what it will cost is told first."""
+def _judged(stories: "Sequence[Story]", url: str, name: str, answers_file: Path, bar: "Progress") -> "tuple[Measure, ...]":
+    """The grades of a judge. Prints the expected cost first."""
     from tavu.evaluation import judge
 
     cases = judge.cases_of(stories, NUM_ANCHORS)
-    print(f"Judge {name} at {url}: {judge.token_estimate(cases)}. Answers are kept in {kept}.", file=sys.stderr)
+    print(f"Judge {name} at {url}: {judge.token_estimate(cases)}. Answers are saved in {answers_file}.", file=sys.stderr)
     task = bar.add_task("judging", total=len(cases))
-    verdicts = judge.judge(url, name, cases, kept, lambda done: bar.update(task, completed=done))
+    verdicts = judge.judge(url, name, cases, answers_file, lambda done: bar.update(task, completed=done))
     return tuple(judge.measures_of(verdicts))
 
 
 def training_text(folder: Path, max_bytes: int) -> Iterator[bytes]:
-    """About the first max_bytes of the documents that the run in a folder was trained on; nothing where they are not there any more."""
+    """About the first max_bytes of the training documents of a run; empty if its sources no longer exist."""
     from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError
     from tavu.runs import old_recipe
@@ -221,7 +221,7 @@ def training_text(folder: Path, max_bytes: int) -> Iterator[bytes]:
         return
 
 
-def _told(evaluation: "Evaluation") -> str:
+def _table(evaluation: "Evaluation") -> str:
     """The evaluation as a table of plain lines."""
     from tavu.data.split import FEW_VALID_BYTES
 
@@ -230,15 +230,15 @@ def _told(evaluation: "Evaluation") -> str:
     documents = f"{result.num_documents:,} documents" if result.num_documents > 1 else "one document"
     lines = [
         f"{result.bits_per_byte:.4f} bits per byte{error}, over {result.num_bytes:,} bytes in {documents}. Lower is better.",
-        *(["(So little text is too rough a measure to tell one model from another: give more.)"] if result.num_bytes < FEW_VALID_BYTES else []),
+        *(["(This is too little text to compare models: give more.)"] if result.num_bytes < FEW_VALID_BYTES else []),
         "",
         "For comparison:",
         "  8.0000  a blind guess",
         *(f"  {bpb:.4f}  {order}-gram model of bytes" for order, bpb in evaluation.ngram_floors.items()),
         f"  {result.bits_per_byte:.4f}  this model",
-        f"(The n-gram models learned from {evaluation.floors_from}.)",
+        f"(The n-gram models were trained on {evaluation.floors_from}.)",
     ]
     for whole, means in (("patch", evaluation.by_place_in_patch), ("document", evaluation.by_place_in_document)):
-        lines += ["", f"Mean bits of a byte by its place in its {whole}:"]
+        lines += ["", f"Mean bits per byte by position in the {whole}:"]
         lines += [f"  {place:>12}  {bits:.3f}  {'#' * round(8 * bits)}" for place, bits in means.items()]
     return "\n".join(lines)

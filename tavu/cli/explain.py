@@ -1,4 +1,4 @@
-"""tavu explain: a page that shows what a model expected, byte by byte."""
+"""tavu explain: an HTML page that shows a model's predictions, byte by byte."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +8,13 @@ import typer
 
 def explain(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
-    prompt: Annotated[str, typer.Option(help="The text to explain, or the beginning of it.")],
-    write: Annotated[int, typer.Option(help="Let the model go on for so many bytes, and explain these too.")] = 0,
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("explained.html"),
-    seed: Annotated[int, typer.Option(help="With --write: the same seed writes the same.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    prompt: Annotated[str, typer.Option(help="The text to explain, or its beginning.")],
+    write: Annotated[int, typer.Option(help="Also generate this many bytes after the prompt, and explain them.")] = 0,
+    out: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("explained.html"),
+    seed: Annotated[int, typer.Option(help="With --write: the random seed.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Show what a model expected at each byte of a text: its surprise as colour, where patches begin, what it looked back at.
+    """Write a page that shows what a model predicted at each byte of a text: surprise as color, patches, and attention.
 
     Example: tavu explain runs/stories --prompt "Once upon a time, there was a dragon." --out explained.html
     """

@@ -1,4 +1,4 @@
-"""tavu info: what a model is made of and what it costs."""
+"""tavu info: the parts of a model, their sizes and FLOPs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +8,9 @@ import typer
 
 def info(
     model: Annotated[Path, typer.Argument(help="A model file or run folder, or the name of a preset.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Show the tree of a model's parts: parameters, FLOPs per byte and cache of each, and how it differs from the MEGABYTE paper.
+    """Show the parts of a model, with parameters, FLOPs per byte and cache size, and how it differs from the MEGABYTE paper.
 
     Example: tavu info runs/stories
     """
@@ -26,9 +26,9 @@ def info(
     if str(model) in preset_names() and not model.exists():
         config, facts, size = to_recipe(read_preset(str(model))).model, {}, None
     else:
-        loaded = load(model)  # which holds its tensors against its config
+        loaded = load(model)  # checks its tensors against its config
         config, facts, size = loaded.config, loaded.facts, loaded.path.stat().st_size
-    known = facts.get("bytes_per_patch")  # a file may say anything
+    known = facts.get("bytes_per_patch")  # a file may contain any value
     is_number = isinstance(known, (int, float)) and not isinstance(known, bool) and 0 < known < config.max_seq_len
     whole = cost(config, bytes_per_patch=known) if is_number else cost(config)
     if as_json:
@@ -48,7 +48,7 @@ def info(
         if value is not None:
             console.print(showable(f"{key}: {value}"), markup=False, highlight=False)
     if lexicon := tensor_specs(config).get("lexicon.lengths"):
-        console.print(f"The file holds up to {lexicon.size:,} of the commonest words of its text as they are spelled.", highlight=False)
+        console.print(f"The file stores up to {lexicon.size:,} of the most common words of its training text in plain text.", highlight=False)
     console.print("\n" + differs_from_paper(config), markup=False, highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""tavu instruct-data: records to fine-tune on, out of plain stories."""
+"""tavu instruct-data: plain stories -> records for fine-tuning."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,21 +6,21 @@ from typing import Annotated
 import typer
 
 FIELDS = ("words", "sentence", "features")
-"""What can be asked for of a story that nobody wrote a request for."""
+"""The request fields that can be derived from a story."""
 
 
 def instruct_data(
     source: Annotated[list[str], typer.Argument(help="Plain stories: files, folders, globs, as for `tavu train`.")],
-    out: Annotated[Path, typer.Option(help="The file to write, .jsonl.")],
-    variants: Annotated[int, typer.Option(help="So many records of each story, each asking for other words and another sentence.")] = 1,
+    out: Annotated[Path, typer.Option(help="The .jsonl file to write.")],
+    variants: Annotated[int, typer.Option(help="Records per story, each with different words and a different sentence.")] = 1,
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the story.")] = None,
     split: Annotated[
-        str | None, typer.Option(metavar="lines|blank|REGEX", help="Text is many stories: its lines, or what blank lines or matches divide.")
+        str | None, typer.Option(metavar="lines|blank|REGEX", help="Split text into stories at newlines, blank lines, or matches of REGEX.")
     ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip documents that cannot be read, and report how many.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Make records out of plain stories: words of each story that are worth asking for, a sentence of it, and whether somebody speaks.
+    """Make records from plain stories. Each requests words and a sentence of its story, and dialogue if it has any.
 
     Example: tavu instruct-data stories.txt --out instruct.jsonl
     """
@@ -44,11 +44,11 @@ def instruct_data(
     options = DataConfig(text_field=text_field, skip_bad=skip_bad, split=split)
     for name in source:
         if out.resolve() in (file.resolve() for file in locate(name, options).files):
-            raise TavuError(f"{out} is part of {name}, which it would be made of. Choose an --out elsewhere, or name the stories without it.")
-    report, num_records, told = SourceReport(), 0, Counter(dict.fromkeys(FIELDS, 0))
+            raise TavuError(f"{out} is part of the source {name}. Choose an --out elsewhere, or name the stories without it.")
+    report, num_records, field_counts = SourceReport(), 0, Counter(dict.fromkeys(FIELDS, 0))
 
     def stories(report: SourceReport) -> Iterator[str]:
-        """All of them, read anew: they need not fit in memory."""
+        """All stories, read from disk each time: they need not fit in memory."""
         for name in source:
             for document in read_documents(name, options, report):
                 yield document.decode()
@@ -57,25 +57,25 @@ def instruct_data(
         nonlocal num_records
         for story in stories(report):
             for row in (derive(story, counts, has_dialogue(story), variant) for variant in range(variants)):
-                if asked := row.keys() & set(FIELDS):
+                if requested := row.keys() & set(FIELDS):
                     num_records += 1
-                    told.update(list(asked))
+                    field_counts.update(list(requested))
                     yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
     counts = count_words(stories(SourceReport()))
-    made = rows()
-    first = next(made, None)
+    lines = rows()
+    first = next(lines, None)
     if first is None:
-        lacking = "no word that a few stories share, no sentence of fit length, nobody who speaks"
-        raise TavuError(f"{' '.join(source)} holds nothing that could be asked for: {lacking}. Give more stories, or longer ones.")
-    replace_file_by(out, chain([first], made))
+        lacking = "no words shared by a few stories, no sentences of suitable length, no dialogue"
+        raise TavuError(f"{' '.join(source)} has nothing to request: {lacking}. Give more stories, or longer ones.")
+    replace_file_by(out, chain([first], lines))
     if as_json:
-        print_json_line({"out": str(out), "records": num_records, "stories": counts.num_stories, "skipped": report.skipped, **told})
+        print_json_line({"out": str(out), "records": num_records, "stories": counts.num_stories, "skipped": report.skipped, **field_counts})
         return
-    asked_for = ", ".join(f"{count:,} {name}" for name, count in told.items())
-    print(f"{out}: {num_records:,} records of {counts.num_stories:,} stories, derived by rule: {asked_for}.")
+    summary = ", ".join(f"{count:,} {name}" for name, count in field_counts.items())
+    print(f"{out}: {num_records:,} records of {counts.num_stories:,} stories, derived by rule: {summary}.")
     if num_empty := counts.num_stories - num_records // variants:
-        print(f"{num_empty:,} stories had nothing that could be asked for.")
+        print(f"{num_empty:,} stories had nothing to request.")
     for line in report.lines():
         print(line)
-    print(f"Next: tavu finetune MODEL {shlex.quote(str(out))}, or, from scratch, tavu train {shlex.quote(str(out))} --records")
+    print(f"Next: tavu finetune MODEL {shlex.quote(str(out))}, or train from scratch with tavu train {shlex.quote(str(out))} --records")

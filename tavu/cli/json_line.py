@@ -1,4 +1,4 @@
-"""What --json prints."""
+"""The output of --json."""
 
 import json
 import math
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def print_json_line(answer: Mapping[str, Any]) -> None:
-    """One line of strict JSON in ASCII, which every console and parser takes; what is not a number (the standard error of one document) is null."""
-    print(json.dumps(_strict(answer), allow_nan=False))
+def print_json_line(result: Mapping[str, Any]) -> None:
+    """Print one line of strict JSON in ASCII; NaN and infinity (the standard error of one document) become null."""
+    print(json.dumps(_strict(result), allow_nan=False))
 
 
 def _strict(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A model, a device and an engine, as the commands take them that run a model."""
+"""Load a model with the device and engine options of the commands that run one."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 def load(model: Path, device: str, engine: str | None) -> "LanguageModel":
-    """The model of a file or run folder; where PyTorch has to run it, why is told. Raises TavuError for what cannot be."""
+    """The model of a file or run folder. Prints why if it must run with PyTorch. Raises TavuError if it cannot be loaded."""
     from tavu import language_model
     from tavu.config import check
 
     check(engine in (None, "native", "torch"), "engine", engine, "native or torch.")
-    if device != "cpu":  # of which nothing need be known, so that torch stays out
+    if device != "cpu":  # the CPU needs no check, so torch is not imported
         from tavu.training.machine import pick_device
 
         device = pick_device(device, "--device")

@@ -1,4 +1,4 @@
-"""The command line: one file per verb, and one place where a mistake becomes a sentence."""
+"""The command line: one file per verb; errors are caught and printed here."""
 
 import os
 import re
@@ -17,8 +17,8 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Train your own tiny language model from scratch on your own laptop, from raw bytes.\n\n"
-    "Begin with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
+    help="Train your own tiny byte-level language model from scratch on a laptop.\n\n"
+    "Start with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
 )
 VERBS = {
     "Train": (train, finetune, instruct_data, quantize),
@@ -31,7 +31,7 @@ for panel, verbs in VERBS.items():
         app.command(name.replace("_", "-"), rich_help_panel=panel)(getattr(verb, name))
 
 _UsageError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[1])
-"""An unknown verb or option, a missing argument, a word for a number: typer has no public name for them all."""
+"""The base class of typer's usage errors (unknown command or option, missing argument, wrong type), which has no public name."""
 
 
 def _version(wanted: bool) -> None:
@@ -43,36 +43,36 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where in the code a mistake was found; may stand anywhere.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show the Python traceback of an error. Can be given anywhere.")] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run the command; a mistake gets one sentence on stderr and exit status 2.
+    """Run the command. An error prints one sentence to stderr and exits with status 2.
 
-    Ctrl-C is status 130, but 0 where training could keep its model; a reader that has gone (`| head`) is status 1.
+    Ctrl-C exits with status 130, or 0 if training saved its model; a closed pipe (`| head`) exits with status 1.
     """
-    # Threads that wait give way after a moment: with another program on the machine, torch is several times faster so, and alone hardly slower.
+    # Waiting threads yield early: torch is then several times faster on a busy machine, and hardly slower on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's own threads, which nothing here uses, take a fifth of a second to start
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads are not used, but take 0.2 s to start
     arguments = [argument for argument in sys.argv[1:] if argument != "--traceback"]
     if arguments[:1] == ["generate"]:
-        arguments = generate.with_prompts_told_from_options(arguments)
+        arguments = generate.with_dash_prompt_last(arguments)
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  (a model may write what a console cannot show)
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  (a model may write characters that the console cannot encode)
     try:
         status = app(arguments or ["--help"], prog_name="tavu", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python's flush at exit raises again
         status = 1
     except (TavuError, _UsageError, OSError) as error:
         if "--traceback" in sys.argv:
             traceback.print_exc()
-        from tavu.reports.wording import showable  # names in files may hold what takes a terminal apart
+        from tavu.reports.wording import showable  # names in files may contain terminal control codes
 
         print(f"tavu: {showable(_sentence(error))}", file=sys.stderr)
         status = 2
@@ -81,11 +81,15 @@ def main() -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, _UsageError):
-        said, command = error.format_message(), error.ctx.command_path if error.ctx else "tavu"
-        told = f"{said if said.endswith(('.', '?')) else f'{said}.'} See `{command} --help`."
-        begin = re.fullmatch("No such option: (-[^-])", said)
-        meant = next((argument for argument in sys.argv[1:] if begin and argument.startswith(begin[1])), None)
-        return f"{told} A text or name that begins with a dash comes last, after a `--`: `{command} ... -- {meant}`." if meant else told
-    if isinstance(error, OSError):  # where it was foreseen it is a TavuError; what is left is mostly standard output on a full disk
+        message, command = error.format_message(), error.ctx.command_path if error.ctx else "tavu"
+        sentence = f"{message if message.endswith(('.', '?')) else f'{message}.'} See `{command} --help`."
+        begin = re.fullmatch("No such option: (-[^-])", message)
+        argument_meant = next((argument for argument in sys.argv[1:] if begin and argument.startswith(begin[1])), None)
+        return (
+            f"{sentence} A text or name that begins with a dash must come last, after `--`: `{command} ... -- {argument_meant}`."
+            if argument_meant
+            else sentence
+        )
+    if isinstance(error, OSError):  # expected ones are TavuErrors; the rest is mostly standard output on a full disk
         return f"{error.filename or 'Standard output'}: {error.strerror or error}. Add --traceback to see where in the code."
     return str(error)

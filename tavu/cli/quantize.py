@@ -1,4 +1,4 @@
-"""tavu quantize: a model file a half or a quarter the size."""
+"""tavu quantize: store the weights of a model in 8 or 4 bits."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +8,14 @@ import typer
 
 def quantize(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
-    bits: Annotated[int, typer.Option(help="8, which costs next to nothing, or 4.")] = 8,
-    out: Annotated[
-        Path | None, typer.Option(help="The new file.", show_default="beside the model, as model-8bit.safetensors; here for one that came with tavu")
-    ] = None,
-    valid: Annotated[list[str] | None, typer.Option(help="Text to measure the cost on: files, folders, globs.")] = None,
+    bits: Annotated[int, typer.Option(help="Bits per weight: 8 (almost no loss) or 4.")] = 8,
+    out: Annotated[Path | None, typer.Option(help="The file to write.", show_default="model-8bit.safetensors next to the model")] = None,
+    valid: Annotated[list[str] | None, typer.Option(help="Text to measure the loss of quality on: files, folders, globs.")] = None,
     text_field: Annotated[str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.")] = None,
-    note: Annotated[str | None, typer.Option(help="A line to keep in the file and show in `tavu info`, as its licence.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    note: Annotated[str | None, typer.Option(help="A note to store in the file, e.g. its license; `tavu info` shows it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Make a model file smaller; the result serves wherever a model is asked for.
+    """Make a model file smaller. The result works like any other model file.
 
     Example: tavu quantize runs/stories --bits 8 --valid valid.txt
     """
@@ -33,10 +31,10 @@ def quantize(
     from tavu.stored_model import SHIPPED, find_model, open_model
 
     file = find_model(model)
-    beside = Path() if file.parent == SHIPPED else file.parent  # not among what was installed
+    beside = Path() if file.parent == SHIPPED else file.parent  # do not write into the installed package
     out = out or beside / f"{file.stem}-{bits}bit.safetensors"
     if open_model(file).facts.get("weight_bits") == bits:
-        raise TavuError(f"{file} has {bits} bits a weight already. Give another number, as --bits 4, or use it as it is.")
+        raise TavuError(f"{file} has {bits} bits per weight already. Give another number, such as --bits 4, or use it unchanged.")
     check_writable(out, ".safetensors")
     documents, report = list[bytes](), SourceReport()
     if valid:
@@ -54,4 +52,4 @@ def quantize(
         for line in report.lines():
             print(line)
     else:
-        print("What it costs was not measured: name some text with --valid.")
+        print("The loss of quality was not measured: give a text with --valid.")

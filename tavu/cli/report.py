@@ -1,4 +1,4 @@
-"""tavu report: the pictures of a run, made again."""
+"""tavu report: regenerate the report of a run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,10 +7,10 @@ import typer
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder, as runs/stories.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    run: Annotated[Path, typer.Argument(help="A run folder, e.g. runs/stories.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Make report.html and progress.png of a run again.
+    """Regenerate report.html and progress.png of a run.
 
     Example: tavu report runs/stories
     """

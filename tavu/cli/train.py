@@ -1,4 +1,4 @@
-"""tavu train: from one's own text to one's own model, watched as it learns."""
+"""tavu train: train a model from scratch."""
 
 import json
 from pathlib import Path
@@ -12,11 +12,11 @@ def train(
         list[str] | None,
         typer.Argument(
             help="Files, folders or globs (.txt, .jsonl, .csv, .parquet, also .gz/.zst/.xz), or tinystories, tinystories-instruct, or the built-in "
-            "tales: 2 of their 88 plots for each minute; tales:40000 has all."
+            "tales (2 of its 88 plots per minute of training; tales:40000 has all plots)."
         ),
     ] = None,
     valid: Annotated[
-        list[str] | None, typer.Option(help="Text to validate on; without it, part of SOURCE is set apart.", rich_help_panel="Text")
+        list[str] | None, typer.Option(help="Text to validate on. By default, part of SOURCE is held out.", rich_help_panel="Text")
     ] = None,
     preset: Annotated[
         str | None,
@@ -24,54 +24,58 @@ def train(
             help="words (for text), words-large, megabyte (for --bytes), megabyte-40m, megabyte-3-levels, or a .toml file.", rich_help_panel="Run"
         ),
     ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes.", show_default="10", rich_help_panel="Budget")] = None,
-    hours: Annotated[float | None, typer.Option(help="Train for so many hours.", rich_help_panel="Budget")] = None,
-    steps: Annotated[int | None, typer.Option(help="Train for so many steps instead.", rich_help_panel="Budget")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train for this many minutes.", show_default="10", rich_help_panel="Budget")] = None,
+    hours: Annotated[float | None, typer.Option(help="Train for this many hours.", rich_help_panel="Budget")] = None,
+    steps: Annotated[int | None, typer.Option(help="Train for this many steps instead.", rich_help_panel="Budget")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder.", show_default="runs/<name of SOURCE>", rich_help_panel="Run")] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Go on with the run in this folder; with a larger budget after its end. SOURCE: its text has moved.", rich_help_panel="Run"
+            help="Resume the run in this folder. After its end, give a larger budget; if its text has moved, give SOURCE.", rich_help_panel="Run"
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="The same seed, steps and machine give the same model.", show_default="0", rich_help_panel="Run")
+        int | None, typer.Option(help="Random seed. The same seed, steps and machine give the same model.", show_default="0", rich_help_panel="Run")
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting of the recipe, as train.batch_bytes=4096.", rich_help_panel="Run"),
+        typer.Option(
+            "--set", metavar="SECTION.KEY=VALUE", help="Change any setting of the recipe, e.g. train.batch_bytes=4096.", rich_help_panel="Run"
+        ),
     ] = None,
     text_field: Annotated[
         str | None,
         typer.Option(
-            help="The field of .jsonl, .csv and .parquet rows that holds the text, or several: title,body; or a column's number.",
+            help="The field of .jsonl, .csv and .parquet rows that holds the text; several as title,body; or a column number.",
             rich_help_panel="Text",
         ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            metavar="lines|blank|REGEX", help="Text is many documents: its lines, or what blank lines or matches divide.", rich_help_panel="Text"
+            metavar="lines|blank|REGEX", help="Split text into documents at newlines, blank lines, or matches of REGEX.", rich_help_panel="Text"
         ),
     ] = None,
-    as_bytes: Annotated[bool, typer.Option("--bytes", help="Take files as raw bytes: images, audio, anything.", rich_help_panel="Text")] = False,
+    as_bytes: Annotated[bool, typer.Option("--bytes", help="Read files as raw bytes: images, audio, anything.", rich_help_panel="Text")] = False,
     as_records: Annotated[
         bool,
-        typer.Option("--records", help="SOURCE holds records, as for `tavu finetune`: it learns to write what is asked for.", rich_help_panel="Text"),
+        typer.Option("--records", help="SOURCE has records, prompts with completions, as for `tavu finetune`.", rich_help_panel="Text"),
     ] = False,
     record_bytes: Annotated[
         int | None,
-        typer.Option(help="With --bytes: each so many bytes of a file are one document, as 784 for 28 x 28 images.", rich_help_panel="Text"),
+        typer.Option(help="With --bytes: split files into documents of this many bytes, e.g. 784 for 28 x 28 images.", rich_help_panel="Text"),
     ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip and count what cannot be read.", rich_help_panel="Text")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Skip documents that cannot be read, and report how many.", rich_help_panel="Text")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Train a model from scratch, and watch it learn to write.
+    """Train a model from scratch, showing what it writes as it learns.
 
     Example: tavu train stories.txt --minutes 30
     """
     from tavu import runs
-    from tavu.cli.training import train_and_tell
+    from tavu.cli.training import train_and_print
     from tavu.errors import TavuError
 
     if minutes is not None and hours is not None:
@@ -83,15 +87,15 @@ def train(
     if resume is not None:
         if preset or out or as_bytes or as_records or seed is not None:
             raise TavuError(
-                "--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it, and where its text lies now."
+                "--resume continues a run unchanged: it allows only --minutes, --hours, --steps, --set, and SOURCE or --valid if the text has moved."
             )
         recipe, folder = runs.old_recipe(resume, sources=source or (), valid=valid or (), settings=settings, **budget), resume
     elif not source:
-        raise TavuError("There is nothing to train on. Name some text, as `tavu train stories.txt`, or try the built-in `tavu train tales`.")
+        raise TavuError("There is nothing to train on. Name a text, as in `tavu train stories.txt`, or try the built-in one: tavu train tales")
     else:
         if as_bytes and as_records:
             raise TavuError("--bytes and --records exclude each other: records are text. Give one.")
         kind = {"as_bytes": as_bytes, "as_records": as_records}
         recipe = runs.new_recipe(source, valid=valid or (), preset=preset, seed=seed, settings=settings, **kind, **budget)
         folder = runs.new_folder(out, source[0])
-    train_and_tell(recipe, folder, resume=resume is not None, as_json=as_json)
+    train_and_print(recipe, folder, resume=resume is not None, as_json=as_json)

@@ -1,4 +1,4 @@
-"""What tavu train and tavu finetune share: a training shown as it goes, its summary, and what --json prints of it."""
+"""Shared by tavu train and tavu finetune: run the training with its display, print the summary, and the JSON result."""
 
 import signal
 import sys
@@ -13,17 +13,17 @@ from tavu.training.events import Finished
 from tavu.training_display import Display
 
 
-def train_and_tell(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:
+def train_and_print(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:
     event = None
     try:
         with (
             Display(recipe, folder, resume=resume) as display,
-            closing(runs.run(recipe, folder, resume=resume, command=["tavu", *sys.argv[1:]], read_progress=display.reading)) as told,
+            closing(runs.run(recipe, folder, resume=resume, command=["tavu", *sys.argv[1:]], read_progress=display.reading)) as training_events,
         ):
-            for event in told:
+            for event in training_events:
                 display.tell(event)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more, while Python ends, would put a traceback below the last line
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C during exit would print a traceback after the last line
         raise
     assert isinstance(event, Finished)
     print(display.summary(event))

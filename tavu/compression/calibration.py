@@ -1,8 +1,8 @@
-"""Rounding matrices to 4 bits so that what they give changes least on real inputs, instead of each weight by itself.
+"""4-bit quantization of matrices that minimizes the error of their outputs, not that of each weight (GPTQ).
 
-Column by column, what rounding one column adds to the output is taken off again by changing the columns not yet rounded, as the inputs' second
-moments say (GPTQ, Frantar et al. 2022, arXiv 2210.17323, section 3). The inputs are those that the model meets in texts that it writes itself, so
-no data is needed.
+Columns are rounded one after another. The error of each is compensated by changing the columns that are not yet rounded, according to the second
+moments of the inputs (Frantar et al. 2022, arXiv 2210.17323, section 3). The inputs are taken from texts that the model generates, so no data is
+needed.
 
 Shapes: R rows, C columns of a matrix, G = C / GROUP groups of a row.
 """
@@ -23,13 +23,13 @@ from tavu.vocabulary import END
 
 NUM_TEXTS, TEXT_BYTES = 48, 800
 DAMPING = 0.01
-"""Share of the mean second moment that is added to each, so that inputs that never vary do no harm."""
+"""Share of the mean second moment that is added to the diagonal, so that constant inputs do not make it singular."""
 CLIPS = (1.0, 0.95, 0.9, 0.85, 0.8)
-"""How much of the largest weight of a group its scale may reach: the best of these is taken, by the squared error."""
+"""Candidates for the range of a group's scale, relative to its largest weight; the one with the least squared error is used."""
 
 
 def calibrate(model: Model, writer: Writer) -> dict[str, tuple[Tensor, Tensor]]:
-    """Numbers and scales (tavu/quantized.py) in 4 bits for each matrix of a model that can have them, by its name."""
+    """4-bit numbers and scales (tavu/quantized.py) by name, for each matrix of the model that can be quantized."""
     specs = tensor_specs(model.config)
     linears = ((name, module) for name, module in model.named_modules() if isinstance(module, Linear))
     matrices = {name: module for name, module in linears if specs[f"{name}.weight"].can_be_quantized}
@@ -38,7 +38,7 @@ def calibrate(model: Model, writer: Writer) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def _texts(model: Model, writer: Writer) -> Iterator[Tensor]:
-    """ids (1, T) of texts that the model writes."""
+    """ids (1, T) of texts that the model generates."""
     config = SamplingConfig(temperature=1.0, max_bytes=min(TEXT_BYTES, model.config.max_seq_len - 2), valid_utf8=False)
     for text in write(writer, b"", config, count=NUM_TEXTS):
         yield torch.cat((prompt_ids(text.content), torch.tensor([[END]])), dim=1)
@@ -69,7 +69,7 @@ def _second_moments(model: Model, matrices: dict[str, Linear], texts: Iterator[T
 
 
 def rounded(weight: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
-    """A matrix (R, C) as numbers (R, C / 2) uint8 and scales (R, G) bfloat16, rounded for inputs of these second moments (C, C)."""
+    """A matrix (R, C) as numbers (R, C / 2) uint8 and scales (R, G) bfloat16, rounded for inputs with these second moments (C, C)."""
     limit = LIMITS[4]
     weight, C = weight.clone(), weight.size(1)
     damped = moments + torch.eye(C) * (DAMPING * moments.diagonal().mean().clamp(min=1e-8))
@@ -87,7 +87,7 @@ def rounded(weight: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _best_scale(group: Tensor, limit: int) -> Tensor:
-    """The scale (R, 1) bfloat16 at which a group (R, GROUP) is rounded with the least squared error."""
+    """The scale (R, 1) bfloat16 that rounds a group (R, GROUP) with the least squared error."""
     largest = group.abs().amax(1, keepdim=True).clamp(min=1e-30)
     scales = torch.stack([rounded_up(largest * (clip / limit)) for clip in CLIPS])  # (clips, R, 1)
     steps = scales.float()

@@ -1,4 +1,4 @@
-"""A model file made smaller: weights stored in 8 or 4 bits, and what that costs in bits per byte."""
+"""Quantize a model file to 8 or 4 bits per weight, and measure the loss in bits per byte."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tavu.stored_model import find_model
 
 @dataclass(frozen=True)
 class Quantization:
-    """A model file before and after; the bits per byte where there was text to measure on."""
+    """File sizes before and after, and bits per byte if there was text to measure on."""
 
     out: Path
     bits: int
@@ -31,16 +31,16 @@ class Quantization:
 
 
 def quantize_file(model: str | Path, out: Path, bits: int, documents: Sequence[bytes] = (), *, note: str | None = None) -> Quantization:
-    """Write the model of a file or run folder to `out` with its weights in so many bits, and measure both on documents. A note goes into its facts.
+    """Write the model of a file or run folder to `out` with `bits` per weight, and measure both on documents. `note` is stored in the file's facts.
 
-    Raises TavuError when bits are not 8 or 4, the model cannot be read, or `out` is the model itself or cannot be written.
+    Raises TavuError if bits is not 8 or 4, the model cannot be read, or `out` is the model itself or cannot be written.
     """
     check(bits in LIMITS, "bits", bits, " or ".join(map(str, LIMITS)) + ".")
     file = find_model(model)
     if out.exists() and out.samefile(file):
-        raise TavuError(f"{out} is the model itself, which would be lost. Choose another --out.")
+        raise TavuError(f"{out} is the model itself, which would be overwritten. Choose another --out.")
     if out.is_dir():
-        raise TavuError(f"{out} is a folder, expected the name of a new file, as {out / f'{file.stem}-{bits}bit.safetensors'}.")
+        raise TavuError(f"{out} is a folder, expected the name of a new file, e.g. {out / f'{file.stem}-{bits}bit.safetensors'}.")
     network, facts = load_model(file)
     make_folder(out.parent)
     rounded = calibrate(network, TorchWriter(network)) if bits == 4 else None

@@ -1,6 +1,6 @@
-"""The settings of a run, as frozen values that check themselves, one file per subject: model, data, train, sampling.
+"""The settings of a run: frozen dataclasses that check their values, one file per subject (model, data, train, sampling).
 
-How they are read from TOML, overridden and written back is recipe.py's subject; what each does is told where it is used.
+recipe.py reads them from TOML, applies overrides, and writes them back.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that a training run is made from; saved beside it, it makes the run again."""
+    """All settings of a training run. Saved in the run folder, so that the run can be reproduced."""
 
     model: ModelConfig
     data: DataConfig

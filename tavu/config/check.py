@@ -1,10 +1,10 @@
-"""How a setting is checked: each mistake is one sentence, which begins with the full name of the setting, as `--set` takes it."""
+"""Checks of settings. Each error starts with the full name of the setting, as in `--set`."""
 
 from tavu.errors import TavuError, shortened
 
 
 def check(ok: bool, name: str, got: object, expected: str) -> None:
-    """Raise the one kind of sentence that a bad setting gets, unless ok."""
+    """Raise the error for a bad setting, unless ok."""
     if not ok:
         raise TavuError(f"{name} is {shortened(repr(got))}, expected {expected}")
 

@@ -1,10 +1,10 @@
-"""The model: its levels, and how bytes are cut into patches."""
+"""The model settings: its levels, and how bytes are grouped into patches."""
 
 from dataclasses import dataclass
 
 from tavu.config.check import check, check_at_most, check_positive
 
-# What a model may be at most. A damaged or hostile model file can name any size; none of these takes long to refuse.
+# Upper limits. A damaged or hostile model file can claim any size; these are refused before anything is allocated.
 MAX_DIM, MAX_LAYERS, MAX_SEQ_LEN, MAX_ROWS, MAX_WORDS = 2**16, 256, 2**21, 2**30, 2**16
 
 
@@ -15,9 +15,9 @@ class TransformerConfig:
     dim: int
     """Width of the vectors."""
     num_layers: int
-    """Blocks, each attention and an MLP."""
+    """Number of blocks, each with attention and an MLP."""
     num_heads: int
-    """Attention heads in a block."""
+    """Attention heads per block."""
     mlp_dim: int
     """Width of the hidden layer of each MLP."""
 
@@ -62,7 +62,7 @@ class LevelConfig:
     num_layers: int
     """Blocks, each attention and an MLP."""
     num_heads: int
-    """Attention heads in a block."""
+    """Attention heads per block."""
     mlp_dim: int
     """Width of the hidden layer of each MLP."""
     patch_size: int = 1
@@ -86,11 +86,11 @@ class FixedPatchConfig:
     max_seq_len: int = 1024
     """Bytes of context."""
     conv_encoder: bool = False
-    """Causal convolutions over the bytes before they are cut into patches (section 2.3.1)."""
+    """Causal convolutions over the bytes before patching (section 2.3.1)."""
     cross_patch_bytes: int = 0
     """r: how many bytes of the previous patch the local model also attends to (section 2.3.2)."""
     patching: str = "fixed"
-    """How bytes are cut into patches: `fixed`, every patch_size bytes, or `words`, where words begin."""
+    """How bytes are grouped into patches: `fixed`, every patch_size bytes, or `words`, at the start of each word."""
 
     def __post_init__(self) -> None:
         check(len(self.levels) >= 2, "model.levels", f"{len(self.levels)} level(s)", "two or more, coarsest first.")
@@ -129,7 +129,7 @@ class FixedPatchConfig:
 
 @dataclass(frozen=True)
 class WordPatchConfig:
-    """Patches that begin where words begin, read through hashed tables: two levels, global and local."""
+    """One patch per word, embedded by hashed tables. Two levels: global and local."""
 
     levels: tuple[TransformerConfig, MLPStackConfig]
     """The global model, then the local one."""
@@ -138,25 +138,25 @@ class WordPatchConfig:
     max_patch_size: int = 24
     """A word longer than this many bytes is cut into several patches."""
     word_rows: int = 16384
-    """Rows of the table of words: seven in eight are for the commonest, the others share the rest."""
+    """Rows of the word table: seven in eight belong to one common word each, the other words share the rest."""
     pair_rows: int = 0
-    """Rows of the table of pairs of words; 0: there is none."""
+    """Rows of the table of word pairs; 0: no such table."""
     prefix_rows: int = 32768
-    """Rows of the table of word beginnings that the local model reads."""
+    """Rows of the table of word prefixes that the local model reads."""
     ngram_orders: tuple[int, ...] = (3, 5)
-    """The local model also reads the last n bytes, for each n of these."""
+    """The local model also reads the last n bytes, for each of these n."""
     ngram_rows: int = 32768
-    """Rows of the table of each order of n-grams that the local model reads."""
+    """Rows of the n-gram table of each order."""
     phrase_orders: tuple[int, ...] = ()
-    """The local model also reads the word so far together with the n words before it, for each n of these."""
+    """The local model also reads the current word so far with the n words before it, for each of these n."""
     phrase_rows: int = 131072
-    """Rows of the table of each order of phrases."""
+    """Rows of the phrase table of each order."""
     lexicon_words: int = 0
-    """So many of the commonest words are scored as a whole by the global model, and each byte gets its share of their probability; 0: none are."""
+    """The global model also scores this many common words as wholes, and each byte gets its share of their probability; 0: none."""
     pointer_dim: int = 0
-    """Width of the keys and queries by which the global model predicts which words of the context are repeated; 0: no such pointer."""
+    """Width of the keys and queries of the pointer, which predicts that a word of the context is repeated; 0: no pointer."""
     patching: str = "words"
-    """As above."""
+    """How bytes are grouped into patches: see FixedPatchConfig."""
 
     def __post_init__(self) -> None:
         check(len(self.levels) == 2, "model.levels", f"{len(self.levels)} level(s)", "two with word patches: global, local.")
@@ -170,7 +170,7 @@ class WordPatchConfig:
         check(2 <= self.max_patch_size <= 255, "model.max_patch_size", self.max_patch_size, "2 to 255.")
         for name in ("word_rows", "prefix_rows", "ngram_rows", "phrase_rows", *(["pair_rows"] if self.pair_rows else [])):
             rows = getattr(self, name)
-            check(rows >= 2 and rows & (rows - 1) == 0, f"model.{name}", rows, "a power of two, as 65536.")
+            check(rows >= 2 and rows & (rows - 1) == 0, f"model.{name}", rows, "a power of two, e.g. 65536.")
         for name, low, high in (("ngram_orders", 2, 16), ("phrase_orders", 1, 4)):
             orders = list(getattr(self, name))
             is_valid = all(low <= n <= high for n in orders) and len(set(orders)) == len(orders)
@@ -178,7 +178,7 @@ class WordPatchConfig:
 
     @property
     def num_known_words(self) -> int:
-        """Rows of the table of words that belong to one word each."""
+        """Rows of the word table that belong to one word each."""
         return self.word_rows - max(1, self.word_rows // 8)
 
 

@@ -1,4 +1,4 @@
-"""Writing: how bytes are drawn, and what a training writes at its milestones."""
+"""The sampling settings, and those of the samples at the milestones of a training run."""
 
 import math
 from dataclasses import dataclass
@@ -7,35 +7,35 @@ from tavu.config.check import check
 from tavu.errors import TavuError
 
 INSIST, MAX_INSIST = 1.5, 10.0
-"""What stories to order are written with; and the most."""
+"""The default of `insist` for stories to order, and its maximum."""
 
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How bytes are drawn and when a generation stops. Raises TavuError for a value out of range."""
+    """How bytes are sampled and when generation stops. Raises TavuError for a value out of range."""
 
     temperature: float = 0.8
-    """0 always takes the likeliest byte."""
+    """0 always takes the most likely byte."""
     top_k: int | None = None
-    """Keep the k likeliest ids; of equals, the lower ids."""
+    """Keep the k most likely ids; of equally likely ones, the lower ids."""
     top_p: float | None = None
-    """Keep the fewest, likeliest ids that hold this share of the probability."""
+    """Keep the smallest set of most likely ids whose total probability is at least this."""
     min_p: float | None = None
-    """Keep ids at least this fraction as likely as the likeliest."""
+    """Keep ids with at least this fraction of the highest probability."""
     repetition_penalty: float = 1.0
-    """Divides the probability of a byte that completes a repeat, once per time seen: see RepetitionTracker. 1 is off."""
+    """Divide the probability of a byte that completes a repeat, once per earlier occurrence: see RepetitionTracker. 1 is off."""
     max_bytes: int = 2048
-    """The longest text."""
+    """Maximum length of the text."""
     seed: int = 0
-    """The same seed writes the same text."""
+    """The same seed gives the same text."""
     stop: tuple[str, ...] = ()
-    """A generation ends before the first of these."""
+    """Stop before the first occurrence of any of these."""
     valid_utf8: bool = True
-    """Draw only bytes that keep the text UTF-8."""
+    """Sample only bytes that keep the text valid UTF-8."""
     used_bytes: frozenset[int] | None = None
-    """With valid_utf8: draw only these bytes, those of the training text, while any of them may follow. None: all."""
+    """With valid_utf8: sample only these bytes (those of the training text), unless none of them is valid next. None: all."""
     insist: float = 1.0
-    """How strongly a model of records favors requested words that are not yet written: 1 as it has learned, 0 not at all. See Pointer.expect."""
+    """How strongly a model of records favors requested words that are still missing: 1 as learned, 0 not at all. See Pointer.expect."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
@@ -65,14 +65,14 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class ProgressConfig:
-    """What the model is asked to write at each milestone, so that one can watch it learn."""
+    """The samples that are generated at each milestone."""
 
     prompts: tuple[str, ...] = ()
-    """What samples begin with; none: with nothing, and with the words that most validation documents open with."""
+    """Prompts of the samples. Default: an empty prompt, and the most common opening words of the validation documents."""
     max_bytes: int = 400
-    """The longest sample."""
+    """Maximum length of a sample."""
     temperature: float = 0.8
-    """Of the samples."""
+    """Sampling temperature."""
 
     def __post_init__(self) -> None:
         check(self.max_bytes >= 1, "sample.max_bytes", self.max_bytes, "1 or more.")

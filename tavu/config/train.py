@@ -1,4 +1,4 @@
-"""Training: its budget, learning rates, schedule, saves and machine."""
+"""The training settings: budget, learning rates, schedule, checkpoints and machine."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class TrainConfig:
     """How long and how to train. Exactly one of minutes and steps is the budget."""
 
     minutes: float | None = 10.0
-    """The budget in minutes: reading, training and measuring together."""
+    """The budget in minutes, including reading the text and validation."""
     steps: int | None = None
     """The budget in steps instead."""
     batch_bytes: int = 8192
@@ -20,54 +20,54 @@ class TrainConfig:
     seed: int = 0
     """The same seed, steps and machine give the same model."""
     begin_from: str | None = None
-    """The model file whose weights training starts from, as fine-tuning does; none: fresh ones."""
+    """The model file with the initial weights, as for fine-tuning. Default: random weights."""
     counted_bytes: int = 16_000_000
-    """About how much of the training text is counted to initialize the tables of a word model (model/words/counts.py), less for short budgets; 0:
-    random tables."""
+    """About how many bytes of the training text are counted to initialize the tables of a word model (model/words/counts.py); fewer for short
+    budgets. 0: random tables."""
     min_word_count: int = 2
-    """Words that occur less often in the counted text are not stored in the model file as they are spelled. With 20, a name or password that occurs a
-    few times is not passed on with the model; what that costs is in records/LOG.md."""
-    # learning rates at the plateau, each for its own kind of parameter (training/optimizer.py)
+    """Words that occur less often in the counted text are not stored in plain text in the model file. With 20, the file does not reveal a name or
+    password that occurs a few times; records/LOG.md has the effect on quality."""
+    # Learning rates at the plateau, one per kind of parameter (training/optimizer.py).
     muon_learning_rate: float = 0.02
-    """Of the matrices, which Muon updates."""
+    """For matrices, which Muon updates."""
     adamw_learning_rate: float = 3e-3
-    """Of all other parameters but tables, which AdamW updates."""
+    """For all other parameters except tables, which AdamW updates."""
     table_learning_rate: float = 0.03
-    """Of the hashed tables, whose rows Adam updates where a batch touches them."""
+    """For hashed tables; Adam updates the rows that a batch uses."""
     muon_every: int = 1
-    """Matrices are updated every so many steps, from the momentum of all of them: most of an update is the same for any batch, and Muon is costly."""
+    """Update matrices only every this many steps, using the momentum of all of them: Muon is costly, and its updates change slowly."""
     weight_decay: float = 0.0
-    """Of the matrices."""
+    """For matrices."""
     clip_norm: float = 1.0
-    """Gradients of a larger norm are scaled down to it."""
+    """Gradients with a larger norm are scaled down to it."""
     dropout: float = 0.3
-    """The highest dropout: training uses as much of it as suits how often the text will be read (training/schedule.py), and all of it once validation
-    has risen nevertheless. 0: never any."""
-    # the schedule, in fractions of the budget (training/schedule.py)
+    """Maximum dropout. Training uses more of it the more epochs the budget allows (training/schedule.py), and all of it once validation rises.
+    0: no dropout."""
+    # The schedule, in fractions of the budget (training/schedule.py).
     warmup_fraction: float = 0.02
-    """Fraction of the budget in which the learning rates rise."""
+    """Fraction of the budget, at its start, in which the learning rates rise."""
     decay_fraction: float = 0.9
-    """Fraction of the budget, at its end, in which they fall to zero."""
-    # watching and saving
+    """Fraction of the budget, at its end, in which the learning rates fall to zero."""
+    # Validation and checkpoints.
     milestones: int = 14
-    """How often, over the whole budget, validation is measured and samples are written: densely at first."""
+    """How many times validation is measured and samples are generated; more often at the start."""
     valid_bytes: int = 50_000
-    """About how much of the validation text each milestone measures; the end measures all of it, up to 1 MB. Short budgets measure less."""
+    """About how many bytes of the validation text each milestone uses; the final one uses all of it, up to 1 MB. Short budgets use less."""
     patience: float = 0.3
-    """Fraction of the budget without a better validation after which training stops early; 1 never stops."""
+    """Stop early after this fraction of the budget without a better validation; 1 never stops early."""
     save_every_seconds: float = 60.0
-    """How often all that a resume needs is saved."""
+    """Seconds between checkpoints."""
     save_every_steps: int = 0
-    """Also save after every so many steps; 0: by time only."""
-    # the machine; "auto" and 0 leave it to training/machine.py
+    """Also save a checkpoint every this many steps; 0: by time only."""
+    # The machine; "auto" and 0 let training/machine.py choose.
     device: str = "auto"
-    """auto takes a GPU where there is one."""
+    """auto uses a GPU if there is one."""
     precision: str = "auto"
-    """auto takes bf16 where this machine is faster in it."""
+    """auto uses bf16 if it is faster on this machine."""
     compile: str = "auto"
-    """Whether torch.compile is used; auto tries it where it may help."""
+    """Whether to use torch.compile; auto tries it where it may help."""
     micro_batch_rows: int = 0
-    """Rows of a batch that are computed at once: fewer take less memory. 0 leaves it to the machine."""
+    """Rows of a batch that are processed at once: fewer need less memory. 0: chosen automatically."""
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.steps is not None:
@@ -81,7 +81,7 @@ class TrainConfig:
             value = getattr(self, name)
             check(0 <= value <= 10, f"train.{name}", value, "a number from 0 to 10.")
         check(0 <= self.seed < 1 << 63, "train.seed", self.seed, "0 or more, and less than 2 ** 63.")
-        check(self.counted_bytes >= 0, "train.counted_bytes", self.counted_bytes, "0 (tables begin at random) or more.")
+        check(self.counted_bytes >= 0, "train.counted_bytes", self.counted_bytes, "0 (random tables) or more.")
         check(0 <= self.weight_decay <= 10, "train.weight_decay", self.weight_decay, "a number from 0 to 10.")
         check(0 <= self.dropout < 1, "train.dropout", self.dropout, "0 (none) to below 1.")
         check(self.clip_norm > 0, "train.clip_norm", self.clip_norm, "more than 0.")
@@ -97,5 +97,5 @@ class TrainConfig:
         ):
             value = getattr(self, name)
             check(value in choices, f"train.{name}", value, f"one of {', '.join(choices)}.")
-        check(self.micro_batch_rows >= 0, "train.micro_batch_rows", self.micro_batch_rows, "0 (as many as the device takes at once) or more.")
+        check(self.micro_batch_rows >= 0, "train.micro_batch_rows", self.micro_batch_rows, "0 (chosen automatically) or more.")
         check(self.save_every_steps >= 0, "train.save_every_steps", self.save_every_steps, "0 (by time only) or more.")

@@ -21,7 +21,7 @@ def test_a_prompt_may_begin_with_a_dash(tavu, run_folder, prompt, where):
 @pytest.mark.parametrize("verb", ["generate", "evaluate", "train"])
 def test_a_word_that_begins_with_a_dash_is_told_where_to_stand(refused, verb):
     word = "-Hello"
-    assert refused(verb, word).endswith(f"A text or name that begins with a dash comes last, after a `--`: `tavu {verb} ... -- {word}`.")
+    assert refused(verb, word).endswith(f"A text or name that begins with a dash must come last, after `--`: `tavu {verb} ... -- {word}`.")
 
 
 def test_a_word_that_begins_with_a_dash_stands_after_two(tavu, run_folder):
@@ -59,7 +59,7 @@ def test_no_verb_advises_an_option_that_it_lacks(tavu, run_folder, tmp_path, ver
 
 
 @pytest.mark.parametrize("option", ["--sed", "-x", "--temprature=3"])
-def test_a_mistyped_option_is_still_told(refused, run_folder, option):
+def test_a_mistyped_option_is_an_error(refused, run_folder, option):
     assert "No such option" in refused("generate", run_folder, option)
 
 
@@ -95,7 +95,7 @@ def test_a_file_of_another_kind_is_not_replaced(refused, run_folder, stories, tm
     mine = tmp_path / "mine.txt"
     mine.write_text("my novel")
     verb, *options = command
-    assert "is there already and is no" in refused(verb, stories if verb == "instruct-data" else run_folder, *options, mine)
+    assert "exists and is not a" in refused(verb, stories if verb == "instruct-data" else run_folder, *options, mine)
     assert mine.read_text() == "my novel"
 
 

@@ -71,7 +71,7 @@ def test_wrong_sources_and_options(refused, run_folder, stories, tmp_path):
     assert "byte 0xe4 at offset 3 is not UTF-8" in refused("evaluate", run_folder, tmp_path / "latin.txt")
     assert "no such file or folder" in refused("evaluate", run_folder, tmp_path / "nowhere.txt")
     assert refused("evaluate", run_folder, stories, "--record-bytes", 5) == (
-        f"--record-bytes is 5, but {run_folder} is a model of text, which has no records. Leave it out."
+        f"--record-bytes is 5, but {run_folder} is a model of text: only models of raw bytes have it. Omit it."
     )
     assert refused("evaluate", tmp_path / "nowhere", stories).startswith("There is no model")
 
@@ -99,5 +99,5 @@ def test_a_judge_that_is_down(refused, run_folder, tmp_path):
         "One day Tom ran to the sea and back. He saw a ship.\n<|endoftext|>\nOne day Tom ran home. He saw no ship there."
     )
     asked = ("evaluate", run_folder, tmp_path / "valid.txt", "--stories", "--count", 1, "--page", tmp_path / "page.html")
-    assert refused(*asked, "--judge", "http://127.0.0.1:9/v1") == "A judge needs --stories, --judge URL and --judge-model NAME, all three."
+    assert refused(*asked, "--judge", "http://127.0.0.1:9/v1") == "A judge needs all three of --stories, --judge URL and --judge-model NAME."
     assert "http://127.0.0.1:9/v1 cannot be reached" in refused(*asked, "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m")

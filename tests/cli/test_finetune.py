@@ -64,7 +64,7 @@ def test_fine_tuning_goes_on_from_the_model_and_says_what_it_skipped(tavu, run_f
     status, out, err = tavu("finetune", run_folder, records, "--valid", "tales:5", "--steps", 2, "--out", tmp_path / "run", *settings)
     assert status == 0, err
     assert "dropped: 1 unreadable" in err and "row 61 is not a record: it has a story but no request" in err
-    assert re.search(r"\d+ records are longer than the context of 64 bytes: the rest of each is learned from without its prompt", err)
+    assert re.search(r"\d+ records are longer than the context of 64 bytes: the rest of each is trained on without its prompt", err)
     assert re.search(r"Next: +tavu generate \S+ .*--(words|features|summary) ", out)
     before, after = (dict(load_model(folder)[0].named_parameters()) for folder in (run_folder, tmp_path / "run"))
     moved = max(float((before[name] - after[name]).detach().abs().max()) for name in before)
@@ -121,13 +121,13 @@ def test_mistakes(refused, tuned, run_folder, records, tmp_path):
     assert refused("generate", run_folder, "--words", "oak").startswith(
         f"{run_folder / 'model.safetensors'} was not taught to follow requests. Teach it"
     )
-    assert refused("generate", tuned, "--words", "") == "--words is '', expected something, as in --words quit,oak,gloomy. Or leave it out."
-    assert refused("generate", tuned, "--features", "Dialog").endswith("asking for it would change nothing. Did you mean Dialogue?")
+    assert refused("generate", tuned, "--words", "") == "--words is '', expected some text, as in --words quit,oak,gloomy. Or omit it."
+    assert refused("generate", tuned, "--features", "Dialog").endswith("requesting it would have no effect. Did you mean Dialogue?")
     assert "It knows: Dialogue" in refused("generate", tuned, "--features", "xyzzy")
-    assert refused("generate", tuned, "--best-of", 3).startswith("--best-of chooses by what was asked for, and nothing was.")
+    assert refused("generate", tuned, "--best-of", 3).startswith("--best-of chooses by the request, but there is none.")
     assert refused("generate", tuned, "--words", "oak", "--best-of", 0) == "best_of is 0, expected 1 or more."
     assert refused("generate", tuned, "--words", "oak", "--tries", 0) == "tries is 0, expected 1 or more."
-    assert refused("generate", tuned, "--tries", 2).startswith("--tries chooses by what was asked for, and nothing was.")
+    assert refused("generate", tuned, "--tries", 2).startswith("--tries chooses by the request, but there is none.")
     assert refused("generate", tuned, "--words", "oak", "--tries", 2, "--best-of", 2).endswith("Give one of them.")
     (tmp_path / "bad.jsonl").write_text('{"story": "x"}\n')
     assert "and all were skipped" in refused("finetune", run_folder, tmp_path / "bad.jsonl", "--steps", 1, "--out", tmp_path / "run")

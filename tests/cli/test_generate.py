@@ -53,7 +53,7 @@ def test_several_texts(tavu, answer, run_folder):
 def test_a_prompt_longer_than_the_context_gets_a_note(tavu, run_folder):
     status, out, err = tavu("generate", run_folder, "Once upon a time. " * 5, "--max-bytes", 10)
     assert status == 0 and out.startswith("Once upon a time. " * 5)
-    assert err == "The prompt has 90 bytes, the model's context holds 63: it reads the last 63.\n"
+    assert err == "The prompt has 90 bytes, more than the context of 63: only the last 63 are used.\n"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_prompt_longer_than_the_context_gets_a_note(tavu, run_folder):
         ("--max-bytes 0", "max_bytes is 0, expected 1 or more. Try 2048."),
         ("--seed -1", "seed is -1, expected 0 or more."),
         ("--stop=", "stop has an empty string, expected at least one character in each. Leave it out."),
-        ("--insist 2", "--insist presses what was asked for, and nothing was. Name --words, --features, --summary or --sentence."),
+        ("--insist 2", "--insist favors the request, but there is none. Add --words, --features, --summary or --sentence."),
         ("--words oak --insist -1", "insist is -1.0, expected 0 (not at all) to 10. Try 1.5."),
         ("--words oak --insist nan", "insist is nan, expected 0 (not at all) to 10. Try 1.5."),
         ("--engine fast", "engine is 'fast', expected native or torch."),
@@ -88,7 +88,7 @@ def test_a_prompt_in_the_place_of_the_model_names_the_models_that_are_here(refus
     for name in ("bears", "stories"):
         (tmp_path / "runs" / name).mkdir(parents=True)
         shutil.copy(run_folder / "model.safetensors", tmp_path / "runs" / name)
-    here = "Here are: runs/bears, runs/stories. With tavu come: stories."
+    here = "Runs here: runs/bears, runs/stories. Models that come with tavu: stories."
     assert refused("generate", "Once upon a time") == f"There is no model 'Once upon a time'. {here}"
 
 
@@ -100,7 +100,7 @@ def test_prompts_that_are_not_text(refused, run_folder, tmp_path, monkeypatch):
     standard_input(monkeypatch, "ä".encode()[:1])
     assert refused("generate", run_folder, "-").startswith("The prompt is not UTF-8: byte 0xc3 at offset 0.")
     monkeypatch.setattr(sys, "stdin", None)  # as Python has it where the shell closed it
-    assert refused("generate", run_folder, "-").startswith("The prompt is `-`, but standard input is closed. Pipe a text in,")
+    assert refused("generate", run_folder, "-").startswith("The prompt is `-`, but standard input is closed. Pipe a text into it:")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
@@ -141,7 +141,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(process, run_folder):
     assert writing.returncode == 1
 
 
-def test_without_a_compiler_torch_writes_the_same_and_it_is_told(tavu, run_folder, monkeypatch):
+def test_without_a_compiler_torch_writes_the_same_with_a_warning(tavu, run_folder, monkeypatch):
     native = tavu("generate", run_folder, "Once", "--max-bytes", 40)
     monkeypatch.setattr("tavu.engine.native.library", lambda: None)
     status, out, told = tavu("generate", run_folder, "Once", "--max-bytes", 40)

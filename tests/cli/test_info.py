@@ -33,10 +33,10 @@ def test_presets(answer, name):
 
 def test_a_model_that_is_not_there(refused, run_folder, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert refused("info", "nowhere") == "There is no model 'nowhere'. `tavu train` makes one. With tavu come: stories."
+    assert refused("info", "nowhere") == "There is no model 'nowhere'. Train one with `tavu train`. Models that come with tavu: stories."
     monkeypatch.chdir(run_folder.parent)
     assert refused("info", run_folder.parent) == (
-        f"{run_folder.parent} holds no model.safetensors. Name a run folder or a model file, as `tavu train` leaves them under runs/."
+        f"{run_folder.parent} has no model.safetensors. Name a run folder or a model file; `tavu train` puts them in runs/."
     )
 
 

@@ -11,7 +11,7 @@ VERBS = ("train", "generate", "evaluate", "info", "report", "instruct-data", "fi
 
 def test_help_names_every_verb_and_comes_without_arguments_too(tavu):
     status, out, err = tavu("--help")
-    assert (status, err) == (0, "") and "Begin with: tavu train stories.txt" in out
+    assert (status, err) == (0, "") and "Start with: tavu train stories.txt" in out
     for verb in VERBS:
         assert f"│ {verb} " in out
     assert tavu() == (0, out, "")

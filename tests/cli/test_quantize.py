@@ -7,7 +7,7 @@ def test_a_file_beside_the_model(tavu, run_folder, answer, stories, tmp_path):
     assert told["out"] == str(out) and told["file_bytes"] == out.stat().st_size and told["bits"] == 8
     assert abs(told["after"]["bits_per_byte"] / told["before"]["bits_per_byte"] - 1) < 0.01
     status, text, _ = tavu("quantize", run_folder, "--out", out, "--note", "MIT licence")
-    assert status == 0 and text.startswith(f"{out}: {out.stat().st_size:,} bytes, ") and "name some text with --valid" in text
+    assert status == 0 and text.startswith(f"{out}: {out.stat().st_size:,} bytes, ") and "give a text with --valid" in text
     facts = answer("info", out)["facts"]
     assert (facts["weight_bits"], facts["note"]) == (8, "MIT licence")
 
@@ -32,5 +32,5 @@ def test_a_model_that_came_with_tavu_is_made_smaller_here_and_not_where_it_is_in
 
 
 def test_what_has_these_bits_already_is_refused(refused, tmp_path):
-    assert "has 8 bits a weight already" in refused("quantize", "stories", "--bits", 8, "--out", tmp_path / "x")
+    assert "has 8 bits per weight already" in refused("quantize", "stories", "--bits", 8, "--out", tmp_path / "x")
     assert not list(tmp_path.iterdir())

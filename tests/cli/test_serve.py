@@ -38,10 +38,10 @@ def started(process, model_file):  # noqa: F811
 
 
 def test_elsewhere_takes_a_key(refused, model_file):  # noqa: F811
-    assert refused("serve", model_file, "--host", "0.0.0.0").startswith("--host is 0.0.0.0, where others reach the server, and without an API key")
+    assert refused("serve", model_file, "--host", "0.0.0.0").startswith("--host is 0.0.0.0, which others can reach, and without an API key")
 
 
-def test_what_cannot_be_served_is_told(refused, model_file, tmp_path):  # noqa: F811
+def test_what_cannot_be_served_is_an_error(refused, model_file, tmp_path):  # noqa: F811
     (tmp_path / "keys").write_text("plain")
     (tmp_path / "keys").chmod(0o600)
     assert "entry 1 is not a hash" in refused("serve", model_file, "--api-key-file", tmp_path / "keys")

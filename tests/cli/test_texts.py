@@ -29,7 +29,7 @@ def test_a_file_whose_name_is_not_utf8_is_trained_on_and_the_run_goes_on(tavu, s
         assert tavu(*arguments)[0] == 0
 
 
-def test_a_bad_file_whose_name_is_not_utf8_is_skipped_and_told(tavu, small, here):
+def test_a_bad_file_whose_name_is_not_utf8_is_skipped_and_reported(tavu, small, here):
     (here / "f").mkdir()
     (here / "f" / "good.txt").write_text(tales(40), encoding="utf-8")
     (here / "f" / b"caf\xe9.txt".decode(errors="surrogateescape")).write_bytes(b"bad \xff")
@@ -98,7 +98,7 @@ def test_too_little_to_validate_on_is_said_where_the_figure_is(tavu, small, here
     assert "too few for a reliable measurement. Give more text, or a longer validation text: --valid FILE" in err
     assert "bytes, too few to trust." in out and "documents, too few to trust" in (here / "runs/a/report.html").read_text()
     (here / "c.txt").write_text(tales(5), encoding="utf-8")
-    assert "So little text is too rough a measure" in tavu("evaluate", "runs/a", "c.txt")[1]
+    assert "This is too little text to compare models" in tavu("evaluate", "runs/a", "c.txt")[1]
     (here / "b.txt").write_text("\n<|endoftext|>\n".join(tell(6, n).text for n in range(20)), encoding="utf-8")
     _, out, err = tavu("train", "a.txt", "--valid", "b.txt", "--steps", 1, *small)
     assert "bits per byte" in out and "too few" not in out + err
@@ -118,7 +118,7 @@ def test_a_chat_is_trained_on_as_the_sentence_about_it_says(refused, tavu, small
 def test_stories_that_hold_nothing_to_ask_for_leave_the_file_as_it_was(refused, here):
     (here / "a.txt").write_text("Just plain.")
     (here / "instruct.jsonl").write_text("kept")
-    assert "a.txt holds nothing that could be asked for" in refused("instruct-data", "a.txt", "--out", "instruct.jsonl")
+    assert "a.txt has nothing to request" in refused("instruct-data", "a.txt", "--out", "instruct.jsonl")
     assert (here / "instruct.jsonl").read_text() == "kept"
 
 
@@ -128,4 +128,4 @@ def test_stories_without_requests_become_records_as_the_sentence_about_them_says
     assert "`tavu instruct-data` makes records of plain stories" in said and "--skip-bad" not in said
     assert tavu("instruct-data", "stories.jsonl", "--out", "instruct.jsonl")[0] == 0
     assert tavu("train", "instruct.jsonl", "--records", "--steps", 1, *small)[0] == 0
-    assert "instruct.jsonl is part of ., which it would be made of" in refused("instruct-data", ".", "--out", "instruct.jsonl")
+    assert "instruct.jsonl is part of the source ." in refused("instruct-data", ".", "--out", "instruct.jsonl")

@@ -16,10 +16,10 @@ FILES = {".lock", "model.safetensors", "report.html", "progress.png", "metrics.j
 JSON_KEYS = {"model", "val_bpb", "bytes_seen", "bytes_per_second", "seconds", "whole_seconds", "peak_memory_mb", "steps", "stopped", "report"}
 
 GOES_ON = (
-    "A run goes on with the model, the reading of its text, batch_bytes and seed that it began with; only other settings can change. "
-    "Start a new run for these."
+    "A resumed run keeps the model, data settings, batch_bytes and seed that it started with; only other settings can change. "
+    "Start a new run to change these."
 )
-AS_IT_IS = "--resume goes on with the run as it is: give only --minutes, --hours, --steps or --set beside it, and where its text lies now."
+AS_IT_IS = "--resume continues a run unchanged: it allows only --minutes, --hours, --steps, --set, and SOURCE or --valid if the text has moved."
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_a_training_leaves_a_whole_run_folder_and_says_where(tavu, small, storie
     assert {path.name for path in (here / "runs/stories").iterdir()} == FILES
     assert [path.name for path in (here / "runs/stories/state").iterdir()] == ["training.safetensors"]
     assert "Trained for " in out and "Model:   runs/stories/model.safetensors\n" in out and out.endswith("Next:    tavu generate runs/stories Once\n")
-    assert "to train on" in err and "Ctrl-C stops it and keeps the model" in err and "validation" in err and "reading" not in err
+    assert "to train on" in err and "Ctrl-C stops it and saves the model" in err and "validation" in err and "reading" not in err
     assert json.loads((here / "runs/stories/environment.json").read_text())["command"].startswith(f"tavu train {stories} --steps 5 --set ")
 
 
@@ -48,9 +48,9 @@ def test_json_and_a_second_run_of_the_same_name(answer, small, stories, here):
     assert "seed = 7" in (here / "runs/stories-2/recipe.toml").read_text()
 
 
-def test_a_budget_too_short_for_more_than_a_few_steps_is_told(tavu, small, stories, here):
+def test_a_budget_of_only_a_few_steps_gives_a_warning(tavu, small, stories, here):
     short, enough = (tavu("train", stories, *budget, "--out", name, *small)[1] for name, *budget in (("a", "--minutes", 0.0001), ("b", "--steps", 2)))
-    assert "There was time for no more than" in short and "There was time" not in enough
+    assert "There was time for only" in short and "There was time" not in enough
 
 
 def test_one_document_to_validate_on_has_no_standard_error(tavu, small, here):
@@ -108,17 +108,17 @@ def test_a_run_goes_on_with_a_larger_budget_and_only_so(answer, refused, small, 
 
 def test_a_folder_that_holds_a_run_is_not_trained_over(refused, run_folder, stories, here):
     assert refused("train", stories, "--out", run_folder) == (
-        f"{run_folder} already holds a run. Go on with it by --resume {run_folder}, or choose another --out."
+        f"{run_folder} already has a run. Resume it with --resume {run_folder}, or choose another --out."
     )
     assert refused("train", "--resume", here / "nowhere") == (
-        f"{here / 'nowhere'} is not a run folder: it has no recipe.toml. Name one that `tavu train` made, as runs/stories."
+        f"{here / 'nowhere'} is not a run folder: it has no recipe.toml. Name one that `tavu train` made, e.g. runs/stories."
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("", "There is nothing to train on. Name some text, as `tavu train stories.txt`, or try the built-in `tavu train tales`."),
+        ("", "There is nothing to train on. Name a text, as in `tavu train stories.txt`, or try the built-in one: tavu train tales"),
         ("tales --minutes 0", "train.minutes is 0.0, expected more than 0. Try --minutes 10."),
         ("tales --minutes nan", "train.minutes is nan, expected more than 0. Try --minutes 10."),
         ("tales --minutes -3", "train.minutes is -3.0, expected more than 0. Try --minutes 10."),
@@ -133,7 +133,7 @@ def test_a_folder_that_holds_a_run_is_not_trained_over(refused, run_folder, stor
         ("tales --set train.stpes=5", "There is no setting train.stpes. Did you mean train.steps?"),
         ("tales --set train.muon_learning_rate=nan", "train.muon_learning_rate is nan, expected a number from 0 to 10."),
         ("tales --set train.device=gpu", "train.device is 'gpu', expected one of auto, cpu, cuda, mps."),
-        ("tales --record-bytes 7", "--record-bytes is 7 without --bytes, which it belongs to. Pass --bytes too."),
+        ("tales --record-bytes 7", "--record-bytes is 7, but it needs --bytes. Pass --bytes too."),
         ("a.bin --bytes --text-field x", "--text-field x and --bytes exclude each other: raw bytes have no fields. Pass one of them."),
         ("a.bin --bytes --record-bytes 0", "--record-bytes is 0, expected at least 1: the bytes of one document, such as 784 for 28 x 28 images."),
     ],
@@ -204,7 +204,7 @@ def test_a_run_folder_that_cannot_be_made(refused, small, stories, here, below):
     (here / "file").write_text("")
     sentence = refused("train", stories, "--out", here / "file" / below, "--steps", 3, *small)
     if below:
-        assert sentence == f"{here}/file/{below} could not be written: Not a directory. Choose another place with --out, or mend its permissions."
+        assert sentence == f"{here}/file/{below} could not be written: Not a directory. Choose another place with --out, or fix its permissions."
     else:
         assert sentence == f"{here}/file is a file, expected a folder for the run. Choose another --out."
     assert [path.name for path in here.iterdir()] == ["file"]
@@ -222,7 +222,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_run_behind(refused, small,
     with files_of_at_most(100_000):
         sentence = refused("train", stories, "--steps", 3, "--out", "full", *small)
     assert (
-        sentence == "full/state/training.safetensors could not be written: File too large. Choose another place with --out, or mend its permissions."
+        sentence == "full/state/training.safetensors could not be written: File too large. Choose another place with --out, or fix its permissions."
     )
     assert not (here / "full").exists()
 
@@ -240,7 +240,7 @@ def test_raw_bytes(answer, tavu, here, small, monkeypatch):
         content = sys.stdout.buffer.getvalue()
         patch.setattr(sys.stdout, "isatty", lambda: True)
         assert tavu("generate", "runs/images")[::2] == (
-            2, "tavu: This model writes raw bytes, which a terminal cannot show. Send them to a file, as in `tavu generate ... > out.bin`.\n"
+            2, "tavu: This model writes raw bytes, which a terminal cannot show. Write them to a file: tavu generate ... > out.bin\n"
         )  # fmt: skip
     assert len(content) == sum(text["num_bytes"] for text in written["texts"])
     assert "".join(text["text"] for text in written["texts"]) == content.decode(errors="replace")
@@ -259,7 +259,7 @@ def test_ctrl_c_keeps_the_model_and_says_how_to_go_on(process, answer, small, st
         training.send_signal(signal.SIGINT)
         out, err = training.communicate()
     assert training.returncode == 0
-    assert "Stopping: " in err and "Traceback" not in err and '; go on with: tavu train --resume "a run".' in out
+    assert "Stopping: " in err and "Traceback" not in err and '. Resume with: tavu train --resume "a run".' in out
     told = json.loads(out.splitlines()[-1])
     assert told["stopped"] == "interrupted" and load_model("a run")[1]["val_bpb"] == told["val_bpb"]
     assert answer("train", "--resume", "a run", "--steps", told["steps"] + 2)["steps"] == told["steps"] + 2
@@ -270,19 +270,19 @@ def test_ctrl_c_again_and_again_ends_at_once_and_says_what_is_saved(process, ans
     long_to_measure = ["--set", f"sample.prompts={json.dumps(['Once'] * 2000)}"]
     with process("train", stories, "--steps", 10**6, "--out", "a run", *small, *long_to_measure, text=True) as training:
         for line in training.stderr:
-            if line.startswith("Training begins"):
+            if line.startswith("Training starts"):
                 break
         time.sleep(0.3)
         training.send_signal(signal.SIGINT)
-        assert training.stderr.readline().startswith("Stopping: all is saved")
+        assert training.stderr.readline().startswith("Stopping: saving")
         for _ in range(more):
             training.send_signal(signal.SIGINT)
             time.sleep(0.03)
         out, err = training.communicate()
     step = load_counters(here / "a run").step
     assert training.returncode == 130 and step > 0 and out == ""
-    assert "Traceback" not in err and err.splitlines()[-1].startswith(f"Stopped at once. Saved is step {step:,}, after ")
-    assert err.endswith('; go on with: tavu train --resume "a run"\n')
+    assert "Traceback" not in err and err.splitlines()[-1].startswith(f"Stopped at once. The last checkpoint is step {step:,}, after ")
+    assert err.endswith('. Resume with: tavu train --resume "a run"\n')
     assert answer("train", "--resume", "a run", "--steps", step + 2, "--set", 'sample.prompts=["Once"]')["steps"] == step + 2
 
 

@@ -132,7 +132,7 @@ def test_sources_of_records(tmp_path):
         plain = sum(not split_document(document)[0] for document in documents)
         assert 10 <= plain <= 32  # one in five, so that a model goes on writing by itself
         assert {split_document(document)[0] for document in documents} == {b"", b"Words: oak\nStory:" + MARK}
-    with pytest.raises(TavuError, match="Records have fields of their own"):
+    with pytest.raises(TavuError, match="Records have fixed fields"):
         DataConfig(as_records=True, text_field="story")
 
 
