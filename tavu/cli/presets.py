@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 
-def presets(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False) -> None:
-    """List the presets: what each is for, and its size.
+def presets(as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False) -> None:
+    """List the presets, with their purpose and size.
 
     Example: tavu presets
     """
@@ -27,9 +27,9 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="One JSON objec
         print_json_line({"presets": rows})
         return
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (("preset", "left"), ("parameters", "right"), ("FLOPs per byte", "right"), ("context", "right"), ("what for", "left")):
-        table.add_column(heading, justify=justify, no_wrap=heading != "what for")
+    for heading, justify in (("preset", "left"), ("parameters", "right"), ("FLOPs per byte", "right"), ("context", "right"), ("purpose", "left")):
+        table.add_column(heading, justify=justify, no_wrap=heading != "purpose")
     for row in rows:
         table.add_row(row["name"], *(f"{row[key]:,}" for key in ("parameters", "flops_per_byte", "context_bytes")), row["description"])
     Console().print(table)
-    print("\nTrain with one by `tavu train SOURCE --preset NAME`; `tavu info NAME` shows its parts.")
+    print("\nUse one with `tavu train SOURCE --preset NAME`. `tavu info NAME` shows its parts.")

@@ -43,7 +43,7 @@ def test_what_would_lose_the_model_is_refused(file, tmp_path):
     before = file.read_bytes()
     with pytest.raises(TavuError, match="is the model itself, which would be overwritten"):
         quantize_file(file, file, 8)
-    with pytest.raises(TavuError, match="is a folder, expected the name of a new file, as .*whole-8bit.safetensors"):
+    with pytest.raises(TavuError, match="is a folder, expected the name of a new file, e.g. .*whole-8bit.safetensors"):
         quantize_file(file, tmp_path, 8)
     with pytest.raises(TavuError, match="bits is 7, expected 8 or 4"):
         quantize_file(file, tmp_path / "small", 7)
