@@ -16,7 +16,7 @@ def chat(
     temperature: Annotated[
         float, typer.Option(help="0 always takes the most likely byte; higher values are more random.")
     ] = SamplingConfig.temperature,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed. The same seed gives the same answers.")] = 0,
 ) -> None:
     """Chat with a model. An empty line or Ctrl-D ends the chat.
 

@@ -14,7 +14,9 @@ def explain(
     seed: Annotated[int, typer.Option(help="With --write: the random seed.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Write a page that shows what a model predicted at each byte of a text: surprise as color, patches, and attention.
+    """Write an HTML page that explains a model's predictions at each byte of a text.
+
+    It shows the surprise of each byte as color, the likeliest alternatives, the patches, and what the model attended to.
 
     Example: tavu explain runs/stories --prompt "Once upon a time, there was a dragon." --out explained.html
     """

@@ -7,7 +7,7 @@ import typer
 
 
 def finetune(
-    model: Annotated[Path, typer.Argument(help="The model to start from: a model file, a run folder, or stories.")],
+    model: Annotated[Path, typer.Argument(help="The model to start from: a model file, a run folder, or `stories`, which comes with tavu.")],
     data: Annotated[
         list[str],
         typer.Argument(
@@ -31,7 +31,9 @@ def finetune(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Fine-tune a model on records, to write stories to order or to chat. Only the completions count in the loss. Resume with `tavu train --resume`.
+    """Fine-tune a model on records, for stories to order or for chat.
+
+    Only the completions count in the loss. Resume a run with `tavu train --resume`.
 
     Example: tavu finetune runs/stories instruct.jsonl --minutes 15
     """

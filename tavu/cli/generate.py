@@ -31,7 +31,7 @@ def generate(
     insist: Annotated[
         float | None,
         typer.Option(
-            help="How strongly to favor requested words that are still missing; 1 is what the model learned.",
+            help="How strongly to favor requested words that are still missing. 1: as strongly as in training.",
             show_default="1.5",
             rich_help_panel="Stories to order",
         ),
@@ -43,7 +43,7 @@ def generate(
     tries: Annotated[
         int | None,
         typer.Option(
-            help="Retry while part of the request is missing, up to this many tries.",
+            help="Maximum number of tries until the story has everything requested.",
             show_default="4; 1 with PyTorch",
             rich_help_panel="Stories to order",
         ),

@@ -20,7 +20,9 @@ def instruct_data(
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip documents that cannot be read, and report how many.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
-    """Make records from plain stories. Each requests words and a sentence of its story, and dialogue if it has any.
+    """Make records for `tavu finetune` from plain stories.
+
+    Each record asks for some words and one sentence of its story, and for dialogue if there is any.
 
     Example: tavu instruct-data stories.txt --out instruct.jsonl
     """

@@ -20,7 +20,7 @@ def serve(
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another host name to accept requests for, e.g. host.docker.internal. With an API key, the default is any.",
+            help="Also accept requests for this host name, e.g. host.docker.internal. Default: localhost only, or any host with an API key.",
             rich_help_panel="Access",
         ),
     ] = None,

@@ -31,7 +31,7 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Resume the run in this folder. After its end, give a larger budget; if its text has moved, give SOURCE.", rich_help_panel="Run"
+            help="Resume the run in this folder. A finished run needs a larger budget. If the text has moved, give SOURCE.", rich_help_panel="Run"
         ),
     ] = None,
     seed: Annotated[
@@ -46,7 +46,7 @@ def train(
     text_field: Annotated[
         str | None,
         typer.Option(
-            help="The field of .jsonl, .csv and .parquet rows that holds the text; several as title,body; or a column number.",
+            help="The field of .jsonl, .csv and .parquet rows that holds the text. Several fields: title,body. Without a header: a column number.",
             rich_help_panel="Text",
         ),
     ] = None,
