@@ -41,7 +41,7 @@ from tavu.model.layers import set_dropout
 from tavu.runs import new_recipe, run
 from tavu.training.events import Finished, Milestone
 from tavu.training.machine import keep_freed_memory, processor_name
-from tavu.training.overfitting import dropout_share
+from tavu.training.overfitting import dropout_rate
 from tavu.training.schedule import learning_rate_scale
 
 RECORDS = Path(__file__).parent.parent / "records"
@@ -110,7 +110,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
                 curve.append((spent / 60, score(rival, encoded[part], held_out[part]).bits_per_byte))
                 due.pop(0)
                 fraction = spent / (60 * minutes)
-                set_dropout(rival.model, dropout_share(ids_seen * bytes_per_id / fraction / num_bytes, num_bytes, SCHEDULE.dropout))  # as tavu does
+                set_dropout(rival.model, dropout_rate(ids_seen * bytes_per_id / fraction / num_bytes, num_bytes, SCHEDULE.dropout))  # as tavu does
             begun = time.monotonic()
             ids = next(batches)
             rival.loss(ids).backward()

@@ -51,7 +51,7 @@ def change_state(folder: Path, **changes) -> None:
 
 
 def test_a_folder_is_trained_in_by_one_process_at_a_time(copy_of_run):
-    with locked(copy_of_run), pytest.raises(tavu.TavuError, match=r"run is being trained in by another process\. Wait for its end"):
+    with locked(copy_of_run), pytest.raises(tavu.TavuError, match=r"run is in use: another process is training in it\. Wait until it ends"):
         resume(copy_of_run, 30)
     assert resume(copy_of_run, 22)[-1].step == 22
 
@@ -96,7 +96,7 @@ def test_a_run_refuses_other_text_and_is_left_as_it_was(copy_of_run, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("\n<|endoftext|>\n".join(tale.text for tale in islice(tell_many(9), 80)))
     before = (copy_of_run / "recipe.toml").read_bytes(), (copy_of_run / "metrics.jsonl").read_bytes()
-    with pytest.raises(tavu.TavuError, match=r"began on other text than .*other\.txt holds now\. .* tavu train NEW_PLACE --resume"):
+    with pytest.raises(tavu.TavuError, match=r"was started on other text than .*other\.txt holds now\. .* tavu train NEW_PATH --resume"):
         resume(copy_of_run, 22, [str(other)])
     assert ((copy_of_run / "recipe.toml").read_bytes(), (copy_of_run / "metrics.jsonl").read_bytes()) == before
 
@@ -141,7 +141,7 @@ def test_a_recipe_of_another_run_is_refused(copy_of_run, stories, tmp_path):
     settings = [*SETTINGS, "model.lexicon_words=0"]  # fewer tensors, all of which the state has
     tavu.train([str(stories)], steps=2, out=tmp_path / "other", settings=settings, quiet=True)
     shutil.copy(tmp_path / "other/recipe.toml", copy_of_run)
-    with pytest.raises(tavu.TavuError, match=r"recipe\.toml is not the recipe that the training beside it began with"):
+    with pytest.raises(tavu.TavuError, match=r"recipe\.toml is not the recipe that this run was started with"):
         resume(copy_of_run, 22)
 
 
@@ -208,7 +208,7 @@ def test_where_compiling_fails_training_goes_on_without(copy_of_run, monkeypatch
 
     monkeypatch.setattr("torch.compile", fail)
     events = resume(copy_of_run, 22, settings=["train.compile=on"])
-    assert [event.text for event in events if isinstance(event, Note)] == ["Training goes on without torch.compile, which failed here: no compiler"]
+    assert [event.text for event in events if isinstance(event, Note)] == ["Training continues without torch.compile, which failed here: no compiler"]
     assert events[-1].step == 22
 
 

@@ -1,4 +1,4 @@
-"""A training as it begins: the model with its first weights, or all that the last save left."""
+"""Set up a training run: build the model, or restore the training state that was saved last."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -28,14 +28,14 @@ from tavu.training.state import Counters, load_counters, load_state, save_state
 from tavu.training.step import bytes_per_second
 
 MEASURING_SHARE = 0.15
-"""Of a budget in time, about the most that milestones may take."""
+"""The largest share of a time budget that milestones may take, roughly."""
 COUNTED_BYTES_PER_MINUTE = 4_000_000
-"""Of a short budget at most so much text is counted, or little time would be left to train."""
+"""Limits how much text is counted when the time budget is short, so that enough time is left to train."""
 
 
 @dataclass
 class Training:
-    """All that the loop works with."""
+    """Everything the training loop works with."""
 
     recipe: Recipe
     folder: Path
@@ -47,53 +47,53 @@ class Training:
     log: RunLog
     milestones: Milestones
     notes: list[str]
-    """What went otherwise than planned, to be told once."""
+    """Things that did not go as planned, each reported once."""
 
     @property
     def fraction(self) -> float:
-        """How much of the budget is used, 0 to 1."""
-        return budget_fraction(self.recipe.train, self.counters.step, self.counters.seconds, self.counters.aside)
+        """The fraction of the budget that is used, 0 to 1."""
+        return budget_fraction(self.recipe.train, self.counters.step, self.counters.seconds, self.counters.overhead)
 
     def can_afford(self, measuring: float) -> bool:
-        """Whether there is time for a milestone after those that took so many seconds: a short budget has some of them later, or together."""
+        """Whether there is time for another milestone, given the seconds that milestones took so far. A short budget delays or merges some."""
         if self.recipe.train.minutes is None:
             return True
         return measuring + self.counters.ending <= MEASURING_SHARE * max(self.counters.seconds, 60 * self.recipe.train.minutes / 4)
 
     def raise_dropout(self, share: float) -> None:
-        """Go on with at least so much dropout."""
+        """Raise the dropout rate to `share`, unless it is already higher."""
         self.counters.dropout = max(share, self.counters.dropout)
         set_dropout(self.model, self.counters.dropout)
 
-    def answer_overfitting(self) -> None:
-        """Go on with maximum dropout, and freeze the tables, which memorize rare n-grams."""
+    def handle_overfitting(self) -> None:
+        """Use maximum dropout and freeze the tables, which memorize rare n-grams."""
         self.raise_dropout(self.recipe.train.dropout)
-        self.optimizer.tables_rest = True
+        self.optimizer.freeze_tables = True
 
 
-def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of: Loss) -> Training:
-    """A training at its start, or where its last save left it; from here on there is something to resume. Errors as train."""
+def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn: Loss) -> Training:
+    """Set up a new training run, or restore one from its saved state. Afterwards the folder can be resumed. Raises the same errors as train."""
     keep_freed_memory()
     config, begun = recipe.train, time.monotonic()
     rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
     batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
-    counters = _saved_counters(recipe, corpus, folder) if resume else Counters(corpus=corpus.digest, recipe=_fixed(recipe))
+    counters = _saved_counters(recipe, corpus, folder) if resume else Counters(corpus=corpus.digest, recipe=_fixed_settings(recipe))
     has_ended = resume and is_finished(folder)
-    if budget_fraction(config, counters.step, counters.seconds, counters.aside) >= 1 and has_ended:
+    if budget_fraction(config, counters.step, counters.seconds, counters.overhead) >= 1 and has_ended:
         used = f"{counters.step:,} steps" if config.steps is not None else f"{counters.seconds / 60:.3g} minutes"
         raise TavuError(f"{folder} has trained {used}, its budget is {_budget(recipe)}. To train on, give a larger one, as --minutes or --steps.")
     if has_ended or counters.stopped != "early":
-        counters.stopped = None  # else a kill came before the last measurement
+        counters.stopped = None  # otherwise the process was killed before the final validation
     notes = []
     if not counters.corpus:
-        notes.append("An earlier version began this run and kept nothing to recognize its text by: whether it is the same cannot be checked.")
-    counters.corpus, counters.recipe = corpus.digest, _fixed(recipe)
+        notes.append("An earlier version started this run and saved no digest of its text, so whether the text is still the same cannot be checked.")
+    counters.corpus, counters.recipe = corpus.digest, _fixed_settings(recipe)
     if counters.best_bpb is not None and not _holds_a_model(folder):
         counters.best_bpb = None
-        notes.append(f"{folder / MODEL} is missing or damaged: the best model so far is lost, and the next milestone writes it anew.")
+        notes.append(f"{folder / MODEL} is missing or damaged: the best model so far is lost. The next milestone writes a new one.")
 
     def new_plan() -> Plan:
-        speed = partial(bytes_per_second, recipe, batches, loss_of)
+        speed = partial(bytes_per_second, recipe, batches, loss_fn)
         return make_plan(config, rows, recipe.model.max_seq_len, speed, same_shapes=has_fixed_shapes(recipe.model))
 
     plan = resumed_plan(Plan(**counters.plan), config, folder, new_plan) if resume else new_plan()
@@ -110,37 +110,37 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_of
     if resume:
         load_state(folder, model, optimizer)
     counters.preparation += time.monotonic() - begun
-    counters.ending = counters.ending or max(2.0, counters.preparation)  # until a milestone tells better: a slow machine is slow at both
+    counters.ending = counters.ending or max(2.0, counters.preparation)  # an estimate until the first milestone
     make_folder(folder / STATE)
     log = RunLog(folder, from_step=counters.step)
     if not resume:
-        save_state(folder, model, optimizer, counters)  # a full disk shows at once
+        save_state(folder, model, optimizer, counters)  # so that a full disk is noticed at once
     training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan), notes)
     training.raise_dropout(counters.dropout)
     if counters.overfits:
-        training.answer_overfitting()
+        training.handle_overfitting()
     return training
 
 
 def _saved_counters(recipe: Recipe, corpus: Corpus, folder: Path) -> Counters:
-    """The counters of the training in a folder. Raises TavuError when there is none, or it began with another recipe or on other text."""
+    """The counters saved in a run folder. Raises TavuError when there are none, or the run was started with another recipe or on other text."""
     counters = load_counters(folder)
-    if counters.recipe and not _is_fixed_to(recipe, counters.recipe):
-        raise TavuError(f"{folder / RECIPE} is not the recipe that the training beside it began with. Restore it, or start a new run.")
+    if counters.recipe and not _matches(recipe, counters.recipe):
+        raise TavuError(f"{folder / RECIPE} is not the recipe that this run was started with. Restore it, or start a new run.")
     if counters.corpus not in ("", corpus.digest):
-        moved = f"or, where it has moved, name its new place: tavu train NEW_PLACE --resume {folder}"
+        moved = f"or, if it has moved, give its new path: tavu train NEW_PATH --resume {folder}"
         raise TavuError(
-            f"{folder} began on other text than {', '.join(recipe.data.sources)} holds now. Put that text back, {moved}. New text takes a new run."
+            f"{folder} was started on other text than {', '.join(recipe.data.sources)} holds now. Restore it, {moved}. New text needs a new run."
         )
     return counters
 
 
-def _fixed(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe may not change while it trains, besides its text."""
+def _fixed_settings(recipe: Recipe) -> dict[str, Any]:
+    """The settings that must stay the same when a run is resumed. Its text must too."""
     return {"model": to_tables(recipe.model), "batch_bytes": recipe.train.batch_bytes, "seed": recipe.train.seed}
 
 
-def _is_fixed_to(recipe: Recipe, fixed: dict[str, Any]) -> bool:
+def _matches(recipe: Recipe, fixed: dict[str, Any]) -> bool:
     one = recipe.model, recipe.train.batch_bytes, recipe.train.seed
     return one == (to_model_config(fixed.get("model", {})), fixed.get("batch_bytes"), fixed.get("seed"))
 

@@ -1,4 +1,4 @@
-"""What training tells while it goes on, as values; who shows them is not its concern."""
+"""The events that training yields. Displaying them is left to the caller."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING, Literal
 
 from tavu.generation.writing import Written
 
-if TYPE_CHECKING:  # what shows events need not wait for torch
+if TYPE_CHECKING:  # so that a display need not import torch
     from tavu.evaluation.bits_per_byte import BitsPerByte
     from tavu.model.interface import Model
     from tavu.training.machine import Plan
 
 StopReason = Literal["budget", "early", "interrupted"]
-"""Why training ended: its budget was used, validation had stopped improving, or a signal came."""
+"""Why training ended: the budget was used up, validation stopped improving, or a signal arrived."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """Training begins, or goes on, on this plan."""
+    """Training starts, or resumes, with this plan."""
 
     plan: "Plan"
     model: "Model"
     step: int
     preparation: float
-    """Seconds that it took until here, the reading of the text not among them."""
+    """Seconds of setup before the first step, without reading the text."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How it goes: the mean cost of the bytes since the last of these, and the speed."""
+    """Training loss and speed since the last progress event."""
 
     step: int
     seconds: float
@@ -37,12 +37,12 @@ class Progress:
     train_bpb: float
     bytes_per_second: float
     seconds_left: float
-    """Until the end, the last measurement included; not a number in the first moment of a budget in steps."""
+    """Until the end, final validation included. NaN at the start of a budget in steps."""
 
 
 @dataclass(frozen=True)
 class Milestone:
-    """Validation was measured, and each prompt was written on from."""
+    """Validation was measured, and a sample was generated for each prompt."""
 
     step: int
     seconds: float
@@ -52,24 +52,24 @@ class Milestone:
     is_best: bool
     samples: tuple[tuple[str, Written], ...]
     dropout: float
-    """The share that was left out in training until now."""
+    """The dropout rate used up to this milestone."""
 
 
 @dataclass(frozen=True)
 class Overfitting:
-    """Validation has risen while the text was read again: training goes back to the best model (training/overfitting.py)."""
+    """The model overfits: training returns to the best model so far (training/overfitting.py)."""
 
     best_seconds: float
 
     @property
     def text(self) -> str:
-        back = f"training goes back to its best model, of minute {self.best_seconds / 60:.3g}"
-        return f"Validation rises as the text is read again: {back}, and goes on with maximum dropout and its tables frozen."
+        back = f"training returns to its best model, of minute {self.best_seconds / 60:.3g}"
+        return f"Validation loss rises after the first epoch: {back}, and continues with maximum dropout and frozen tables."
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The end: the model file, and what it costs on all of validation (up to a few MB)."""
+    """Training ended: the model file, and its final validation on up to a few MB."""
 
     model: Path
     step: int
@@ -80,21 +80,21 @@ class Finished:
     peak_memory_mb: float
     stopped: StopReason
     best_seconds: float
-    """When the model in the file was the current one; it is the best, not always the last."""
+    """The training time of the saved model. It is the best model, not always the last."""
     whole_seconds: float
-    """From the text as read to here: preparation, training with its milestones, the last measurement."""
+    """Setup, training with its milestones, and final validation. Reading the text is not included."""
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """A signal came (its number): the training is saved; the model is measured, then training ends."""
+    """A signal arrived (its number). The training state is saved, then the model is validated, then training ends."""
 
     signal: int
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that went otherwise than planned, in a sentence."""
+    """A sentence about something that did not go as planned."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""What training minimizes: the mean cross-entropy of ids, in nats.
+"""Loss functions: the mean cross-entropy of ids, in nats.
 
 Shapes: B rows of a batch, T ids of a row, V ids.
 """
@@ -29,7 +29,7 @@ def completion_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def in_prompt(ids: Tensor) -> Tensor:
-    """Whether each id belongs to the prompt of a record, its mark included. A record cut off before its mark has none. Shapes: ids, result (B, T)."""
+    """Whether each id is in the prompt of a record, its mark included. A record whose mark is cut off has no prompt. Shapes: ids, result (B, T)."""
     B, T = ids.shape
     document, _ = documents(ids)
     mark_end = torch.where(ids == MARK_ID, torch.arange(T, device=ids.device) + len(MARK), 0)

@@ -1,4 +1,4 @@
-"""What this machine is and does best: device, precision, rows at a time and compilation."""
+"""What this machine is, and how training uses it: device, precision, micro-batch size and compilation."""
 
 import ctypes
 import os
@@ -18,16 +18,16 @@ from tavu.errors import TavuError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-IDS_AT_ONCE = {"cpu": 16_384, "gpu": 131_072}
-"""More are no faster, and take more memory."""
-FASTER = 1.5
+MICRO_BATCH_IDS = {"cpu": 16_384, "gpu": 131_072}
+"""The most ids per micro-batch. More are no faster, and take more memory."""
+MIN_BF16_SPEEDUP = 1.5
 COMPILE_FROM_SECONDS = 1200
-"""Budgets shorter than this do not win back the minute or so that compiling takes."""
+"""Compiling takes a minute or so. Shorter budgets do not make up for it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How training uses this machine. A resume keeps the plan of its start, or it would not go on bit by bit, unless the config decides otherwise."""
+    """How training uses this machine. A resume keeps the plan it was started with, so that it is bit-equal, unless the config overrides it."""
 
     device: str
     precision: str
@@ -48,7 +48,7 @@ def best_device() -> str:
 
 
 def pick_device(wanted: str, name: str = "train.device") -> str:
-    """The device that was asked for, or the best one. Raises TavuError when it is not there."""
+    """The requested device, or the best one for "auto". Raises TavuError when it is not available."""
     available = available_devices()
     if wanted not in ("auto", *available):
         raise TavuError(f"{name} is {wanted!r}, which this machine (or this build of torch) lacks. Expected auto, or one of {', '.join(available)}.")
@@ -56,16 +56,16 @@ def pick_device(wanted: str, name: str = "train.device") -> str:
 
 
 def resumed_plan(plan: Plan, config: TrainConfig, folder: Path, new_plan: Callable[[], Plan]) -> Plan:
-    """The plan that a run in a folder goes on with: the one it began with, but for what the config decides otherwise; on another device a new one.
+    """The plan for a resumed run: the one it was started with, with the overrides of the config, or a new plan if the config names another device.
 
-    Raises TavuError when its device is not there and the config names no other.
+    Raises TavuError when the device is not available and the config names no other.
     """
     if config.device not in ("auto", plan.device):
         return new_plan()
     if plan.device not in available_devices():
-        way_out = f"go on here from its last save: tavu train --resume {folder} --set train.device=cpu"
+        way_out = f"continue here from its last save: tavu train --resume {folder} --set train.device=cpu"
         raise TavuError(
-            f"{folder} was training on {plan.device}, which this machine (or this build of torch) lacks. Resume it where that is, or {way_out}"
+            f"{folder} was training on {plan.device}, which this machine (or this build of torch) lacks. Resume it on such a machine, or {way_out}"
         )
     return replace(
         plan,
@@ -80,28 +80,28 @@ def available_devices() -> list[str]:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed for what comes next. To give it back after each step and fetch it anew page by page takes a tenth of the time.
+    """Make glibc keep freed memory for reuse. Returning it after each step, and faulting it in again page by page, takes a tenth of the time.
 
-    Elsewhere nothing is done.
+    Does nothing on other systems.
     """
     if sys.platform != "linux":
         return
     change = getattr(ctypes.CDLL(None), "mallopt", None)
     if change is not None:
-        change(M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
+        change(M_MMAP_THRESHOLD, 32 << 20)  # the largest value that glibc accepts
         change(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def make_plan(config: TrainConfig, rows: int, seq_len: int, bytes_per_second: Callable[[Plan], float], *, same_shapes: bool = True) -> Plan:
-    """What the config leaves open, decided so that the same machine decides the same however busy it is, or no seed would give the same model twice.
+    """Decide what the config leaves open. The same machine decides the same however busy it is, so that a seed gives the same model again.
 
-    Rows at a time follow from how many ids the device takes at once. Whether to compile is measured, by `bytes_per_second`, where a long budget in
-    time pays for it. A model whose shapes are not the same for every batch is not compiled unless the config says so: that takes minutes, again and
-    again.
+    The micro-batch size follows from the number of ids that suits the device. Whether to compile is measured with `bytes_per_second`, if the time
+    budget is long enough to pay for it. A model whose shapes change from batch to batch is compiled only if the config says so, since each
+    recompilation takes minutes.
     """
     device = pick_device(config.device)
     precision = config.precision if config.precision != "auto" else best_precision(device)
-    plan = Plan(device, precision, config.micro_batch_rows or rows_at_once(rows, seq_len, device), config.compile == "on")
+    plan = Plan(device, precision, config.micro_batch_rows or pick_micro_batch_rows(rows, seq_len, device), config.compile == "on")
     if config.compile != "auto" or not same_shapes or not _worth_compiling(config, device):
         return plan
     speeds = {choice: _speed(choice, bytes_per_second) for choice in (plan, replace(plan, compile=True))}
@@ -109,28 +109,28 @@ def make_plan(config: TrainConfig, rows: int, seq_len: int, bytes_per_second: Ca
     return replace(max(speeds, key=speeds.__getitem__), probe=probe)
 
 
-def rows_at_once(rows: int, seq_len: int, device: str) -> int:
-    """The most rows that divide a batch and hold no more than IDS_AT_ONCE.
+def pick_micro_batch_rows(rows: int, seq_len: int, device: str) -> int:
+    """The largest number of rows that divides the batch and stays within MICRO_BATCH_IDS.
 
-    >>> rows_at_once(8, 1024, "cpu"), rows_at_once(32, 1024, "cpu"), rows_at_once(1, 65536, "cpu")
+    >>> pick_micro_batch_rows(8, 1024, "cpu"), pick_micro_batch_rows(32, 1024, "cpu"), pick_micro_batch_rows(1, 65536, "cpu")
     (8, 16, 1)
     """
-    most = max(1, IDS_AT_ONCE["cpu" if device == "cpu" else "gpu"] // seq_len)
+    most = max(1, MICRO_BATCH_IDS["cpu" if device == "cpu" else "gpu"] // seq_len)
     return next(fewer for fewer in range(min(rows, most), 0, -1) if rows % fewer == 0)
 
 
 def best_precision(device: str) -> str:
-    """bf16 where its matrix products are clearly faster: several times so on what has them, several times slower on what lacks them."""
-    return "bf16" if FASTER * _product_seconds(device, torch.bfloat16) < _product_seconds(device, torch.float32) else "fp32"
+    """bf16 if its matrix products are clearly faster, else fp32. The ratio is far from 1: hardware either supports bf16 or emulates it slowly."""
+    return "bf16" if MIN_BF16_SPEEDUP * _matmul_seconds(device, torch.bfloat16) < _matmul_seconds(device, torch.float32) else "fp32"
 
 
-def _product_seconds(device: str, dtype: torch.dtype, size: int = 512) -> float:
-    """How long a product of two square matrices takes at least, of a few."""
+def _matmul_seconds(device: str, dtype: torch.dtype, size: int = 512) -> float:
+    """The shortest of a few timings of a product of two square matrices, in seconds."""
     a, b = torch.ones(2, size, size, dtype=dtype, device=device)
     taken = []
     for _ in range(12):
         begun = time.perf_counter()
-        (a @ b)[0, 0].item()  # waits for a device that works on its own
+        (a @ b)[0, 0].item()  # waits for an asynchronous device
         taken.append(time.perf_counter() - begun)
     return min(taken)
 
@@ -145,15 +145,15 @@ def _name(plan: Plan) -> str:
 
 
 def _speed(plan: Plan, bytes_per_second: Callable[[Plan], float]) -> float:
-    """0 where the plan does not run here: out of memory, or a dtype or compiler that is missing."""
+    """Bytes per second; 0 if the plan does not run here: out of memory, or dtype or compiler missing."""
     try:
         return bytes_per_second(plan)
     except (RuntimeError, torch.OutOfMemoryError, NotImplementedError):
         return 0.0
 
 
-def timed(steps: Iterator[int], seconds: float = 0.7) -> float:
-    """Units per second of an iterator that does some work at each item and yields its units: the best of a few after two to warm up."""
+def best_rate(steps: Iterator[int], seconds: float = 0.7) -> float:
+    """Best units per second over a few items, after two for warm-up. Each item of the iterator does some work and yields its number of units."""
     next(steps), next(steps)
     best, begun = 0.0, time.perf_counter()
     while True:

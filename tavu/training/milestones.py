@@ -1,4 +1,4 @@
-"""What is done at a milestone: measure validation, write from the prompts, keep the model if it is the best so far."""
+"""Milestones: measure validation, generate samples from the prompts, and save the model if it is the best so far."""
 
 import os
 import time
@@ -34,23 +34,23 @@ from tavu.training.state import Counters
 from tavu.vocabulary import END
 
 FINAL_VALID_BYTES = 1_000_000
-"""At most about this much of the validation text is measured at the end."""
+"""The final validation reads at most about this much of the validation text."""
 VALID_BYTES_PER_MINUTE, FINAL_BYTES_PER_MINUTE = 25_000, 100_000
-"""Of the budget: at most so much is measured at each milestone, and at the end."""
-KNOWN_FROM, MAX_FEATURES = 20_000, 100
+"""Limits for short budgets, per minute of the budget: at each milestone, and for the final validation."""
+MAX_RECORDS_READ, MAX_FEATURES = 20_000, 100
 
 
 class Milestones:
-    """Measures a run's model again and again, always on the same documents with the same prompts."""
+    """Measures the model of a run at each milestone, always on the same documents and prompts."""
 
     def __init__(self, recipe: Recipe, corpus: Corpus, folder: Path, log: RunLog, plan: Plan):
         self.recipe, self.corpus, self.folder, self.log, self.plan = recipe, corpus, folder, log, plan
         self.bytes_per_patch: float | None = None
         self.validation_seconds = 0.0
-        """How long it took the last time."""
-        self.records: dict[str, Any] = about_records(corpus.train) if recipe.data.as_records else {}
-        self.documents = spread(corpus.valid, within_budget(recipe.train, recipe.train.valid_bytes, VALID_BYTES_PER_MINUTE))
-        self.final_documents = spread(corpus.valid, within_budget(recipe.train, FINAL_VALID_BYTES, FINAL_BYTES_PER_MINUTE))
+        """Duration of the latest validation."""
+        self.records: dict[str, Any] = record_facts(corpus.train) if recipe.data.as_records else {}
+        self.documents = sample_documents(corpus.valid, within_budget(recipe.train, recipe.train.valid_bytes, VALID_BYTES_PER_MINUTE))
+        self.final_documents = sample_documents(corpus.valid, within_budget(recipe.train, FINAL_VALID_BYTES, FINAL_BYTES_PER_MINUTE))
         self.used_bytes = _used_bytes(corpus, recipe.train.begin_from)
         self.sampling = SamplingConfig(
             temperature=recipe.sample.temperature,
@@ -65,7 +65,7 @@ class Milestones:
         return self.folder / MODEL
 
     def measure(self, model: Model, counters: Counters, fraction: float) -> Milestone:
-        """Validation and samples now; the model becomes the run's model file if none before was better."""
+        """Measure validation and generate samples. Save the model if it is the best so far."""
         model.eval()
         begun = time.monotonic()
         validation = bits_per_byte(TorchScorer(model, self.plan.dtype), self.documents, as_records=self.recipe.data.as_records)
@@ -83,12 +83,12 @@ class Milestones:
         return milestone
 
     @property
-    def seconds_of_the_end(self) -> float:
-        """About how long the last validation will take, by how long the latest took."""
+    def final_validation_seconds(self) -> float:
+        """Estimated duration of the final validation, from that of the latest one."""
         return self.validation_seconds * sum(map(len, self.final_documents)) / max(1, sum(map(len, self.documents)))
 
     def finish(self, counters: Counters, stopped: StopReason, whole_seconds: Callable[[], float]) -> Finished:
-        """The model file read back, measured on all of validation, and told so in its facts."""
+        """Load the model file, measure it on the final validation documents, and write the result to its facts."""
         model, _ = load_model(self.model_path, self.plan.device)
         self.bytes_per_patch = bytes_per_patch(model, self.documents)
         documents = self.documents if stopped == "interrupted" else self.final_documents
@@ -111,7 +111,7 @@ class Milestones:
         return finished
 
     def read(self, prompt: str) -> bytes:
-        """What a model reads before it writes: of a record, its mark too."""
+        """The bytes that the model reads for a prompt. With records they include the mark."""
         return of_record(prompt) if self.recipe.data.as_records else prompt.encode()
 
     def bytes_seen(self, counters: Counters) -> int:
@@ -119,11 +119,11 @@ class Milestones:
         return counters.step * rows * self.recipe.model.max_seq_len
 
     def facts(self, counters: Counters, validation: BitsPerByte) -> dict[str, Any]:
-        """What a model file tells of its training."""
+        """The facts about its training that a model file stores."""
         return {
             "kind": "bytes" if self.recipe.data.as_bytes else "text",
             **self.records,
-            "sources": [_readable(Path(source).name) for source in self.recipe.data.sources],  # where they lie is nobody else's business
+            "sources": [_readable(Path(source).name) for source in self.recipe.data.sources],  # names only: paths are private
             "bytes_per_patch": self.bytes_per_patch,
             "train_bytes": self.corpus.train.num_bytes,
             "record_bytes": self.recipe.data.record_bytes,
@@ -139,37 +139,37 @@ class Milestones:
 
 
 def _used_bytes(corpus: Corpus, begin_from: str | None) -> frozenset[int] | None:
-    """The bytes of the training text, and of that of the model that training began with; None where the latter is not known."""
+    """The byte values in the training text, and in that of the model that is fine-tuned. None if the latter is not known."""
     used = frozenset(corpus.used_ids - {END})
     if begin_from is None:
         return used
     try:
         before = open_model(begin_from).used_bytes
-    except TavuError:  # a resume has no need of that model any more
+    except TavuError:  # a resume does not need that model any more
         return None
     return None if before is None else used | before
 
 
-def about_records(documents: DocumentFile) -> dict[str, Any]:
-    """What a model file tells of the records that it was fine-tuned on: their kind, and the features that were asked for, the commonest first."""
-    read = (split_document(documents.document(i).tobytes())[0] for i in range(min(KNOWN_FROM, documents.num_documents)))
+def record_facts(documents: DocumentFile) -> dict[str, Any]:
+    """The facts about fine-tuning records that a model file stores: their kind, and the requested features, most frequent first."""
+    read = (split_document(documents.document(i).tobytes())[0] for i in range(min(MAX_RECORDS_READ, documents.num_documents)))
     prompts = [prompt.removesuffix(MARK).decode() for prompt in read if prompt]
     counts = Counter(feature for prompt in prompts for feature in requested_features(prompt))
     return {"records": kind_of_records(prompts), "features": [feature for feature, count in counts.most_common(MAX_FEATURES) if count > 1]}
 
 
 def bytes_per_patch(model: Model, documents: Sequence[np.ndarray]) -> float:
-    """How many bytes the patches of some text have on average; of the first hundred documents, as far as the context reaches."""
+    """Mean number of bytes per patch, over the first hundred documents, each cut to the context."""
     places = [model.places_in_patch(torch.from_numpy(d[: model.config.max_seq_len].astype(np.int64))[None]) for d in documents[:100]]
     return round(sum(p.numel() for p in places) / sum(int((p == 0).sum()) for p in places), 2)
 
 
-def spread(documents: DocumentFile, num_bytes: int) -> Sequence[np.ndarray]:
-    """About num_bytes of documents, taken evenly from first to last: all of them where they hold no more."""
+def sample_documents(documents: DocumentFile, num_bytes: int) -> Sequence[np.ndarray]:
+    """About num_bytes of documents, sampled evenly. All of them if they have no more."""
     every = max(1, round(documents.num_bytes / num_bytes))
     return [documents.document(i) for i in range(0, documents.num_documents, every)]
 
 
 def _readable(name: str) -> str:
-    """A file's name as text, which it need not be."""
+    """A file name as text. Bytes that are not UTF-8 are escaped."""
     return os.fsencode(name).decode(errors="backslashreplace")

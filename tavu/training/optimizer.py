@@ -1,6 +1,6 @@
-"""Three updates, one for each role of parameter (model/tensors.py): Muon for matrices of blocks, AdamW for the rest, row-wise Adam for hashed tables.
+"""The optimizer: Muon for the matrices of blocks, row-wise Adam for hashed tables, AdamW for all other roles (model/tensors.py).
 
-Shapes: matrices (out, in); tables (rows, D), their gradients sparse: only rows that the step touched.
+Shapes: matrices (out, in); tables (rows, D). The gradients of tables are sparse: they hold only the rows that the step read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,9 +40,9 @@ def iterated(x: Tensor) -> Tensor:
 
 
 def iterated_on_gram(x: Tensor) -> Tensor:
-    """The same for x (N, n, m), n < m, with products of n x n alone: each step multiplies x by p = a + b X + c X X, and X by p p.
+    """The same for x (N, n, m), n < m, using only n x n products: each step multiplies x by p = a + b X + c X X, and X by p p.
 
-    About half the work for m = 4 n, but the product of all p grows to a ** 5 = 485, which bfloat16 cannot hold beside 1.
+    About half the work for m = 4 n. But the product of all p grows to a ** 5 = 485, too large to keep the precision of 1 in bfloat16.
     """
     a, b, c = NEWTON_SCHULZ
     gram = x @ x.transpose(1, 2)
@@ -57,7 +57,7 @@ def iterated_on_gram(x: Tensor) -> Tensor:
 
 
 class Optimizer:
-    """All parameters of a model, each with the update for its role. `state` holds every tensor that a resume needs."""
+    """Updates all parameters of a model, each by the rule for its role. `state` holds every tensor that a resume needs."""
 
     def __init__(self, model: nn.Module, roles: Mapping[str, Role], config: TrainConfig, dtype: torch.dtype = torch.float32):
         self.config, self.dtype = config, dtype
@@ -65,8 +65,8 @@ class Optimizer:
             {name: p for name, p in model.named_parameters() if roles[name] == role} for role in ("table", "matrix", "dense")
         )
         self.step_count = 0
-        self.tables_rest = False
-        """Whether tables stay as they are."""
+        self.freeze_tables = False
+        """If True, tables are not updated."""
         self.state: dict[str, Tensor] = {}
         for name, p in self.matrices.items():
             self.state[f"{name}.momentum"] = torch.zeros_like(p)
@@ -76,18 +76,18 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
-        """One update from the gradients, which are then cleared; every learning rate is multiplied by scale."""
+        """Update all parameters from their gradients, then clear the gradients. All learning rates are multiplied by scale."""
         self.step_count += 1
         self.clip_gradients()
         self.step_matrices(scale * self.config.muon_learning_rate)
         self.step_rest(scale * self.config.adamw_learning_rate)
-        if not self.tables_rest:
+        if not self.freeze_tables:
             self.step_tables(scale * self.config.table_learning_rate)
         for p in (self.matrices | self.rest | self.tables).values():
             p.grad = None
 
     def clip_gradients(self) -> None:
-        """Scale all gradients down together where their norm is above clip_norm."""
+        """Clip the global gradient norm to clip_norm."""
         for p in self.tables.values():
             p.grad = p.grad.coalesce()
         gradients = [p.grad for p in (self.matrices | self.rest).values()] + [p.grad.values() for p in self.tables.values()]
@@ -115,7 +115,7 @@ class Optimizer:
         adam(updated, [p.grad for p in self.rest.values()], self.step_count, rate)
 
     def step_tables(self, rate: float) -> None:
-        """Only the rows that the step touched, which are taken out of their tables for it."""
+        """Update only the rows that the step read. They are gathered, updated and written back."""
         for name, p in self.tables.items():
             rows, whole = p.grad.indices()[0], (p, self.state[f"{name}.mean"], self.state[f"{name}.square"])
             touched = [tensor.index_select(0, rows) for tensor in whole]
@@ -125,8 +125,8 @@ class Optimizer:
 
 
 def adam(updated: Sequence[Sequence[Tensor]], gradients: list[Tensor], step_count: int, rate: float) -> None:
-    """One pass of Adam (Kingma & Ba 2015, arXiv 1412.6980), in place, over a parameter, its mean and its square for each gradient."""
+    """One Adam step (Kingma & Ba 2015, arXiv 1412.6980), in place. `updated` holds (parameter, mean, square), one per gradient."""
     parameters, means, squares = map(list, zip(*updated, strict=True))
-    steps = torch.full((len(parameters),), step_count - 1.0, device=parameters[0].device).unbind()  # torch counts on by itself
+    steps = torch.full((len(parameters),), step_count - 1.0, device=parameters[0].device).unbind()  # torch increments it
     rates = {"lr": rate, "beta1": BETAS[0], "beta2": BETAS[1], "weight_decay": 0.0, "eps": EPSILON}
     torch_adam(parameters, gradients, means, squares, [], list(steps), fused=True, amsgrad=False, maximize=False, **rates)

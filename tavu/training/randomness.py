@@ -1,4 +1,4 @@
-"""Torch's random numbers in training: initial weights and dropout, which takes no generator of its own."""
+"""Torch's default generator in training, for initial weights and for dropout, which does not accept a generator."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _LOCK = threading.Lock()
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Let torch draw from this seed. The default generator belongs to the whole process, so another thread that trains waits meanwhile."""
+    """Seed torch's default generator. It belongs to the whole process, so a lock keeps out other threads that train."""
     with _LOCK:
         torch.manual_seed(seed)
         yield

@@ -1,4 +1,4 @@
-"""One process at a time trains in a run folder: a lock that the system takes back from a process that ends, however it ends."""
+"""A lock on a run folder, so that only one process trains in it. The system releases it when the process ends, however it ends."""
 
 import os
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ except ImportError:  # Windows
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run folder. Raises TavuError where another process holds it, or the folder cannot be written to.
+    """Hold the lock of a run folder. Raises TavuError if another process holds it, or the folder is not writable.
 
-    On file systems without locks nothing is held.
+    On file systems without locks there is no protection.
     """
     path = folder / LOCK
     try:
@@ -28,14 +28,14 @@ def locked(folder: Path) -> Iterator[None]:
         raise TavuError(unwritable(path, error)) from None
     try:
         if not _lock(descriptor):
-            raise TavuError(f"{folder} is being trained in by another process. Wait for its end, or stop it, or choose another --out.")
+            raise TavuError(f"{folder} is in use: another process is training in it. Wait until it ends, or stop it, or choose another --out.")
         yield
     finally:
-        os.close(descriptor)  # and with it the lock
+        os.close(descriptor)  # this releases the lock
 
 
 def _lock(descriptor: int) -> bool:
-    """False where another process holds the lock."""
+    """Take the lock. False if another process holds it."""
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,7 +43,7 @@ def _lock(descriptor: int) -> bool:
             import msvcrt
 
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    except (BlockingIOError, PermissionError):  # how POSIX and Windows say that it is held
+    except (BlockingIOError, PermissionError):  # raised by POSIX and by Windows when the lock is held
         return False
     except OSError:
         return True

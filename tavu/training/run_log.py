@@ -1,4 +1,4 @@
-"""The lines that a run leaves behind: metrics.jsonl and samples.jsonl, one JSON object a line, appended as they happen."""
+"""The log of a run: metrics.jsonl and samples.jsonl, one JSON object per line, appended as events happen."""
 
 import math
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from tavu.training.events import Finished, Milestone, Progress
 
 
 class RunLog:
-    """Appends to the two files of a run folder. A resume first takes back what was told after the saved step, and leaves out damaged lines."""
+    """Appends to the two log files of a run folder. A resume first removes lines after the saved step, and damaged lines."""
 
     def __init__(self, folder: Path, *, from_step: int = 0):
         self.metrics, self.samples = folder / METRICS, folder / SAMPLES
@@ -52,17 +52,17 @@ class RunLog:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the run in a folder came to its end, the last measurement included."""
+    """Whether the run in a folder has finished, final validation included."""
     lines, _ = read_lines(folder / METRICS)
     return bool(lines) and lines[-1].get("event") == "done"
 
 
 def _step(line: dict[str, Any]) -> float:
-    """Of a damaged line, a step that never comes."""
+    """The step of a line; infinity if the line is damaged."""
     step = line.get("step")
     return step if isinstance(step, int) else math.inf
 
 
 def _number(x: float) -> float | None:
-    """x as JSON can hold it: None for what is not a number, as the standard error of one document."""
+    """x for JSON: None if not finite, like the standard error of a single document."""
     return x if math.isfinite(x) else None

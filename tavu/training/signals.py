@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a wish, so that a step is finished and saved before the process ends."""
+"""Handle Ctrl-C, SIGTERM and SIGHUP (closed terminal) as a request to stop, so that the current step is finished and saved first."""
 
 import signal
 import threading
@@ -11,27 +11,27 @@ STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 
 class StopRequest:
-    """`with StopRequest() as stop:` sets stop.signal at the first signal; a second Ctrl-C is a KeyboardInterrupt as always.
+    """`with StopRequest() as stop:` sets stop.signal at the first signal. A second Ctrl-C raises KeyboardInterrupt as usual.
 
-    A signal that is ignored stays so: nohup has the terminal's end ignored.
+    Signals that are ignored stay ignored, like SIGHUP under nohup.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        """Which came; None: none yet."""
+        """The number of the first signal; None if there was none."""
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
-            heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._take) for number in heard}
+            handled = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._on_signal) for number in handled}
         return self
 
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
@@ -39,7 +39,7 @@ class StopRequest:
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Meanwhile Ctrl-C does nothing: who has pressed it twice may press it again, and is told what was saved."""
+    """Ignore Ctrl-C in this block, so that a third press does not interrupt the message about what was saved."""
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
     try:

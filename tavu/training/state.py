@@ -1,4 +1,4 @@
-"""The training state: all that a resume needs, in one file that is replaced whole or not at all."""
+"""The training state: everything a resume needs, in one file that is replaced atomically."""
 
 import json
 import typing
@@ -24,44 +24,44 @@ _KEY = "tavu_training"
 
 @dataclass
 class Counters:
-    """Where a training stands. All plain numbers, so that they are saved and compared as they are."""
+    """The progress of a training run. All values are plain, so that they can be saved as JSON and compared."""
 
     step: int = 0
     seconds: float = 0.0
-    """Of training, its milestones included."""
+    """Training time, milestones included."""
     preparation: float = 0.0
-    """Seconds before the first step: counting, measuring the machine."""
+    """Seconds of setup before the first step: counting n-grams, measuring the machine."""
     ending: float = 0.0
-    """Seconds that are kept for the last measurement."""
+    """Seconds reserved for the final validation."""
     best_bpb: float | None = None
     best_step: int = 0
     best_seconds: float = 0.0
     dropout: float = 0.0
-    """The share that is left out now."""
+    """The current dropout rate."""
     overfits: bool = False
-    """Whether validation has risen while the text was read again; see Training.guard."""
+    """Whether the model has overfit; see Training.handle_overfitting."""
     plan: dict[str, Any] = field(default_factory=dict)
     stopped: str | None = None
-    """Why training ended, where the last measurement is all that it lacks; None while it goes on."""
+    """Why training ended, if only the final validation is missing; None while it trains."""
     corpus: str = ""
-    """The digest of the text that it trains on. Empty, as `recipe`: an earlier version began it."""
+    """The digest of the training text. This and `recipe` are empty if an earlier version started the run."""
     recipe: dict[str, Any] = field(default_factory=dict)
-    """The parts of the recipe that may not change: model, batch_bytes, seed."""
+    """The parts of the recipe that must not change: model, batch_bytes, seed."""
 
     @property
-    def aside(self) -> float:
+    def overhead(self) -> float:
         return self.preparation + self.ending
 
 
 def save_state(folder: Path, model: Model, optimizer: Optimizer, counters: Counters) -> None:
-    """Write everything to folder/state. Raises TavuError when it cannot be written; the state before it is then still there."""
+    """Write everything to folder/state. Raises TavuError when it cannot be written; the previous state is then kept."""
     tensors = _stored(model, optimizer)
     path = folder / STATE / STATE_FILE
     write_tensors(path, tensors, {_KEY: json.dumps(asdict(counters))})
 
 
 def load_counters(folder: Path) -> Counters:
-    """Where the training in a run folder stands. Raises TavuError when there is none to resume, or its state is damaged."""
+    """The counters of a run folder. Raises TavuError when there is no training to resume, or its state is damaged."""
     path = folder / STATE / STATE_FILE
     if not path.is_file():
         raise TavuError(f"{folder} holds no training to resume (no {path.relative_to(folder)}). Start one with `tavu train SOURCE --out {folder}-2`.")
@@ -73,26 +73,26 @@ def load_counters(folder: Path) -> Counters:
 
 
 def _counters(values: dict[str, Any]) -> Counters:
-    """The counters of a file. Raises ValueError, KeyError or TypeError where a value cannot be what was saved."""
+    """The counters from the values in a file. Raises ValueError, KeyError or TypeError for a value that cannot have been saved."""
     counters = Counters(**values)
     for name, kind in typing.get_type_hints(Counters).items():
         if not isinstance(getattr(counters, name), dict if typing.get_origin(kind) is dict else kind):
             raise TypeError(f"{name} is {getattr(counters, name)!r}")
     plan = Plan(**counters.plan)
     if counters.step < 0 or plan.precision not in PRECISIONS or not (isinstance(plan.micro_batch_rows, int) and plan.micro_batch_rows > 0):
-        raise ValueError(f"it stands at step {counters.step} on {plan}")
+        raise ValueError(f"step is {counters.step}, plan is {plan}")
     return counters
 
 
 def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
-    """Put the saved weights and moments into a fresh model and optimizer. Raises TavuError when they do not fit."""
+    """Load the saved weights and moments into a new model and optimizer. Raises TavuError when they do not fit."""
     path = folder / STATE / STATE_FILE
     targets = _stored(model, optimizer)
     try:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             if others := set(file.keys()) - set(targets):
-                raise RuntimeError(f"it holds {min(others)} too")
-            if file.metadata().get(CHECKSUM) not in (None, checksum(bytes_of(file.get_tensor(name)) for name in targets)):  # earlier: none
+                raise RuntimeError(f"it holds an unexpected tensor, {min(others)}")
+            if file.metadata().get(CHECKSUM) not in (None, checksum(bytes_of(file.get_tensor(name)) for name in targets)):  # earlier versions: none
                 raise TavuError(f"{path} is damaged: its checksum does not match. Restore it from a copy, or train again in another folder.")
             model.load_state_dict({name: file.get_tensor(f"model.{stored_name(name)}") for name in model.state_dict()})
             for name, target in optimizer.state.items():

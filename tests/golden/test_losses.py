@@ -58,12 +58,12 @@ def losses(corpus: Corpus, folder: Path, preset: str, *settings: str) -> list[fl
     """The loss of each step in nats, and at the end validation in bits per byte."""
     seen: list[float] = []
 
-    def loss_of(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def loss_fn(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         loss = F.cross_entropy(logits.flatten(0, 1), ids.flatten())
         seen.append(loss.item())
         return loss
 
-    *_, finished = train(to_recipe(override(read_preset(preset), [*SETTINGS, *settings])), corpus, folder, loss_of=loss_of)
+    *_, finished = train(to_recipe(override(read_preset(preset), [*SETTINGS, *settings])), corpus, folder, loss_fn=loss_fn)
     return [*seen, finished.validation.bits_per_byte]
 
 

@@ -1,4 +1,4 @@
-"""Trainings small enough for tests: a tiny model, two hundred tales."""
+"""Training runs small enough for tests: a tiny model, two hundred tales."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,13 +40,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="session")
 def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """So small that the tiny training reads it twice."""
+    """So small that the tiny run trains for two epochs."""
     return build_corpus(DataConfig(("tales:5",)), cache_dir=tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture
 def tiny() -> Callable[..., Recipe]:
-    """tiny("train.steps=5") is a recipe that trains in a moment."""
+    """tiny("train.steps=5") is a recipe that trains in under a second."""
     return lambda *settings: to_recipe(override(read_preset("words"), [*TINY, *settings]))
 
 

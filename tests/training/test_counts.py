@@ -1,4 +1,4 @@
-"""Counting: a model knows a language's letters and words before its first step, whatever the text."""
+"""Initialization from n-gram counts: a model knows the letters and words of its text before the first step."""
 
 import numpy as np
 import pytest

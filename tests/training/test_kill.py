@@ -1,4 +1,4 @@
-"""A kill at any moment loses at most the time since the last save, and never a file."""
+"""A kill at any moment loses at most the time since the last save, and damages no file."""
 
 import os
 import random
@@ -32,7 +32,7 @@ def saved_at(out: Path) -> float:
 
 
 def check_kills(tmp_path: Path, kills: int, steps: int) -> None:
-    """One training killed so many times, at random moments, ends with the model of another left in peace."""
+    """A run that is killed several times, at random moments, ends with the same model as an uninterrupted one."""
     dice, out = random.Random(0), tmp_path / "cut"
     for _ in range(kills):
         before = saved_at(out)

@@ -1,4 +1,4 @@
-"""Laws of training: it learns, it ends as asked, and a resume goes on as if nothing had happened."""
+"""Laws of training: it learns, it ends when it should, and a resumed run equals an uninterrupted one."""
 
 import json
 import math
@@ -38,10 +38,10 @@ def test_it_learns(tiny, corpus, folder):
     milestones = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines() if '"valid"' in line]
     assert milestones[0]["val_bpb"] > 5
     documents = [bytes(part.document(i)) for part in (corpus.train, corpus.valid) for i in range(part.num_documents)]
-    assert finished.validation.bits_per_byte < ngram_floors(documents, documents, (1,))[1]  # more than how often each letter comes
+    assert finished.validation.bits_per_byte < ngram_floors(documents, documents, (1,))[1]  # better than letter frequencies
 
 
-def test_what_it_tells(tiny, corpus, folder):
+def test_events(tiny, corpus, folder):
     events = list(train(tiny(), corpus, folder))
     assert isinstance(events[0], Started) and isinstance(events[-1], Finished)
     milestones = [event for event in events if isinstance(event, Milestone)]
@@ -62,8 +62,8 @@ def test_the_same_seed_gives_the_same_model_and_another_does_not(tiny, corpus, t
     assert not torch.equal(next(iter(weights(tmp_path / "a").values())), next(iter(weights(tmp_path / "c").values())))
 
 
-def test_trainings_in_threads_give_the_models_that_each_gives_alone(tiny, small_corpus, tmp_path):
-    """With dropout, which draws from the generator that torch has for the whole process."""
+def test_training_in_threads_gives_the_same_models(tiny, small_corpus, tmp_path):
+    """With dropout, which draws from torch's process-wide generator."""
 
     def begun(name, seed):
         recipe = tiny("train.steps=40", "train.milestones=8", f"train.seed={seed}")
@@ -81,14 +81,14 @@ def test_trainings_in_threads_give_the_models_that_each_gives_alone(tiny, small_
 
 
 @pytest.mark.parametrize("stop_after", [1, 7, 19])
-def test_a_resume_ends_where_an_uninterrupted_run_does(tiny, corpus, tmp_path, stop_after):
+def test_a_resumed_run_equals_an_uninterrupted_one(tiny, corpus, tmp_path, stop_after):
     recipe = tiny("train.save_every_steps=1")
     list(train(recipe, corpus, tmp_path / "whole"))
     events = train(recipe, corpus, tmp_path / "cut")
     for _ in events:
         if (tmp_path / "cut/state/training.safetensors").exists() and load_counters(tmp_path / "cut").step >= stop_after:
             break
-    events.close()  # as a kill would: nothing is tidied up
+    events.close()  # like a kill: nothing is cleaned up
     assert load_counters(tmp_path / "cut").step < 20
     *_, finished = train(recipe, corpus, tmp_path / "cut", resume=True)
     assert finished.step == 20
@@ -104,13 +104,13 @@ def test_a_resume_ends_where_an_uninterrupted_run_does(tiny, corpus, tmp_path, s
 READ_OFTEN = ("train.steps=160", "train.milestones=16", "train.patience=1", "train.muon_every=1", "train.save_every_steps=1", "train.dropout=0.01")
 
 
-def test_what_is_read_often_is_read_with_dropout_from_early_on(tiny, small_corpus, folder):
+def test_several_epochs_use_dropout_from_early_on(tiny, small_corpus, folder):
     list(train(tiny("train.steps=40", "train.milestones=8"), small_corpus, folder))
     assert load_counters(folder).dropout == 0.3
 
 
-def test_where_validation_rises_it_goes_back_to_the_best_model_and_goes_on_guarded(tiny, small_corpus, folder):
-    """Five tales, read a dozen times by a model that can learn them by heart."""
+def test_overfitting_returns_to_the_best_model(tiny, small_corpus, folder):
+    """A dozen epochs of five tales, with a model that can memorize them."""
     events = list(train(tiny(*READ_OFTEN), small_corpus, folder))
     (place,) = (i for i, event in enumerate(events) if isinstance(event, Overfitting))
     milestones = [event for event in events[:place] if isinstance(event, Milestone)]
@@ -120,7 +120,7 @@ def test_where_validation_rises_it_goes_back_to_the_best_model_and_goes_on_guard
     assert load_counters(folder).overfits
 
 
-def test_a_guarded_training_that_is_resumed_ends_where_an_uninterrupted_one_does(tiny, small_corpus, tmp_path):
+def test_a_resume_after_overfitting_equals_an_uninterrupted_run(tiny, small_corpus, tmp_path):
     list(train(tiny(*READ_OFTEN), small_corpus, tmp_path / "whole"))
     events = train(tiny(*READ_OFTEN), small_corpus, tmp_path / "cut")
     while not isinstance(next(events), Overfitting):
@@ -133,14 +133,14 @@ def test_a_guarded_training_that_is_resumed_ends_where_an_uninterrupted_one_does
 
 
 @pytest.mark.parametrize("settings", [["train.dropout=0"], ["train.steps=5"]])
-def test_a_text_read_once_or_without_dropout_is_not_guarded(tiny, small_corpus, folder, settings):
+def test_a_single_epoch_or_no_dropout_is_not_overfitting(tiny, small_corpus, folder, settings):
     events = list(train(tiny("train.steps=100", "train.milestones=8", *settings), small_corpus, folder))
     assert not any(isinstance(event, Overfitting) for event in events) and not load_counters(folder).overfits
     assert load_counters(folder).dropout == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_and_keeps_everything(tiny, corpus, folder, number):
+def test_a_signal_stops_training_and_saves_everything(tiny, corpus, folder, number):
     recipe = tiny("train.steps=100000")
     for event in (events := train(recipe, corpus, folder)):
         if isinstance(event, Started):
@@ -153,7 +153,7 @@ def test_a_signal_stops_and_keeps_everything(tiny, corpus, folder, number):
     assert load_model(folder)[1]["step"] <= finished.step
 
 
-def test_a_finished_run_goes_on_with_a_larger_budget(tiny, corpus, folder):
+def test_a_finished_run_continues_with_a_larger_budget(tiny, corpus, folder):
     list(train(tiny(), corpus, folder))
     with pytest.raises(TavuError, match="has trained 20 steps, its budget is 20 steps. To train on, give a larger one"):
         list(train(tiny(), corpus, folder, resume=True))
@@ -173,15 +173,15 @@ def test_when_validation_gets_worse_the_best_model_is_kept_and_training_stops_ea
     assert load_model(folder)[1]["step"] == best.step and finished.best_seconds == best.seconds
 
 
-def test_a_loss_that_is_not_finite_ends_with_a_way_out(tiny, corpus, folder):
+def test_a_loss_that_is_not_finite_says_what_to_do(tiny, corpus, folder):
     recipe = tiny("train.save_every_steps=1")
     broken = iter([1.0] * 3 + [math.nan])
-    with pytest.raises(TavuError, match=r"The loss became nan at step 3, .* Go on from the last save with `tavu train --resume .*` and lower"):
-        list(train(recipe, corpus, folder, loss_of=lambda logits, ids: logits.square().mean() * next(broken)))
+    with pytest.raises(TavuError, match=r"The loss became nan at step 3, .* Continue from the last save with `tavu train --resume .*` and lower"):
+        list(train(recipe, corpus, folder, loss_fn=lambda logits, ids: logits.square().mean() * next(broken)))
     assert load_counters(folder).step == 3
 
 
-def test_rows_at_a_time_do_not_change_the_gradient(tiny, corpus):
+def test_the_micro_batch_size_does_not_change_the_gradient(tiny, corpus):
     from tavu.model.designs import build_model
 
     gradients = []
@@ -205,14 +205,14 @@ def test_a_budget_that_is_too_short_for_anything_still_trains(tiny, corpus, fold
     assert finished.step >= 1 and load_model(folder)[1]["step"] >= 1
 
 
-def test_progress_is_told_by_time(tiny, corpus, folder, monkeypatch):
+def test_progress_is_reported_by_time(tiny, corpus, folder, monkeypatch):
     monkeypatch.setattr("tavu.training.loop.LOG_SECONDS", 0.0)
     progress = [event for event in train(tiny(), corpus, folder) if isinstance(event, Progress)]
     assert [event.step for event in progress] == list(range(1, 21)) and all(event.bytes_per_second > 0 for event in progress)
 
 
-def test_prompts_are_read_and_not_learned():
-    """Of each document in a row, all before the end of its mark; of one without a mark, nothing."""
+def test_prompts_have_no_loss():
+    """The prompt of each document in a row ends with its mark. A document without a mark has no prompt."""
     mark = list(MARK)
     ids = torch.tensor([[END, 1, *mark, 2, 2, END, 3, 3, END, 1, *mark, 2, 2], [1, 1, END, 1, 1, *mark, 2, 2, 2, END, *mark, 2, 1]])
     assert in_prompt(ids).int().tolist() == [[0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0]]

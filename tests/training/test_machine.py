@@ -1,4 +1,4 @@
-"""What a machine does best is decided alike however busy it is, and nothing is tried that would take minutes to find out."""
+"""The plan for a machine does not depend on how busy it is, and making one never takes minutes."""
 
 import pytest
 import torch
@@ -8,13 +8,13 @@ from tavu.training import machine
 
 
 @pytest.mark.parametrize(("bf16_seconds", "precision"), [(9.0, "fp32"), (0.9, "fp32"), (0.1, "bf16")])
-def test_bf16_is_taken_only_where_its_products_are_clearly_faster(monkeypatch, bf16_seconds, precision):
-    monkeypatch.setattr(machine, "_product_seconds", lambda device, dtype: bf16_seconds if dtype == torch.bfloat16 else 1.0)
+def test_bf16_is_chosen_only_if_clearly_faster(monkeypatch, bf16_seconds, precision):
+    monkeypatch.setattr(machine, "_matmul_seconds", lambda device, dtype: bf16_seconds if dtype == torch.bfloat16 else 1.0)
     assert machine.make_plan(TrainConfig(device="cpu"), 4, 64, lambda plan: 1.0).precision == precision
 
 
-def test_nothing_that_changes_sums_depends_on_how_busy_the_machine_is():
-    """With a budget in steps nothing is measured at all but the products of two matrices, which differ severalfold or not."""
+def test_the_order_of_sums_does_not_depend_on_how_busy_the_machine_is():
+    """With a budget in steps only matrix products are timed, and their threshold is a wide one."""
 
     def never(plan):
         raise AssertionError("measured")

@@ -19,7 +19,7 @@ def test_muon_updates_have_singular_values_near_one(shape, dtype):
 
 @pytest.mark.parametrize("rank", [2, 16])
 def test_iterating_on_the_gram_matrix_is_the_same_iteration(rank):
-    """Also where most singular values are tiny, as those of gradients are."""
+    """Even when most singular values are tiny, as in gradients."""
     torch.manual_seed(0)
     x = torch.randn(3, 16, rank) @ torch.randn(3, rank, 64) + 1e-4 * torch.randn(3, 16, 64)
     x = x / x.norm(dim=(1, 2), keepdim=True)
@@ -93,7 +93,7 @@ def test_adam_follows_torch(model):
     torch.testing.assert_close(model.local_model.head.weight.detach(), copy.detach())
 
 
-def test_matrices_are_updated_at_every_so_many_steps_and_the_rest_at_each(model):
+def test_matrices_are_updated_every_few_steps_and_all_others_at_each(model):
     optimizer = optimizer_of(model, TrainConfig(muon_every=3))
     model.local_model.head.weight.data.normal_()
     for step in range(1, 7):

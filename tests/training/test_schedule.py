@@ -34,10 +34,10 @@ def test_budgets_are_time_or_steps():
 
 
 def simulated_clocks(monkeypatch):
-    """pass_by(seconds, of_work): both of the clocks that a stopwatch reads go on."""
+    """pass_by(seconds, of_work) advances both clocks that a stopwatch reads."""
     now = [100.0, 7.0]
     clocks = SimpleNamespace(monotonic=lambda: now[0], process_time=lambda: now[1])
-    monkeypatch.setattr("tavu.training.schedule.time", clocks)  # there alone: servers of other tests wait by the real ones
+    monkeypatch.setattr("tavu.training.schedule.time", clocks)  # only there: servers of other tests need the real clocks
 
     def pass_by(seconds: float, of_work: float) -> None:
         now[0], now[1] = now[0] + seconds, now[1] + of_work
@@ -46,7 +46,7 @@ def simulated_clocks(monkeypatch):
 
 
 @given(st.lists(st.tuples(st.floats(1e-6, 300), st.floats(0, 8)), max_size=10))
-def test_every_second_at_work_counts_however_long_a_step_takes(steps):
+def test_training_time_counts_however_long_a_step_takes(steps):
     with pytest.MonkeyPatch.context() as patch:
         pass_by = simulated_clocks(patch)
         watch, total = Stopwatch(5.0), 5.0
@@ -58,8 +58,8 @@ def test_every_second_at_work_counts_however_long_a_step_takes(steps):
         assert watch.lap() == pytest.approx(total)
 
 
-def test_time_away_does_not_count_and_every_wait_does(monkeypatch):
-    """A stop is a long pause without a beat; in a wait of any length the beats go on."""
+def test_stopped_time_does_not_count_and_waiting_does(monkeypatch):
+    """While the process is stopped there are no ticks. While it waits, however long, they continue."""
     pass_by = simulated_clocks(monkeypatch)
     watch = Stopwatch(5.0)
     for seconds, work in ((1.0, 1.0), (3600.0, 2.0), (31.0, 30.0), (1e-6, 0.0), (8.0, 2.0)):
@@ -67,22 +67,22 @@ def test_time_away_does_not_count_and_every_wait_does(monkeypatch):
         watch.lap()
     assert watch.lap() == pytest.approx(5 + 1 + 1 + 31 + 1)
     for _ in range(40):
-        pass_by(1.1, 0.0)  # waiting, a beat a second
+        pass_by(1.1, 0.0)  # waiting, one tick per second
         watch.lap()
     assert watch.lap() == pytest.approx(39 + 44)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
-def test_a_process_that_was_stopped_goes_on_with_the_time_it_had():
+def test_a_stopped_process_keeps_its_time():
     script = """
 import time
 from tavu.training import schedule
-schedule.BEAT_SECONDS, schedule.LONG_PAUSE_SECONDS = 0.2, 1.0
+schedule.TICK_SECONDS, schedule.LONG_GAP_SECONDS = 0.2, 1.0
 with schedule.Stopwatch() as watch:
     begun = time.monotonic()
     print("begun", flush=True)
     while time.monotonic() - begun < 3:
-        time.sleep(0.1)  # waits, and uses hardly any processor
+        time.sleep(0.1)  # waits, with hardly any processor time
     print(watch.lap(), flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -94,7 +94,7 @@ with schedule.Stopwatch() as watch:
 
 
 @given(st.floats(0.01, 1e4), st.floats(0, 1e5))
-def test_half_of_a_budget_at_least_is_for_training(minutes, aside):
+def test_at_least_half_of_a_budget_is_for_training(minutes, overhead):
     config = TrainConfig(minutes=minutes)
-    assert budget_fraction(config, 0, 0.499 * 60 * minutes, aside) < 1
-    assert budget_fraction(config, 0, 60 * minutes, aside) == 1
+    assert budget_fraction(config, 0, 0.499 * 60 * minutes, overhead) < 1
+    assert budget_fraction(config, 0, 60 * minutes, overhead) == 1
