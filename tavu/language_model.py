@@ -15,7 +15,7 @@ from tavu.data.records import Request
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import BitsPerByte, Scorer, bits_per_byte
-from tavu.evaluation.obedience import SEEDS_APART, has_word, obedience, words_of
+from tavu.evaluation.obedience import SEED_STRIDE, has_word, obedience, words_of
 from tavu.generation import reads
 from tavu.generation.reads import text_bytes
 from tavu.generation.writing import Writer, Written, stream, write
@@ -177,7 +177,7 @@ class LanguageModel:
         for number in range(1, tries):
             for i, draft in enumerate(drafts):
                 if share_obeyed(draft) < 1:
-                    drafts[i] = max(draft, *draw(config.seed + number * SEEDS_APART + i, 1), key=share_obeyed)
+                    drafts[i] = max(draft, *draw(config.seed + number * SEED_STRIDE + i, 1), key=share_obeyed)
         return drafts
 
     def read_before(self, request: Request) -> bytes:

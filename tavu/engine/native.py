@@ -149,11 +149,11 @@ class NativeEngine:
             raise TavuError(DIVERGED if failed == _NOT_A_NUMBER else _no_memory())
         return out, logits
 
-    def score(self, stretches: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def score(self, sequences: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
         """What ids cost, and their places in their patches; see Scorer (evaluation/bits_per_byte.py)."""
-        if len(stretches) == 1 or max_threads() == 1:
-            return [self.score_one(ids, first)[:2] for ids, first in zip(stretches, firsts, strict=True)]
-        return list(_threads().map(lambda ids, first: self.score_one(ids, first)[:2], stretches, firsts))
+        if len(sequences) == 1 or max_threads() == 1:
+            return [self.score_one(ids, first)[:2] for ids, first in zip(sequences, firsts, strict=True)]
+        return list(_threads().map(lambda ids, first: self.score_one(ids, first)[:2], sequences, firsts))
 
     def score_one(self, ids: np.ndarray, first: int, *, want_logits: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """The bits (N,) of ids[first:], their places in their patches (N,), and with want_logits the logits (N, V) that predicted them."""

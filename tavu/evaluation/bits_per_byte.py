@@ -1,9 +1,9 @@
-"""What documents cost a model, in bits per byte: the one headline figure.
+"""Bits per byte of documents under a model: the headline figure.
 
-A document of n bytes has n + 1 counted ids, its bytes and its END; the END before it is read and not counted.
-Of a record (data/records.py) only the completion counts, with its END, over the completion's bytes.
-A document longer than the context is read in windows that overlap by half, and each id is counted in the window where more of the past is seen.
-What ids cost is told by a Scorer: PyTorch (torch_scorer.py), or the native engine.
+A document of n bytes has n + 1 counted ids: its bytes and its END. The END before it is input only.
+In a record (data/records.py) only the completion and its END are counted, divided by the completion's bytes.
+A document longer than the context is read in windows that overlap by half. Each id is counted once, in the window that gives it more context.
+A Scorer computes the bits of each id: PyTorch (torch_scorer.py), or the native engine.
 """
 
 import math
@@ -19,17 +19,17 @@ from tavu.errors import TavuError
 from tavu.vocabulary import END
 
 BATCH_POSITIONS = 8192
-"""About how many ids are scored at once."""
+"""The approximate number of ids in a batch."""
 
 
 class Scorer(Protocol):
-    """A model that says what ids cost."""
+    """A model that computes the bits of ids."""
 
     @property
     def config(self) -> ModelConfig: ...
 
-    def score(self, stretches: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of each stretch of ids (T,), max_seq_len at most: the bits of its ids from `first` on, given those before, and their places in patches."""
+    def score(self, sequences: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each sequence of ids (T,), T <= max_seq_len: the bits of its ids from `first` on, and their positions in their patches."""
         ...
 
 
@@ -50,7 +50,7 @@ def summarize(bits: Sequence[float], num_bytes: Sequence[int]) -> BitsPerByte:
     1.0666666666666667
     """
     if not len(bits) or not sum(num_bytes):
-        raise TavuError("There is nothing to measure: no document holds a byte. Name a source with some text.")
+        raise TavuError("There is nothing to measure: all documents are empty. Name a source with some text.")
     ratio = sum(bits) / sum(num_bytes)
     residuals = np.asarray(bits) - ratio * np.asarray(num_bytes)
     n = len(bits)
@@ -60,7 +60,7 @@ def summarize(bits: Sequence[float], num_bytes: Sequence[int]) -> BitsPerByte:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of END, the bytes of a document and END, from `start` to before `stop`, of which the ids from `first_counted` on are counted."""
+    """The slice [start, stop) of END, the bytes of a document, END. Its ids from `first_counted` on are counted."""
 
     document: int
     start: int
@@ -71,29 +71,31 @@ class Window:
         """Its ids (T,) int32."""
         ids = np.full(self.stop - self.start, END, dtype=np.int32)
         content = document[max(0, self.start - 1) : self.stop - 1]
-        begin = 1 if self.start == 0 else 0  # after the END that starts a document; where it stops, END is there already
+        begin = 1 if self.start == 0 else 0  # skip the END that starts the document; the last END is in place already
         ids[begin : begin + len(content)] = content
         return ids
 
 
 def document_bits(scorer: Scorer, documents: Sequence[np.ndarray], *, as_records: bool = False) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """For each window of each document (uint8 arrays): its document, the first counted id, the bits of each counted id, and its place in its patch.
+    """For each window: its document, the first counted id, the bits of each counted id, and its position in its patch. Documents are uint8 arrays.
 
-    Windows come in an order of their own (long ones together); of one document, in order. The id numbered n of n bytes is END.
+    Windows are sorted by length, so that batches need little padding; those of one document stay in order. Id n of a document of n bytes is END.
     """
     read_only = prompt_lengths(documents) if as_records else [0] * len(documents)
-    waiting = sorted(windows([len(d) for d in documents], read_only, scorer.config.max_seq_len), key=lambda w: w.start - w.stop)  # the longest first
-    while waiting:
-        num = max(1, BATCH_POSITIONS // (waiting[0].stop - waiting[0].start))
-        batch, waiting = waiting[:num], waiting[num:]
-        stretches = [window.ids(documents[window.document]) for window in batch]
-        scored = scorer.score(stretches, [window.first_counted - window.start for window in batch])
+    remaining = sorted(
+        windows([len(d) for d in documents], read_only, scorer.config.max_seq_len), key=lambda w: w.start - w.stop
+    )  # the longest first
+    while remaining:
+        num = max(1, BATCH_POSITIONS // (remaining[0].stop - remaining[0].start))
+        batch, remaining = remaining[:num], remaining[num:]
+        sequences = [window.ids(documents[window.document]) for window in batch]
+        scored = scorer.score(sequences, [window.first_counted - window.start for window in batch])
         for window, (bits, places) in zip(batch, scored, strict=True):
             yield window.document, window.first_counted - 1, bits, places
 
 
 def bits_per_byte(scorer: Scorer, documents: Sequence[np.ndarray], *, as_records: bool = False) -> BitsPerByte:
-    """Bits per byte over whole documents, or the completions of records. Raises TavuError when there is nothing to measure."""
+    """Bits per byte over documents, or over the completions of records. Raises TavuError when there is nothing to measure."""
     totals = np.zeros(len(documents))
     for document, _, bits, _ in document_bits(scorer, documents, as_records=as_records):
         totals[document] += bits.sum(dtype=np.float64)
@@ -102,7 +104,7 @@ def bits_per_byte(scorer: Scorer, documents: Sequence[np.ndarray], *, as_records
 
 
 def ending_bits(scorer: Scorer, texts: Sequence[tuple[bytes, bytes]]) -> list[float]:
-    """What each ending costs after its beginning, in bits, without the END after it."""
+    """The bits of each ending given its beginning, without the END that follows."""
     totals = [0.0] * len(texts)
     for document, first, bits, _ in document_bits(scorer, [np.frombuffer(beginning + ending, dtype=np.uint8) for beginning, ending in texts]):
         begin, end = len(texts[document][0]), sum(map(len, texts[document]))
@@ -111,12 +113,12 @@ def ending_bits(scorer: Scorer, texts: Sequence[tuple[bytes, bytes]]) -> list[fl
 
 
 def prompt_lengths(documents: Sequence[np.ndarray]) -> list[int]:
-    """How many bytes of each record are read and not written: its prompt and the mark."""
+    """The length of each record's prompt in bytes, its mark included. These bytes are not counted."""
     return [len(split_document(document.tobytes())[0]) for document in documents]
 
 
 def windows(lengths: Sequence[int], read_only: Sequence[int], context: int) -> Iterator[Window]:
-    """The windows in which documents of these lengths are read, each with an END before it and one after it; what is read only is not counted."""
+    """The windows that cover documents of these lengths, each with END before and after. The first `read_only` bytes of each are not counted."""
     for document, (n, num_read) in enumerate(zip(lengths, read_only, strict=True)):
         length, counted = n + 2, 1 + num_read  # END before it, END after it
         while counted < length:

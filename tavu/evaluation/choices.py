@@ -1,8 +1,8 @@
-"""Forced choices: beginnings with an ending that makes sense and one that does not, told apart by which costs a model fewer bits.
+"""Forced choices: a beginning with a sensible and a wrong ending. The model chooses the one with fewer bits per byte.
 
-Two kinds. Of English stories, the beginnings of Eldan and Li 2023 (arXiv 2305.07759, section 4.2), whose authors read what models wrote after them;
-the two endings (choices.jsonl) are ours, so that nobody need read. And of any stories, pairs made from them: a story as it is, and with something
-of it changed that no reader would let pass.
+There are two kinds. For English, the beginnings are those of Eldan and Li 2023 (arXiv 2305.07759, section 4.2), who read what models wrote after
+them; the two endings (choices.jsonl) are ours, so that scoring is automatic. For any language, pairs are made from stories: the original, and a
+copy with an obvious error.
 """
 
 import json
@@ -21,7 +21,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of two endings goes on from a beginning."""
+    """A beginning with its right and its wrong ending."""
 
     kind: str
     beginning: str
@@ -30,8 +30,8 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """How many bits each ending costs a model."""
+class ScoredChoice:
+    """The bits of both endings under a model."""
 
     choice: Choice
     right_bits: float
@@ -39,24 +39,24 @@ class Chosen:
 
     @property
     def is_right(self) -> bool:
-        """Told per byte, since endings differ in length."""
+        """Whether the right ending has fewer bits per byte. Endings differ in length, so total bits would favor short ones."""
         right, wrong = len(self.choice.right.encode()), len(self.choice.wrong.encode())
         return self.right_bits / right < self.wrong_bits / wrong
 
 
 def english_choices() -> list[Choice]:
-    """Facts, reasoning, and keeping track of what was said."""
+    """The English choices, of three kinds: facts, reasoning and context."""
     lines = (resources.files("tavu.evaluation") / "choices.jsonl").read_text(encoding="utf-8").splitlines()
     return [Choice(**json.loads(line)) for line in lines]
 
 
-def choices_from(stories: Sequence[str], per_kind: int, seed: int = 0) -> list[Choice]:
-    """Up to per_kind pairs of each kind, made from stories: two words swapped, two sentences swapped, another name at the last mention of one."""
-    dice = random.Random(seed)
+def make_choices(stories: Sequence[str], per_kind: int, seed: int = 0) -> list[Choice]:
+    """Up to per_kind choices of each kind, made from stories: two words swapped, two sentences swapped, or the last mention of a name replaced."""
+    rng = random.Random(seed)
     names = [name for name, count in _names(stories).most_common(50) if count > 1]
     made: dict[str, list[Choice]] = {"word order": [], "sentence order": [], "name": []}
     for story in stories:
-        for pair in _pairs(story, names, dice):
+        for pair in _pairs(story, names, rng):
             if len(made[pair.kind]) < per_kind:
                 made[pair.kind].append(pair)
         if all(len(pairs) == per_kind for pairs in made.values()):
@@ -64,36 +64,36 @@ def choices_from(stories: Sequence[str], per_kind: int, seed: int = 0) -> list[C
     return [pair for pairs in made.values() for pair in pairs]
 
 
-def choose(scorer: Scorer, choices: Sequence[Choice]) -> list[Chosen]:
-    """What both endings of each choice cost a model."""
+def choose(scorer: Scorer, choices: Sequence[Choice]) -> list[ScoredChoice]:
+    """Score both endings of each choice."""
     texts = [(choice.beginning.encode(), ending.encode()) for choice in choices for ending in (choice.right, choice.wrong)]
     bits = ending_bits(scorer, texts)
-    return [Chosen(choice, *bits[2 * i : 2 * i + 2]) for i, choice in enumerate(choices)]
+    return [ScoredChoice(choice, *bits[2 * i : 2 * i + 2]) for i, choice in enumerate(choices)]
 
 
-def _pairs(story: str, names: Sequence[str], dice: random.Random) -> Iterator[Choice]:
+def _pairs(story: str, names: Sequence[str], rng: random.Random) -> Iterator[Choice]:
     sentences = list(sentences_of(story))
     if len(sentences) < 4:
         return
-    at = dice.randrange(2, len(sentences))
+    at = rng.randrange(2, len(sentences))
     beginning, sentence = " ".join(sentences[:at]) + " ", sentences[at]
     words = sentence.split(" ")
     places = [i for i in range(1, len(words) - 2) if words[i].isalpha() and words[i + 1].isalpha() and words[i] != words[i + 1]]
     if places:
-        i = dice.choice(places)
+        i = rng.choice(places)
         yield Choice("word order", beginning, sentence, " ".join([*words[:i], words[i + 1], words[i], *words[i + 2 :]]))
     if at + 1 < len(sentences) and sentences[at] != sentences[at + 1]:
         yield Choice("sentence order", beginning, f"{sentence} {sentences[at + 1]}", f"{sentences[at + 1]} {sentence}")
     here = [name for name in names if len(re.findall(rf"\b{re.escape(name)}\b", story)) > 1]
     others = [name for name in names if name not in story]
     if here and others:
-        name, other = dice.choice(here), dice.choice(others)
+        name, other = rng.choice(here), rng.choice(others)
         last = story.rindex(name)
         yield Choice("name", story[:last], name, other)
 
 
 def _names(stories: Sequence[str]) -> Counter[str]:
-    """Words in how many stories they stand, of those that are never seen in small letters."""
+    """Capitalized words that never occur in lower case, with the number of stories they occur in."""
     capital, small = Counter[str](), set[str]()
     for story in stories:
         words = set(_WORD.findall(story))

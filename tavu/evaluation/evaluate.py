@@ -1,4 +1,4 @@
-"""A whole evaluation: bits per byte, where in the text they arise, n-gram floors to hold them against, and the speed."""
+"""A complete evaluation: bits per byte, their breakdown by position, n-gram baselines, and speed."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,24 +12,24 @@ from tavu.evaluation.bits_per_byte import BitsPerByte, Scorer, document_bits, su
 from tavu.evaluation.ngram import ngram_floors
 
 LAST_PLACE_IN_PATCH = 11
-"""Places in a patch from here on are told together."""
+"""Later positions in a patch are reported together."""
 PLACES_IN_DOCUMENT = (0, 1, 10, 100, 1000, 10_000)
-"""Where the parts of a document begin for which the cost is told."""
+"""Where the ranges of a document start for which bits are reported."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What documents cost a model. The two dicts give the mean bits of an id by where it stands."""
+    """The result of an evaluation. The two by_place dicts give the mean bits of an id by its position."""
 
     result: BitsPerByte
     by_place_in_patch: dict[str, float]
-    """By how many ids of its patch come before it."""
+    """By the number of ids before it in its patch."""
     by_place_in_document: dict[str, float]
-    """By how many bytes of its document come before it."""
+    """By the number of bytes before it in its document."""
     ngram_floors: dict[int, float]
-    """Bits per byte of n-gram models by their order; empty where there is no text to train them on."""
+    """Bits per byte of n-gram models by order. Empty if there is no text to train them on."""
     floors_from: str
-    """What text trained them."""
+    """The text they were trained on."""
     bytes_per_second: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -46,10 +46,10 @@ def evaluate(
     as_records: bool = False,
     progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> Evaluation:
-    """Measure a model on whole documents, or on the completions of records.
+    """Evaluate a model on documents, or on the completions of records.
 
-    The n-gram floors learn from train_documents; without any, each half of the documents is scored by floors that the other half trained.
-    `progress` is told what is being done, and how much of it is. Raises TavuError when there is nothing to measure.
+    The n-gram floors are trained on train_documents. Without any, each half of the documents is scored by floors trained on the other half.
+    `progress` is called with the current stage and the fraction of it that is done. Raises TavuError when there is nothing to measure.
     """
     arrays = [np.frombuffer(document, dtype=np.uint8) for document in documents]
     totals = np.zeros(len(arrays))
@@ -89,7 +89,7 @@ def _floors(documents: Sequence[bytes], train_documents: Iterable[bytes]) -> tup
 
 
 class _Means:
-    """Running means of bits, one for each of a few groups."""
+    """A running mean of bits per group."""
 
     def __init__(self, num_groups: int):
         self.sums, self.counts = np.zeros(num_groups), np.zeros(num_groups, dtype=np.int64)
@@ -103,7 +103,7 @@ class _Means:
 
 
 def _ranges(starts: Sequence[int]) -> list[str]:
-    """Names of the ranges that begin at these places.
+    """Names of the ranges that start at these positions.
 
     >>> _ranges((0, 1, 10))
     ['0', '1-9', '10+']

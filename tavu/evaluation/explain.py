@@ -1,6 +1,6 @@
-"""What a model expected at each byte of a text, how much it was surprised, and what it looked back at.
+"""Explain a model's predictions: for each byte of a text the bits and the likeliest candidates, for each patch the attention to earlier ones.
 
-What the interpretability section of TinyStories (Eldan and Li 2023, arXiv 2305.07759, section 5) does by hand: for intuition, not for proof.
+Follows the interpretability section of TinyStories (Eldan and Li 2023, arXiv 2305.07759, section 5). It is meant for intuition and proves nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,13 +16,13 @@ from tavu.model.interface import Model
 from tavu.vocabulary import END
 
 NUM_CANDIDATES = 5
-NUM_LOOKED_AT = 3
+NUM_ATTENDED = 3
 SHARED_N = 3
 
 
 @dataclass(frozen=True)
 class ByteExplained:
-    """One byte, or the END after the last."""
+    """One byte, or the END after the last byte."""
 
     id: int
     bits: float
@@ -33,17 +33,17 @@ class ByteExplained:
 
 @dataclass(frozen=True)
 class PatchExplained:
-    """One patch: which bytes it has, and at which patches before it the global model looked most when it foretold it, with their shares."""
+    """One patch: its range of bytes, and the earlier patches that the global model attended to most when it predicted this one."""
 
     start: int
     stop: int
-    looked_at: tuple[tuple[int, float], ...]
-    """(number of a patch, share), the mean over layers and heads; -1 is nothing, as before the first patch."""
+    attended: tuple[tuple[int, float], ...]
+    """(patch number, attention weight), averaged over layers and heads. -1 is the position before the first patch."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The training story that shares most runs of SHARED_N words with a text, and which share of them."""
+    """The training story that shares the most SHARED_N-grams of words with a text, and the fraction of them it shares."""
 
     text: str
     share: float
@@ -53,7 +53,7 @@ class Nearest:
 class Explanation:
     text: bytes
     num_given: int
-    """The first so many bytes were given, the others the model wrote."""
+    """The number of prompt bytes. The model wrote the rest."""
     bytes: tuple[ByteExplained, ...]
     patches: tuple[PatchExplained, ...]
     nearest: Nearest | None
@@ -61,10 +61,10 @@ class Explanation:
 
 @torch.inference_mode()
 def explain(model: Model, text: bytes, num_given: int, train_documents: Iterable[bytes] = ()) -> Explanation:
-    """Read a text with a model. Raises TavuError when it is empty, or longer than the context."""
+    """Explain a text. Raises TavuError when it is empty, or longer than the context."""
     longest = model.config.max_seq_len - 2
     if not 0 < len(text) <= longest:
-        raise TavuError(f"The text has {len(text):,} bytes, expected 1 to {longest:,}: what the model can read at once. Give another --prompt.")
+        raise TavuError(f"The text has {len(text):,} bytes, expected 1 to {longest:,}, the context of the model. Give another --prompt.")
     ids = torch.tensor([[END, *text, END]])
     logits = model(ids)
     bits = id_bits(logits, ids)[0].tolist()
@@ -77,13 +77,13 @@ def explain(model: Model, text: bytes, num_given: int, train_documents: Iterable
 
 
 def _patches(model: Model, ids: torch.Tensor, starts: Sequence[int]) -> tuple[PatchExplained, ...]:
-    """Places are those of the text, one less than in ids."""
-    attention = model.global_attention(ids).mean(0)  # row k foretells patch k; column j stands for patch j - 1, the last that it has read
+    """Positions refer to the text, which is offset by one from ids."""
+    attention = model.global_attention(ids).mean(0)  # row k predicts patch k; column j is the output after reading patch j - 1
     patches = []
     for k, (start, stop) in enumerate(zip(starts, [*starts[1:], ids.size(1)], strict=True)):
-        top = attention[k, : k + 1].topk(min(NUM_LOOKED_AT, k + 1))
-        looked = tuple((int(j) - 1, float(share)) for j, share in zip(top.indices, top.values, strict=True))
-        patches.append(PatchExplained(max(0, start - 1), stop - 1, looked))
+        top = attention[k, : k + 1].topk(min(NUM_ATTENDED, k + 1))
+        attended = tuple((int(j) - 1, float(share)) for j, share in zip(top.indices, top.values, strict=True))
+        patches.append(PatchExplained(max(0, start - 1), stop - 1, attended))
     return tuple(patches)
 
 

@@ -1,7 +1,7 @@
-"""Writing that holds certain words for sure: sentence by sentence, a word that does not come by itself is put where it costs the model least.
+"""Generate text that contains given words. A word that the model does not write itself is inserted where it costs the fewest bits.
 
-Each sentence is drafted as usual. Where it holds none of the words still due, every place between two of its words is tried with each of them; the
-cheapest place is taken when it costs little, or when the story would otherwise end, or be long, without it. From there the model goes on by itself.
+Each sentence is drafted as usual. If it contains none of the words still due, each of them is tried at every gap between its words. The cheapest
+insertion is used if it costs few bits, or if the story would otherwise end, or get long, without the word. The model continues after the insertion.
 """
 
 import time
@@ -16,15 +16,15 @@ from tavu.generation.writing import FinishReason, Writer, Written, write
 
 DRAFT_BYTES = 200
 CHEAP_BITS = 10.0
-"""A word that costs no more fits well enough to be put in at once; common ones cost about as much where nothing calls for them."""
+"""A word that costs at most this many bits is inserted at once. Common words cost about as much in a neutral context."""
 SENTENCES_PER_WORD = 2
-"""A word is put in after so many sentences without one, whatever it costs."""
+"""After this many sentences without a word, one is inserted at any cost."""
 MAX_PLACES = 12
 AFTER_WORD = (" ", ". ", ", ")
 
 
 def write_with_words(writer: Writer, scorer: Scorer, prompt: bytes, words: Sequence[str], config: SamplingConfig) -> Written:
-    """What goes on from a prompt (with its mark, if it has one) and holds all words, inflected perhaps, if config.max_bytes leave room for them."""
+    """A continuation of the prompt (including its mark, if any) with all words, possibly inflected, as far as config.max_bytes allows."""
     begun = time.perf_counter()
     content, due, idle, number = b"", list(words), 0, 0
     stopped: FinishReason = "length"
@@ -41,21 +41,21 @@ def write_with_words(writer: Writer, scorer: Scorer, prompt: bytes, words: Seque
         idle = 0 if met else idle + 1
         due = [word for word in due if word not in met]
         if due and not met:
-            bits, word, put_in = _cheapest(scorer, prompt + content, sentence, due)
+            bits, word, with_word = _cheapest(scorer, prompt + content, sentence, due)
             if bits <= CHEAP_BITS or idle >= SENTENCES_PER_WORD or ended:
-                sentence, ended, idle = put_in, False, 0
+                sentence, ended, idle = with_word, False, 0
                 due.remove(word)
         content += sentence
         if ended and not due:
             stopped = draft.stopped
             break
-        if not sentence:  # it would end here and nowhere else
+        if not sentence:  # the model ends here, and nothing could be inserted
             break
     return Written(content[: config.max_bytes], stopped, time.perf_counter() - begun)
 
 
 def _first_sentence(draft: Written) -> tuple[bytes, bool]:
-    """The first sentence of a draft with the space after it, and whether the text ends with it."""
+    """The first sentence of a draft, with the space after it, and whether the draft ends with it."""
     end = end_of_sentence(draft.text)
     if end is None:
         return draft.content, draft.stopped != "length"
@@ -64,11 +64,11 @@ def _first_sentence(draft: Written) -> tuple[bytes, bool]:
 
 
 def _cheapest(scorer: Scorer, before: bytes, sentence: bytes, words: Sequence[str]) -> tuple[float, str, bytes]:
-    """(bits, word, sentence up to and with it): the cheapest of all ways to go on with a word instead of what was drafted."""
+    """The cheapest insertion of one of the words into the sentence: (bits, word, the sentence up to and including the word)."""
     places = [0, *(i + 1 for i, byte in enumerate(sentence) if byte == 0x20)]
-    ways = [(sentence[:place], word) for place in places[:: -(-len(places) // MAX_PLACES)] for word in words]
-    ways = [(begin if (before + begin)[-1:] in (b"", b" ", b"\n", b'"') else begin + b" ", word) for begin, word in ways]
-    costs = ending_bits(scorer, [(before + begin, f"{word} ".encode()) for begin, word in ways])
-    bits, (begin, word) = min(zip(costs, ways, strict=True))
+    candidates = [(sentence[:place], word) for place in places[:: -(-len(places) // MAX_PLACES)] for word in words]
+    candidates = [(begin if (before + begin)[-1:] in (b"", b" ", b"\n", b'"') else begin + b" ", word) for begin, word in candidates]
+    costs = ending_bits(scorer, [(before + begin, f"{word} ".encode()) for begin, word in candidates])
+    bits, (begin, word) = min(zip(costs, candidates, strict=True))
     after = ending_bits(scorer, [(before + begin, (word + end).encode()) for end in AFTER_WORD])
     return bits, word, begin + (word + AFTER_WORD[after.index(min(after))]).encode()

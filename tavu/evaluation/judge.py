@@ -1,8 +1,8 @@
 """Stories graded by a large model, as in GPT-Eval (Eldan and Li 2023, arXiv 2305.07759, section 3): an assessment first, and then grades.
 
-The judge is any endpoint that speaks OpenAI's API: Ollama, llama.cpp, vLLM, a cloud. Beside what the model wrote it is shown endings whose worth is
-known, the true one, the same with its sentences shuffled, and that of another story, without being told which is which: where it does not tell
-these apart, its grades mean nothing. Every answer is kept as it came, in a file that a second run goes on from.
+The judge is any endpoint with OpenAI's API: Ollama, llama.cpp, vLLM or a cloud service. It also grades three reference endings, without knowing
+which is which: the true ending, the true ending with its sentences shuffled, and that of another story. If it does not rank these correctly, its
+grades mean nothing. Every answer is saved unchanged in a file, and a second run continues from it.
 """
 
 import hashlib
@@ -54,18 +54,18 @@ Age group: X"""
 
 @dataclass(frozen=True)
 class Case:
-    """One ending to be graded, and whose it is."""
+    """One ending to be graded, and its origin."""
 
     by: str
     number: int
-    """Of the story that it ends."""
+    """The number of its story."""
     beginning: str
     ending: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge said of a case; grades are None where they could not be read."""
+    """The judge's answer for a case. `grades` is None if they could not be parsed."""
 
     by: str
     number: int
@@ -75,35 +75,35 @@ class Verdict:
 
 
 def cases_of(stories: Sequence[Story], num_anchors: int, seed: int = 0) -> list[Case]:
-    """What each story's model wrote, and three endings of known worth for the first num_anchors of them, in an order that tells nothing."""
-    dice = random.Random(seed)
+    """The model's ending of each story, and three reference endings for the first num_anchors stories, shuffled."""
+    rng = random.Random(seed)
     plain = [story for story in stories if story.request is None and story.written.strip()]
     cases = [Case(BY_MODEL, i, story.beginning, story.written) for i, story in enumerate(plain)]
     for i, story in enumerate(plain[:num_anchors]):
         sentences = list(sentences_of(story.true_end))
-        dice.shuffle(sentences)
+        rng.shuffle(sentences)
         other = plain[(i + 1) % len(plain)].true_end
         endings = {TRUE: story.true_end, SHUFFLED: " ".join(sentences), **({OTHER: other} if len(plain) > 1 else {})}
         cases += [Case(by, i, story.beginning, ending) for by, ending in endings.items()]
-    dice.shuffle(cases)
+    rng.shuffle(cases)
     return cases
 
 
 def token_estimate(cases: Sequence[Case]) -> str:
-    """What judging will take, in words."""
+    """The cost of judging, as text."""
     read = sum(2 * len((ASSESS + case.beginning + case.ending).encode()) + len(GRADE) + MAX_TOKENS * BYTES_PER_TOKEN for case in cases)
     tokens = read // BYTES_PER_TOKEN
     return f"{len(cases)} endings, {2 * len(cases)} questions, at most about {tokens:,} tokens to read and {2 * len(cases) * MAX_TOKENS:,} to write"
 
 
 def judge(url: str, name: str, cases: Sequence[Case], kept: Path, progress: Callable[[int], None] = lambda done: None) -> list[Verdict]:
-    """Every case graded, those from `kept` that were asked before; what is new is added there at once. `progress` is told how many are done.
+    """Grade all cases. Answers saved in `kept` are reused, and new ones are appended at once. `progress` is called with the number of cases done.
 
-    The key is that of OPENAI_API_KEY, if it is set. Raises TavuError when the endpoint cannot be reached, refuses, or is too slow: what was answered
-    so far is kept then.
+    The API key is OPENAI_API_KEY, if set. Raises TavuError when the endpoint cannot be reached, refuses, or is too slow. Answers received before
+    that are kept.
     """
     client = _client(url)
-    known = dict(_read(kept))
+    known = dict(_saved_answers(kept))
     make_folder(kept.parent)
     verdicts = []
     for done, case in enumerate(cases):
@@ -122,7 +122,7 @@ def judge(url: str, name: str, cases: Sequence[Case], kept: Path, progress: Call
 
 
 def measures_of(verdicts: Sequence[Verdict]) -> list[Measure]:
-    """The mean grades of each kind of ending, and how often the judge puts the true ending above one that is worth less."""
+    """The mean grades of each kind of ending, and how often the judge ranks the true ending above a worse one."""
     group, result = "Graded by a judge", []
     graded = {(v.by, v.number): v.grades for v in verdicts if v.grades}
     for by in (BY_MODEL, TRUE, SHUFFLED, OTHER):
@@ -138,7 +138,7 @@ def measures_of(verdicts: Sequence[Verdict]) -> list[Measure]:
 
 
 def grades_of(answer: str) -> dict[str, float] | None:
-    """The grades in an answer, 1 to 10, and the age in years; None where one is missing.
+    """The grades in an answer, 1 to 10, and the age in years. None if one is missing.
 
     >>> grades_of("Grammar: 8/10\\nCreativity: 7/10\\nConsistency: **9**/10\\nPlot: 6.5\\nAge group: C (6-7)")
     {'grammar': 8.0, 'creativity': 7.0, 'consistency': 9.0, 'plot': 6.5, 'age': 6.5}
@@ -161,12 +161,12 @@ def _client(url: str) -> "OpenAI":
     try:
         from openai import OpenAI
     except ImportError:
-        raise TavuError('A judge is asked by the openai library, which is not installed. Install it: pip install "tavu[judge]"') from None
+        raise TavuError('The judge needs the openai library, which is not installed. Install it: pip install "tavu[judge]"') from None
     return OpenAI(base_url=url, api_key=os.environ.get("OPENAI_API_KEY") or "none", timeout=TIMEOUT_SECONDS, max_retries=MAX_RETRIES)
 
 
 def _ask(client: "OpenAI", url: str, name: str, case: Case) -> dict[str, Any]:
-    """An assessment, and the answer with grades, asked again where it cannot be read."""
+    """The assessment, and the answer with grades, which is requested again if it cannot be parsed."""
     messages: list[Any] = [{"role": "user", "content": ASSESS.format(beginning=case.beginning, ending=case.ending)}]
     assessment = _complete(client, url, name, messages)
     messages += [{"role": "assistant", "content": assessment}, {"role": "user", "content": GRADE}]
@@ -181,7 +181,7 @@ def _ask(client: "OpenAI", url: str, name: str, case: Case) -> dict[str, Any]:
 def _complete(client: "OpenAI", url: str, name: str, messages: list[Any]) -> str:
     from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
 
-    kept = "What it has answered so far is kept: run the command again to go on."
+    kept = "Its answers so far are kept: run the command again to continue."
     try:
         return client.chat.completions.create(model=name, messages=messages, temperature=0, max_tokens=MAX_TOKENS).choices[0].message.content or ""
     except APITimeoutError:
@@ -191,14 +191,14 @@ def _complete(client: "OpenAI", url: str, name: str, messages: list[Any]) -> str
     except APIStatusError as error:
         raise TavuError(f"The judge at {url} refused with status {error.status_code}: {str(error.message)[:200]}. {kept}") from None
     except (OpenAIError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise TavuError(f"The judge at {url} answers, but not as OpenAI's API does ({str(error)[:100]}). Check its address. {kept}") from None
+        raise TavuError(f"The judge at {url} does not answer like OpenAI's API ({str(error)[:100]}). Check its address. {kept}") from None
 
 
-def _read(kept: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Answers of an earlier run; a line that a kill has cut is asked again."""
+def _saved_answers(kept: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The saved answers of an earlier run. Damaged lines are skipped, so these cases are asked again."""
     if not kept.is_file():
         return
-    for line in kept.read_bytes().split(b"\n"):  # not splitlines: an answer may hold U+2028 and its like
+    for line in kept.read_bytes().split(b"\n"):  # not splitlines: an answer may contain U+2028 and similar
         try:
             row = json.loads(line)
             yield row["key"], {"assessment": str(row["assessment"]), "answer": str(row["answer"])}

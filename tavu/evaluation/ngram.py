@@ -1,16 +1,16 @@
-"""Byte n-gram models: floors for bits per byte, so that a model's number means something to a newcomer.
+"""Byte n-gram models: baselines ("floors") that put a model's bits per byte into perspective.
 
 An n-gram model of order n predicts an id from the n - 1 ids before it. Orders are interpolated from the lowest up:
 
     p_k(id | context) = (count(context id) + kinds(context) * p_{k-1}(id | shorter context)) / (count(context) + kinds(context))
 
-where kinds(context) is the number of different ids seen after it, and p_0 is uniform over the V ids. The interpolation is
+where kinds(context) is the number of distinct ids seen after it, and p_0 is uniform over the V ids. The interpolation is
 Witten and Bell's (1991; Chen and Goodman 1998, section 2.5): it has no parameter to fit, sums to 1, and gives no id
-probability 0. The counts below the highest order are Kneser and Ney's (1995): in how many different ids' wake a shorter
-sequence was seen, not how often. On stories, up to order 5, this measured as good as modified Kneser-Ney.
+probability 0. The counts below the highest order are Kneser and Ney's (1995): a shorter sequence counts once for each
+distinct id before it. On stories, up to order 5, this is as good as modified Kneser-Ney.
 
-A document is END (order - 1 times) as context, its bytes, and END; no context reaches across documents.
-Shapes: G different sequences of one length, C different contexts, W windows (one per predicted id).
+A document is END (order - 1 times) as context, its bytes, and END. No context reaches across documents.
+Shapes: G distinct sequences of one length, C distinct contexts, W windows (one per predicted id).
 A sequence of ids is packed into one integer, the oldest id first, as digits base V.
 """
 
@@ -27,23 +27,23 @@ MAX_ORDER = 7
 assert NUM_IDS**MAX_ORDER < 2**63 <= NUM_IDS ** (MAX_ORDER + 1)
 
 MAX_TRAIN_BYTES = 8_000_000
-"""A floor is trained on at most this many bytes, the first ones given: more hardly moves orders up to 5."""
+"""A floor is trained on at most the first this many bytes. More hardly changes orders up to 5."""
 
-_WINDOWS_AT_ONCE = 1_000_000  # bounds the memory that counting and scoring take
+_WINDOWS_AT_ONCE = 1_000_000  # limits the memory of counting and scoring
 
 
 @dataclass(frozen=True, eq=False)
 class _Counts:
-    """What was counted of one length of sequence: packed and sorted, so that a sequence is found by bisection."""
+    """Counts of all sequences of one length, packed and sorted for binary search."""
 
     sequences: np.ndarray  # (G,) int64, sorted: context * V + id
     counts: np.ndarray  # (G,) int64
     contexts: np.ndarray  # (C,) int64, sorted
-    totals: np.ndarray  # (C,) int64: the counts of a context's sequences, summed
-    kinds: np.ndarray  # (C,) int64: how many sequences a context has
+    totals: np.ndarray  # (C,) int64: the sum of the counts of a context's sequences
+    kinds: np.ndarray  # (C,) int64: the number of a context's sequences
 
     def interpolate(self, windows: np.ndarray, lower: np.ndarray) -> np.ndarray:
-        """p_k of each window (W,), given p_{k-1} (W,); a context never seen leaves it as it was."""
+        """p_k of each window (W,), given p_{k-1} (W,). For an unseen context it is p_{k-1}."""
         count = _look_up(self.sequences, self.counts, windows)  # (W,)
         total = _look_up(self.contexts, self.totals, windows // NUM_IDS)
         kinds = _look_up(self.contexts, self.kinds, windows // NUM_IDS)
@@ -74,7 +74,7 @@ class NgramModel:
         """
         per_document: list[float] = []
         for windows, first, owners in _batches(documents, self.order):
-            different, inverse = np.unique(windows, return_inverse=True)  # sorted: bisection then runs in cache
+            different, inverse = np.unique(windows, return_inverse=True)  # sorted, so that binary search stays in cache
             bits = -np.log2(self.probabilities(different))[inverse]  # (W,)
             per_document.extend([0.0] * (first + int(owners[-1]) + 1 - len(per_document)))
             for owner, bits_of_owner in enumerate(np.bincount(owners, weights=bits)):
@@ -95,7 +95,7 @@ def train_ngram(documents: Iterable[bytes | np.ndarray], order: int) -> NgramMod
     sequences, inverse = np.unique(np.concatenate([batch for batch, _ in counted]), return_inverse=True)
     counts = np.bincount(inverse, weights=np.concatenate([times for _, times in counted])).astype(np.int64)
     levels = [_group(sequences, counts)]
-    for length in range(order - 1, 0, -1):  # Kneser-Ney: each different longer sequence counts once
+    for length in range(order - 1, 0, -1):  # Kneser-Ney: each distinct longer sequence counts once
         sequences, counts = np.unique(sequences % NUM_IDS**length, return_counts=True)
         levels.insert(0, _group(sequences, counts))
     return NgramModel(order, tuple(levels))
@@ -104,7 +104,7 @@ def train_ngram(documents: Iterable[bytes | np.ndarray], order: int) -> NgramMod
 def ngram_floors(train: Iterable[bytes | np.ndarray], valid: Iterable[bytes | np.ndarray], orders: tuple[int, ...] = (1, 3, 5)) -> dict[int, float]:
     """Bits per byte of `valid` under the n-gram model of each order, trained on the first MAX_TRAIN_BYTES of `train`.
 
-    Documents are bytes, or arrays (T,) of byte ids. Raises TavuError when `train` or `valid` has nothing in it.
+    Documents are bytes, or arrays (T,) of byte ids. Raises TavuError when `train` or `valid` is empty.
     """
     train, valid = _first_bytes(train, MAX_TRAIN_BYTES), list(valid)
     valid_bytes = sum(map(len, valid))
@@ -131,13 +131,13 @@ def _group(sequences: np.ndarray, counts: np.ndarray) -> _Counts:
 
 
 def _look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The value of each wanted key (W,), 0 where it is not among the sorted keys."""
+    """The value of each wanted key (W,), or 0 if it is not in the sorted keys."""
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, values[at], 0)
 
 
 def _first_bytes(documents: Iterable[bytes | np.ndarray], num_bytes: int) -> list[bytes | np.ndarray]:
-    """Documents from the start, the last one cut, that hold `num_bytes` at most."""
+    """The first `num_bytes` bytes of the documents. The last one is cut."""
     taken: list[bytes | np.ndarray] = []
     for document in documents:
         taken.append(document[:num_bytes])
@@ -148,9 +148,9 @@ def _first_bytes(documents: Iterable[bytes | np.ndarray], num_bytes: int) -> lis
 
 
 def _batches(documents: Iterable[bytes | np.ndarray], order: int) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
-    """Windows (W,), the number of the first document they are of, and each one's document counted from that one (W,).
+    """Windows (W,), the number of their first document, and the document of each window relative to it (W,).
 
-    One window per byte and END; a document longer than a batch goes on in the next.
+    There is one window per byte and END. A document longer than a batch continues in the next one.
     """
     pieces: list[np.ndarray] = []
     owners: list[int] = []

@@ -1,8 +1,8 @@
-"""Whether a story does what was asked for, by rules that know nothing of its language.
+"""Check whether a story follows its request, by rules that do not depend on the language.
 
-A word counts as present in any inflection that its beginning betrays: a word of the text that begins with its stem, and is at most five letters
-longer (four than a short one). The stem is the first 70 % of its letters, and of words up to four letters all, but for a last vowel. So `make` is
-found in "making" and `play` not in "place"; but `go` is not found in "went", and `quit` is in "quite": it errs both ways, seldom.
+A word counts as present if the text has an inflection of it: a word that starts with its stem and is at most five letters longer (four if the word
+is short). The stem is the first 70 % of the letters. Words up to four letters keep all of them, except a final vowel. So `make` is found in "making"
+and `play` is not found in "place". The rule is sometimes wrong: `go` is not found in "went", and `quit` is found in "quite".
 """
 
 import math
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from tavu.data.records import Request
 
 TRIES = 4
-"""How often a story is written at most while it lacks something that a rule can see: at about a twentieth of a second each."""
-SEEDS_APART = 1_000_000
-"""Of a story and its next try, so that stories of neighboring seeds have tries of their own."""
+"""The most attempts at a story that does not follow its request. Each takes about 50 ms."""
+SEED_STRIDE = 1_000_000
+"""The seed distance between two attempts at a story, so that stories of neighboring seeds do not share attempts."""
 STEM_SHARE, SHORT, MIN_STEM = 0.7, 4, 3
 MAX_ENDING, MAX_SHORT_ENDING = 5, 4
 _VOWELS = frozenset("aeiouäöåаеёиоуыэюя")
@@ -28,7 +28,7 @@ _DASHED = re.compile(r"^\s*[—–-]\s*\w", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Obedience:
-    """Which parts of a request a story obeys, of those that can be checked."""
+    """Which parts of a request a story follows, as far as they can be checked."""
 
     words: dict[str, bool]
     features: dict[str, bool]
@@ -41,22 +41,22 @@ class Obedience:
 
     @property
     def share(self) -> float:
-        """Of all checks, how many are passed; 1 where there is none."""
+        """The fraction of checks that pass; 1 if there are none."""
         return sum(self.checks) / len(self.checks) if self.checks else 1.0
 
 
 def obedience(request: Request, story: str) -> Obedience:
-    """What of a request a story obeys. Summaries, and features that no rule can see, are not judged."""
+    """Check a story against a request. Summaries, and features without a check, are ignored."""
     present = words_of(story)
     return Obedience(
-        words={word: has_word(present, word) or (not _split(word) and word in story) for word in request.words},  # 🐻 is a wish, too
+        words={word: has_word(present, word) or (not _split(word) and word in story) for word in request.words},  # 🐻 is not made of letters
         features={feature: check(story) for feature in request.features if (check := FEATURE_CHECKS.get(feature.strip().lower()))},
         sentence=has_sentence(story, request.sentence) if request.sentence else None,
     )
 
 
 def words_of(text: str) -> set[str]:
-    """The different words of a text, without case."""
+    """The distinct words of a text, case-folded."""
     return set(_split(text))
 
 
@@ -65,13 +65,13 @@ def _split(text: str) -> list[str]:
 
 
 def has_word(present: set[str], word: str) -> bool:
-    """Whether a word, or several that belong together, are among those present, inflected or not."""
+    """Whether all parts of a word (several, if it is a phrase) are present, possibly inflected."""
     parts = _split(word)
     return bool(parts) and all(any(is_inflection(other, part) for other in present) for part in parts)
 
 
 def places_of_words(words: Sequence[str], text: str) -> list[tuple[int, int]]:
-    """Where the text has those of the words that it has, inflected or not, as the first character and the one after the last.
+    """The (start, stop) character spans of requested words in the text, possibly inflected. A phrase counts only if all its parts are present.
 
     >>> places_of_words(("key", "oak"), "Two keys, and a lock.")
     [(4, 8)]
@@ -83,7 +83,7 @@ def places_of_words(words: Sequence[str], text: str) -> list[tuple[int, int]]:
 
 
 def is_inflection(word: str, of: str) -> bool:
-    """Whether a word may be another one inflected, told by its beginning.
+    """Whether a word looks like an inflection of another, judged by its stem.
 
     >>> is_inflection("making", of="make"), is_inflection("place", of="play"), is_inflection("козу", of="коза")
     (True, False, True)
@@ -96,14 +96,14 @@ def is_inflection(word: str, of: str) -> bool:
 
 
 def has_sentence(story: str, sentence: str) -> bool:
-    """Whether a sentence stands in a story as it is, line breaks aside."""
+    """Whether a story contains a sentence verbatim, except for white space."""
     return " ".join(sentence.split()) in " ".join(story.split())
 
 
 def has_dialogue(story: str) -> bool:
-    """Whether somebody speaks: something in quotation marks, or lines that begin with a dash."""
+    """Whether a story contains dialogue: text in quotation marks, or two lines that start with a dash."""
     return bool(_QUOTED.search(story)) or len(_DASHED.findall(story)) >= 2
 
 
 FEATURE_CHECKS: dict[str, Callable[[str], bool]] = {"dialogue": has_dialogue, "содержать диалог": has_dialogue}
-"""The features that a rule can see, in lower case, as data sets call them."""
+"""The features that can be checked, by their lower-case names in data sets."""

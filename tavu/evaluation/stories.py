@@ -1,7 +1,7 @@
-"""What a model of stories can do, measured without a judge and without a network: does it stop, vary, repeat, copy, obey, and know what makes sense.
+"""Evaluate a story model offline, without a judge: whether it stops, its diversity, repetition, copying, obedience and forced choices.
 
-It writes on from the first part of stories that it has not seen, and to the requests of records; every figure has its standard error over stories.
-Following section 4 of TinyStories (Eldan and Li 2023, arXiv 2305.07759), whose own scores need GPT-4: see judge.py for these.
+The model continues the first part of unseen stories, and writes stories for the requests of records. Figures have standard errors over stories.
+Follows section 4 of TinyStories (Eldan and Li 2023, arXiv 2305.07759). The scores in that paper need GPT-4: see judge.py for these.
 """
 
 import math
@@ -14,14 +14,14 @@ from tavu.config import INSIST, SamplingConfig
 from tavu.data.records import MARK, Request, request_of, split_document
 from tavu.errors import TavuError
 from tavu.evaluation.bits_per_byte import Scorer
-from tavu.evaluation.choices import Chosen, choices_from, choose, english_choices
+from tavu.evaluation.choices import ScoredChoice, choose, english_choices, make_choices
 from tavu.evaluation.obedience import Obedience, obedience
-from tavu.evaluation.text_measures import Seen, distinct, longest_copied, precision, repetition, words_in_order
+from tavu.evaluation.text_measures import CorpusNgrams, distinct, longest_copied, precision, repetition, words_in_order
 from tavu.generation import reads
 from tavu.generation.writing import Writer, Written, write
 
 CUT_SHARE = 0.4
-"""Stories are gone on with after so much of them, as in the paper's section 4.3."""
+"""The fraction of each story that is used as the prompt, as in section 4.3 of the paper."""
 NOVEL_N = (3, 5, 8)
 MIN_BYTES = 40
 PAIRS_PER_KIND = 100
@@ -29,7 +29,7 @@ PAIRS_PER_KIND = 100
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure: what it is, its mean and standard error over n things, and whether more is better (None: neither)."""
+    """One figure: its group and name, and its mean and standard error over n values."""
 
     group: str
     name: str
@@ -37,12 +37,12 @@ class Measure:
     standard_error: float
     n: int
     better: str = ""
-    """`more`, `less` or nothing."""
+    """Whether `more` or `less` is better; empty if neither."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """What was written on from a beginning or to a request, with what is told of it alone."""
+    """A continuation of a beginning, or a story for a request, with its own scores."""
 
     beginning: str
     written: str
@@ -57,7 +57,7 @@ class Story:
 class StoryEvaluation:
     measures: tuple[Measure, ...]
     stories: tuple[Story, ...]
-    choices: tuple[Chosen, ...]
+    choices: tuple[ScoredChoice, ...]
     seconds: float
 
 
@@ -74,9 +74,9 @@ def evaluate_stories(
     num_requests: int = 64,
     progress: Callable[[str, float], None] = lambda what, share: None,
 ) -> StoryEvaluation:
-    """Measure a model on documents that it has not seen, plain stories or records. `progress` is told what is being done, and how much of it is.
+    """Evaluate a model on unseen documents: plain stories or records. `progress` is called with the current stage and the fraction of it done.
 
-    The writer writes as the model does. Raises TavuError when there is no story long enough to be gone on with.
+    Scorer and writer belong to the same model. Raises TavuError when no story has a suitable length.
     """
     begun = time.perf_counter()
     parts = [split_document(document) for document in documents]
@@ -85,19 +85,19 @@ def evaluate_stories(
     fit = [text for text in texts if MIN_BYTES <= len(text.encode()) < context]
     if not fit:
         raise TavuError(
-            f"There is no story of {MIN_BYTES} to {context:,} bytes to go on with, of {len(documents):,} documents. Name a source of stories."
+            f"There is no story of {MIN_BYTES} to {context:,} bytes to continue among {len(documents):,} documents. Name a source of stories."
         )
-    stories = _continued(writer, fit[:num_stories], config, progress)
-    measures = [*_of_writing(stories), *_of_copying(stories, train_documents, progress)]
+    stories = _continue_stories(writer, fit[:num_stories], config, progress)
+    measures = [*_writing_measures(stories), *_copying_measures(stories, train_documents, progress)]
     if follows_requests:
         asked = [(request_of(prompt.removesuffix(MARK).decode(errors="replace")), text) for (prompt, _), text in zip(parts, texts, strict=True)]
         if requests := [(request, text) for request, text in asked if request][:num_requests]:
-            requested = _requested(writer, requests, config, progress)
-            measures += _of_obedience(requested)
+            requested = _write_requested(writer, requests, config, progress)
+            measures += _obedience_measures(requested)
             stories = [*stories, *requested]
     progress("choosing between endings", 0)
-    chosen = choose(scorer, [*(english_choices() if is_english else []), *choices_from(texts, PAIRS_PER_KIND)])
-    measures += _of_choices(chosen)
+    chosen = choose(scorer, [*(english_choices() if is_english else []), *make_choices(texts, PAIRS_PER_KIND)])
+    measures += _choice_measures(chosen)
     return StoryEvaluation(tuple(measures), tuple(stories), tuple(chosen), time.perf_counter() - begun)
 
 
@@ -107,20 +107,22 @@ def measure(group: str, name: str, values: Sequence[float], better: str = "") ->
     return Measure(group, name, fmean(values) if n else math.nan, stdev(values) / math.sqrt(n) if n > 1 else math.nan, n, better)
 
 
-def _continued(writer: Writer, texts: Sequence[str], config: SamplingConfig, progress: Callable[[str, float], None]) -> list[Story]:
+def _continue_stories(writer: Writer, texts: Sequence[str], config: SamplingConfig, progress: Callable[[str, float], None]) -> list[Story]:
     stories = []
     for i, text in enumerate(texts):
-        progress("going on with stories", i / len(texts))
+        progress("continuing stories", i / len(texts))
         beginning = text[: round(CUT_SHARE * len(text))]
         (written,) = write(writer, beginning.encode(), replace(config, seed=config.seed + i))
         stories.append(_story(beginning, written, text[len(beginning) :]))
     return stories
 
 
-def _requested(writer: Writer, asked: Sequence[tuple[Request, str]], config: SamplingConfig, progress: Callable[[str, float], None]) -> list[Story]:
+def _write_requested(
+    writer: Writer, asked: Sequence[tuple[Request, str]], config: SamplingConfig, progress: Callable[[str, float], None]
+) -> list[Story]:
     stories = []
     for i, (request, true_story) in enumerate(asked):
-        progress("writing to order", i / len(asked))
+        progress("writing stories for requests", i / len(asked))
         (written,) = write(writer, reads.of_request(request), replace(config, seed=config.seed + i, insist=INSIST))
         story = _story("", written, true_story)
         stories.append(replace(story, request=request, obeyed=obedience(request, written.text)))
@@ -137,7 +139,7 @@ def _story(beginning: str, written: Written, true_end: str) -> Story:
     return Story(beginning, written.text, written.stopped, true_end, scores)
 
 
-def _of_writing(stories: Sequence[Story]) -> list[Measure]:
+def _writing_measures(stories: Sequence[Story]) -> list[Measure]:
     texts = [words_in_order(story.written) for story in stories]
     group = "Going on with stories"
     return [
@@ -149,14 +151,14 @@ def _of_writing(stories: Sequence[Story]) -> list[Measure]:
     ]
 
 
-def _of_copying(stories: Sequence[Story], train_documents: Iterable[bytes], progress: Callable[[str, float], None]) -> list[Measure]:
+def _copying_measures(stories: Sequence[Story], train_documents: Iterable[bytes], progress: Callable[[str, float], None]) -> list[Measure]:
     progress("looking for copies", 0)
     train = [words_in_order(split_document(document)[1].decode(errors="replace")) for document in train_documents]
     if not train:
         return []
     group, result = "Copying from the training text", []
     for n in NOVEL_N:
-        seen = Seen(train, n)
+        seen = CorpusNgrams(train, n)
         result.append(measure(group, f"{n}-grams that stand there", [seen.share(words_in_order(story.written)) for story in stories], "less"))
         if n == max(NOVEL_N):
             longest = [float(longest_copied(words_in_order(story.written), seen)) for story in stories]
@@ -166,7 +168,7 @@ def _of_copying(stories: Sequence[Story], train_documents: Iterable[bytes], prog
     return result
 
 
-def _of_obedience(stories: Sequence[Story]) -> list[Measure]:
+def _obedience_measures(stories: Sequence[Story]) -> list[Measure]:
     group = "Following requests"
     obeyed = [story.obeyed for story in stories if story.obeyed]
     words = [fmean(one.words.values()) for one in obeyed if one.words]
@@ -185,7 +187,7 @@ def _of_obedience(stories: Sequence[Story]) -> list[Measure]:
     ]
 
 
-def _of_choices(chosen: Sequence[Chosen]) -> list[Measure]:
+def _choice_measures(chosen: Sequence[ScoredChoice]) -> list[Measure]:
     kinds = list(dict.fromkeys(one.choice.kind for one in chosen))
     return [
         measure("Choosing between endings (half by chance)", kind, [float(one.is_right) for one in chosen if one.choice.kind == kind], "more")

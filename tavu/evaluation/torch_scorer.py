@@ -1,4 +1,4 @@
-"""PyTorch as a Scorer (bits_per_byte.py): any model, on any device and in any precision.
+"""The PyTorch Scorer (bits_per_byte.py): any model, on any device and in any precision.
 
 Shapes: B rows, T positions, V ids.
 """
@@ -21,16 +21,16 @@ class TorchScorer:
     def __init__(self, model: Model, dtype: torch.dtype = torch.float32):
         self.model, self.config, self.dtype = model, model.config, dtype
 
-    def score(self, stretches: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """As one batch; see Scorer."""
-        padded = np.full((len(stretches), max(map(len, stretches))), END)
-        for row, ids in zip(padded, stretches, strict=True):
+    def score(self, sequences: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Score all sequences as one batch; see Scorer."""
+        padded = np.full((len(sequences), max(map(len, sequences))), END)
+        for row, ids in zip(padded, sequences, strict=True):
             row[: len(ids)] = ids
         ids = torch.from_numpy(padded).to(next(self.model.parameters()).device)
         with torch.inference_mode():
             bits = id_bits(self.model(ids, self.dtype), ids).cpu().numpy()
             places = self.model.places_in_patch(ids).cpu().numpy()
-        counted = [slice(first, len(ids)) for ids, first in zip(stretches, firsts, strict=True)]
+        counted = [slice(first, len(ids)) for ids, first in zip(sequences, firsts, strict=True)]
         return [(bits[i, part], places[i, part]) for i, part in enumerate(counted)]
 
 

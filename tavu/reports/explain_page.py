@@ -56,7 +56,7 @@ def _row(explanation: Explanation, number: int, patch: PatchExplained) -> tuple[
     own = explanation.bytes[patch.start : patch.stop]
     if not own:
         return ()
-    looked = ", ".join(f"{_patch_text(explanation, other)} {share:.0%}" for other, share in patch.looked_at)
+    looked = ", ".join(f"{_patch_text(explanation, other)} {share:.0%}" for other, share in patch.attended)
     return (_patch_text(explanation, number), f"{sum(byte.bits for byte in own):.1f}", _expected(own[0], 3), looked)
 
 

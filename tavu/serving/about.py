@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tavu.config import INSIST, SamplingConfig
-from tavu.evaluation.obedience import SEEDS_APART, TRIES
+from tavu.evaluation.obedience import SEED_STRIDE, TRIES
 from tavu.generation.writing import Writer
 from tavu.run_folder import MODEL, REPORT
 from tavu.serving.examples import examples
@@ -29,7 +29,7 @@ def about(stored: StoredModel, writer: Writer) -> dict[str, Any]:
             "tries": TRIES,
             "temperature": SamplingConfig.temperature,
             "insist": INSIST,
-            "seeds_apart": SEEDS_APART,
+            "seeds_apart": SEED_STRIDE,
             "note": facts["note"] if isinstance(facts.get("note"), str) else None,
             "name": stored.name,
             "records": stored.records,

@@ -1,4 +1,4 @@
-"""Every id is counted once, with as much of the past as promised, and the figure does not depend on how the documents are batched."""
+"""Every id is counted once, with at least half a context before it, and the result does not depend on batching."""
 
 import math
 
@@ -27,7 +27,7 @@ def documents_of(*lengths: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def slow_bits(model, document: np.ndarray) -> np.ndarray:
-    """The bits of each id of one document: windows of the whole context that move by half of it."""
+    """The bits of each id of one document, from windows of the full context with a stride of half the context."""
     ids, context = torch.tensor([END, *document.tolist(), END]), model.config.max_seq_len
     bits = np.full(len(ids), np.nan)
     start = 0
@@ -43,7 +43,7 @@ def slow_bits(model, document: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def test_the_uniform_guess_costs_log2_of_257_an_id():
+def test_uniform_logits_cost_log2_of_257_bits_per_id():
     model = build_model(FixedPatchConfig((LevelConfig(8, 1, 1, 8, 4), LevelConfig(4, 1, 1, 4)), 16))
     for parameter in model.parameters():
         parameter.zero_()
@@ -51,13 +51,13 @@ def test_the_uniform_guess_costs_log2_of_257_an_id():
         assert bits_per_byte(TorchScorer(model), documents_of(n)).bits_per_byte == pytest.approx(math.log2(257) * (n + 1) / n, rel=1e-5)
 
 
-def test_id_bits_are_those_of_the_probability():
+def test_id_bits_are_minus_log2_of_the_probability():
     logits = torch.tensor([[[0.0, math.log(3.0)], [math.log(7.0), 0.0]]], dtype=torch.bfloat16)
     assert id_bits(logits, torch.tensor([[1, 1]])).tolist()[0] == pytest.approx([math.log2(4 / 3), 3.0], abs=0.01)
 
 
 @torch.inference_mode()
-def test_every_id_costs_what_a_slow_reading_of_its_document_says(either_model):
+def test_bits_equal_a_simple_implementation(either_model):
     documents = documents_of(*LENGTHS)
     found: list[dict[int, float]] = [{} for _ in documents]
     for document, first, bits, places in document_bits(TorchScorer(either_model, torch.float64), documents):
@@ -87,7 +87,7 @@ def test_every_id_is_counted_once_whatever_the_context_and_the_lengths():
     law()
 
 
-def test_the_places_are_those_of_the_patches(make_model, configs):
+def test_positions_in_patches(make_model, configs):
     document = np.frombuffer(b"one two, three", dtype=np.uint8)
     ((_, _, _, places),) = document_bits(TorchScorer(make_model(configs["words"])), [document])
     assert places.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6]
@@ -95,7 +95,7 @@ def test_the_places_are_those_of_the_patches(make_model, configs):
     assert places.tolist() == [t % 4 for t in range(1, 16)]
 
 
-def test_the_figure_depends_neither_on_order_nor_on_company(model):
+def test_bits_do_not_depend_on_order_or_batch(model):
     documents = documents_of(*LENGTHS, seed=1)
     whole = bits_per_byte(TorchScorer(model), documents)
     assert (whole.num_bytes, whole.num_documents) == (sum(LENGTHS), len(LENGTHS))
@@ -115,7 +115,7 @@ def test_more_documents_than_fit_in_a_batch(make_model, configs):
     assert bits_per_byte(TorchScorer(model), many).standard_error < bits_per_byte(TorchScorer(model), few).standard_error
 
 
-def test_a_trained_model_is_cheap_on_what_it_knows(trained_model):
+def test_a_trained_model_has_few_bits_on_its_training_text(trained_model):
     known, other = ([np.frombuffer(text, dtype=np.uint8)] for text in (b"hello there.", b"othre.l leeh"))
     cheap = bits_per_byte(TorchScorer(trained_model), known).bits_per_byte
     assert cheap < 0.5 and bits_per_byte(TorchScorer(trained_model), other).bits_per_byte > 4
@@ -146,7 +146,7 @@ def test_one_document_has_no_standard_error_and_none_is_an_error(make_model, con
 
 
 @torch.inference_mode()
-def test_of_a_record_only_the_completion_counts(either_model):
+def test_only_the_completion_of_a_record_counts(either_model):
     prompt, completion = b"Words: oak\nStory:" + MARK, b"Once there was an oak, and it was tall and old and kind."
     record, plain = (np.frombuffer(document, dtype=np.uint8) for document in (prompt + completion, completion))
     bits = np.concatenate([bits for _, _, bits, _ in document_bits(TorchScorer(either_model), [record])])

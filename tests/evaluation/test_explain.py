@@ -1,4 +1,4 @@
-"""An explanation tells what the model itself says: its bits, its candidates, its attention; and the page shows all of the text, safely."""
+"""An explanation shows the bits, candidates and attention of the model itself, and its page shows the whole text, escaped."""
 
 import re
 
@@ -15,7 +15,7 @@ TEXT = "Äiti sai a red <ball>.".encode()
 
 
 @torch.inference_mode()
-def test_it_tells_what_the_model_says(model):
+def test_an_explanation_agrees_with_the_model(model):
     explanation = explain(model, TEXT, 4)
     ids = torch.tensor([[END, *TEXT, END]])
     logits = model(ids)
@@ -28,11 +28,11 @@ def test_it_tells_what_the_model_says(model):
     assert [t for t, byte in enumerate(explanation.bytes, 1) if byte.begins_patch] == [start for start in model.global_starts(ids) if start]
     assert b"".join(TEXT[patch.start : patch.stop] for patch in explanation.patches) == TEXT
     for k, patch in enumerate(explanation.patches):
-        assert all(-1 <= place < k and 0 <= share <= 1.001 for place, share in patch.looked_at)
+        assert all(-1 <= place < k and 0 <= share <= 1.001 for place, share in patch.attended)
 
 
 @torch.inference_mode()
-def test_attention_maps_are_distributions_over_what_came_before(either_model, make_ids):
+def test_attention_maps_are_distributions_over_earlier_patches(either_model, make_ids):
     maps = either_model.global_attention(make_ids(1, 40))
     assert torch.allclose(maps.sum(-1), torch.ones(maps.shape[:-1])) and not maps.triu(1).any()
 
@@ -53,6 +53,6 @@ def test_the_page_shows_the_text_and_runs_nothing(either_model):
 
 
 @pytest.mark.parametrize("text", [b"", b"x" * 47])
-def test_what_cannot_be_read_at_once(either_model, text):
+def test_a_text_that_does_not_fit_the_context(either_model, text):
     with pytest.raises(TavuError, match=f"The text has {len(text)} bytes, expected 1 to 46"):
         explain(either_model, text, 0)

@@ -1,4 +1,4 @@
-"""Words that are forced are there, the rest is the model's own, and the length is kept."""
+"""Forced words are present, the model writes the rest, and max_bytes holds."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from tavu.generation.writing import write
 from tavu.vocabulary import END
 
 
-def test_every_word_is_there(either_model):
+def test_every_word_is_present(either_model):
     for seed in range(3):
         written = write_with_words(
             TorchWriter(either_model), TorchScorer(either_model), b"Once", ["oak", "äiti", "gloomy"], SamplingConfig(max_bytes=1500, seed=seed)
@@ -23,7 +23,7 @@ def test_every_word_is_there(either_model):
         assert len(written.content) <= 1500
 
 
-def test_without_words_it_is_what_the_model_writes(either_model):
+def test_without_words_it_equals_write(either_model):
     config = SamplingConfig(max_bytes=40, seed=3)
     assert (
         write_with_words(TorchWriter(either_model), TorchScorer(either_model), b"Once", [], config).content
@@ -31,14 +31,14 @@ def test_without_words_it_is_what_the_model_writes(either_model):
     )
 
 
-def test_a_text_that_is_known_by_heart_still_takes_a_word(trained_model):
-    """The model knows "hello there." and its END: it is opened again for the word."""
+def test_a_word_is_inserted_into_a_memorized_text(trained_model):
+    """The model has memorized "hello there." and its END. The word is inserted all the same."""
     written = write_with_words(TorchWriter(trained_model), TorchScorer(trained_model), b"hello", ["oak"], SamplingConfig(temperature=0, max_bytes=60))
     assert "oak" in written.text and len(written.content) <= 60
 
 
 @torch.inference_mode()
-def test_an_ending_costs_its_bytes(either_model):
+def test_the_bits_of_an_ending_are_those_of_its_bytes(either_model):
     bits = id_bits(either_model(torch.tensor([[END, *b"one two three"]])), torch.tensor([[END, *b"one two three"]]))[0]
     (cost, other) = ending_bits(TorchScorer(either_model), [(b"one ", b"two "), (b"", b"one")])
     assert cost == pytest.approx(float(bits[5:9].sum()), rel=1e-4) and other == pytest.approx(float(bits[1:4].sum()), rel=1e-4)

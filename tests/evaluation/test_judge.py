@@ -1,4 +1,4 @@
-"""A judge on this machine, who is good, down, slow or talks nonsense: no answer is lost, and what it cannot do is told."""
+"""A local judge that is good, down, slow or answers nonsense: no answer is lost, and failures are reported."""
 
 import contextlib
 import json
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        with contextlib.suppress(ConnectionError):  # who asked may have waited long enough
+        with contextlib.suppress(ConnectionError):  # the client may have timed out
             self.wfile.write(content)
 
     def log_message(self, *arguments):
@@ -72,7 +72,7 @@ def serve(monkeypatch):
 
 
 def fair(messages):
-    """Knows the true endings by heart."""
+    """A judge that knows the true endings."""
     if len(messages) == 1:
         return 200, "It is well written."
     is_true = any(f"{s.beginning}***{s.true_end}" in messages[0]["content"] for s in STORIES)
@@ -94,7 +94,7 @@ def test_every_ending_is_graded_after_an_assessment(serve, tmp_path, monkeypatch
     assert len(rows) == len(cases) and {row["assessment"] for row in rows} == {"It is well written."} and "secret" not in json.dumps(rows)
 
 
-def test_a_second_run_goes_on(serve, tmp_path):
+def test_a_second_run_continues(serve, tmp_path):
     cases, kept, left = cases_of(STORIES, 1), tmp_path / "kept.jsonl", [5]
 
     def say(messages):
@@ -102,7 +102,7 @@ def test_a_second_run_goes_on(serve, tmp_path):
         return fair(messages) if left[0] >= 0 else (500, "out of memory")
 
     server = serve(say)
-    with pytest.raises(TavuError, match=r"refused with status 500: .*out of memory.* is kept: run the command again"):
+    with pytest.raises(TavuError, match=r"refused with status 500: .*out of memory.* are kept: run the command again"):
         judge(server.url, "m", cases, kept)
     assert len(kept.read_text().splitlines()) == 2
     kept.write_text(kept.read_text() + '{"key": "cut')
@@ -117,20 +117,20 @@ def test_a_second_run_goes_on(serve, tmp_path):
     assert len(server.asked) == asked + 2
 
 
-def test_a_judge_who_talks_nonsense_is_asked_again_and_counted(serve, tmp_path):
+def test_nonsense_is_asked_again_and_counted(serve, tmp_path):
     server, cases = serve(lambda messages: (200, "I like stories.")), cases_of(STORIES[:1], 0)
     verdicts = judge(server.url, "m", cases, tmp_path / "kept.jsonl")
     assert len(server.asked) == 3 and verdicts[0].grades is None and verdicts[0].answer == "I like stories."
     assert {m.name: m.value for m in measures_of(verdicts)} == {"answers that could be read": 0}
 
 
-def test_a_judge_who_cannot_judge_is_found_out(serve, tmp_path):
+def test_reference_endings_expose_a_judge_that_cannot_judge(serve, tmp_path):
     server = serve(lambda messages: (200, GOOD.format(7)))
     values = {m.name: m.value for m in measures_of(judge(server.url, "m", cases_of(STORIES, 6), tmp_path / "kept"))}
     assert values["true ending above shuffled ending (half: it cannot judge)"] == 0.5
 
 
-def test_a_judge_who_is_down_or_slow_or_no_judge(serve, tmp_path, monkeypatch):
+def test_a_judge_that_is_down_or_slow_or_refuses(serve, tmp_path, monkeypatch):
     cases = cases_of(STORIES[:1], 0)
     with pytest.raises(TavuError, match=r"at http://127\.0\.0\.1:9/v1 cannot be reached\. Is it running"):
         judge("http://127.0.0.1:9/v1", "m", cases, tmp_path / "a")
@@ -144,11 +144,11 @@ def test_a_judge_who_is_down_or_slow_or_no_judge(serve, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("answer", ["", "Grammar: 8/10", GOOD.format(11), GOOD.format(7).replace("B", "?"), "8 8 8 8 B"])
-def test_grades_that_cannot_be_read(answer):
+def test_grades_that_cannot_be_parsed(answer):
     assert grades_of(answer) is None
 
 
-def test_the_cost_is_told():
+def test_the_cost_is_reported():
     assert re.fullmatch(r"9 endings, 18 questions, at most about [\d,]+ tokens to read and 7,200 to write", token_estimate(cases_of(STORIES, 1)))
 
 

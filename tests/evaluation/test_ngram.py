@@ -1,4 +1,4 @@
-"""The n-gram floors are proper distributions, equal a naive implementation, and order themselves on text."""
+"""The n-gram floors are proper distributions, equal a naive implementation, and improve with the order on text."""
 
 import math
 import random
@@ -108,13 +108,13 @@ def test_bytes_never_seen_cost_a_finite_number_of_bits():
         assert np.isfinite(cost).all()
 
 
-def test_arrays_and_bytes_are_the_same_documents():
+def test_arrays_and_bytes_give_the_same_bits():
     text = toy_text(10, seed=6)
     arrays = [np.frombuffer(document, dtype=np.uint8) for document in text]
     assert (train_ngram(arrays, 3).bits(text) == train_ngram(text, 3).bits(arrays)).all()
 
 
-def test_batches_leave_no_trace(monkeypatch):
+def test_the_batch_size_does_not_matter(monkeypatch):
     train, valid = toy_text(20, seed=7), [b"", *toy_text(10, seed=8), b"", b""]
     for order in (1, 4):
         at_once = train_ngram(train, order).bits(valid)
