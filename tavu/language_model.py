@@ -1,4 +1,4 @@
-"""A trained model as Python programs use it; the command line uses the same."""
+"""The Python API of a trained model. The command line uses it too."""
 
 import math
 import secrets
@@ -22,7 +22,7 @@ from tavu.generation.writing import Writer, Written, stream, write
 from tavu.stored_model import StoredModel, open_model
 from tavu.vocabulary import END, NUM_BYTES
 
-if TYPE_CHECKING:  # torch takes seconds to load, and the native engine does without
+if TYPE_CHECKING:  # torch takes seconds to import, and the native engine does not need it
     from torch import Tensor
 
     from tavu.model.interface import Model
@@ -31,9 +31,9 @@ Engine = Literal["native", "torch"]
 
 
 def load(path: str | Path, *, device: str = "cpu", engine: Engine | None = None) -> "LanguageModel":
-    """The model of a file or run folder. Raises TavuError when there is none, or it is damaged.
+    """Load the model of a file or run folder. Raises TavuError when there is none, or it is damaged.
 
-    `engine` is what writes: the native one where it can, unless said otherwise; named, it must.
+    By default the native engine is used if it can run the model, else PyTorch. Raises TavuError when a named engine cannot run it.
 
     >>> model = load("runs/stories")                      # doctest: +SKIP
     >>> print(model.generate("Once upon a time"))         # doctest: +SKIP
@@ -42,26 +42,26 @@ def load(path: str | Path, *, device: str = "cpu", engine: Engine | None = None)
 
 
 class LanguageModel:
-    """A trained model: writes text, and tells what text costs it.
+    """A trained model: generates text, and computes the bits per byte of text.
 
-    Any number of threads may call it at once. Pickled, copied or sent to another process it is opened again from its file.
+    It is thread-safe. When it is pickled, copied or sent to another process, it is loaded again from its file.
     """
 
     def __init__(self, stored: StoredModel, *, device: str = "cpu", engine: Engine | None = None):
         self.path, self.config, self.facts, self.name, self.records = stored.file, stored.config, stored.facts, stored.name, stored.records
-        """Its file, what is known of its training, what people call it, and on what records it was fine-tuned, if on any."""
+        """Its file, model config, facts about its training, display name, and the kind of records it was fine-tuned on, if any."""
         self.used_bytes = stored.used_bytes
-        """Those of its training text, which alone it writes as text (SamplingConfig); None: not known."""
+        """The byte values of its training text, the only ones it writes as text (SamplingConfig). None if not known."""
         self.device = device
         reason = why_not(stored) if device == "cpu" else None
         self.fallback = reason if engine is None and not is_built() else None
-        """Why PyTorch writes where the native engine was to be expected."""
+        """Why PyTorch is used where the native engine is expected; None if it is not."""
         if engine is None:
             engine = "torch" if device != "cpu" or reason else "native"
         self.engine: Engine = engine
         if engine == "native":
             if device != "cpu":
-                raise TavuError(f"The native engine runs on the processor, not on {device}. Leave out --device, or --engine.")
+                raise TavuError(f"The native engine runs on the CPU, not on {device}. Omit --device, or --engine.")
             self.writer: Writer = NativeEngine(stored)
             self.scorer: Scorer = self.writer
         else:
@@ -75,7 +75,7 @@ class LanguageModel:
 
     @cached_property
     def network(self) -> "Model":
-        """The torch module, loaded when it is first asked for."""
+        """The torch module, loaded on first access."""
         from tavu.model_file import load_model
 
         return load_model(self.path, self.device)[0]
@@ -87,7 +87,7 @@ class LanguageModel:
 
     @property
     def record_bytes(self) -> int | None:
-        """How many bytes each document of its training was, where that was said."""
+        """The fixed length of its training documents in bytes; None if they have no fixed length."""
         known = self.facts.get("record_bytes")
         return known if isinstance(known, int) else None
 
@@ -104,9 +104,9 @@ class LanguageModel:
         stop: str | Sequence[str] = (),
         seed: int | None = 0,
     ) -> str:
-        """The text that goes on from a prompt, without it, up to END, a stop string or max_bytes. With seed=None another each time.
+        """The continuation of a prompt, without the prompt, up to END, a stop string or max_bytes. With seed=None it differs each time.
 
-        Raises TavuError for a value out of range, or text that UTF-8 cannot spell.
+        Raises TavuError for a value out of range, or text that cannot be encoded as UTF-8.
         """
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, _seed(seed), _strings(stop), self.is_text)
         return self.write(self.read_for(text_bytes(prompt)), config)[0].text
@@ -124,20 +124,20 @@ class LanguageModel:
         stop: str | Sequence[str] = (),
         seed: int | None = 0,
     ) -> Iterator[str]:
-        """What `generate` returns, piece by piece as it is written; never half a character."""
+        """The text of `generate`, in pieces as it is written, never half a character."""
         config = SamplingConfig(temperature, top_k, top_p, min_p, repetition_penalty, max_bytes, _seed(seed), _strings(stop), self.is_text)
         return stream(self.writer, self.read_for(text_bytes(prompt)), replace(config, used_bytes=self.used_bytes))
 
     def write(self, prompt: str | bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
-        """`count` texts with how each ended and how fast it was; text i is what seed config.seed + i writes alone."""
+        """`count` continuations, each with its stop reason and speed. Text i equals a single text with seed config.seed + i."""
         return write(self.writer, text_bytes(prompt), replace(config, used_bytes=self.used_bytes), count=count)
 
     def read_for(self, prompt: bytes) -> bytes:
-        """What the model reads where somebody gives it a prompt."""
+        """The bytes that the model reads for a prompt."""
         return reads.of_prompt(prompt, self.records)
 
     def read_for_messages(self, messages: Sequence[Mapping[str, str]]) -> bytes:
-        """What the model reads before its answer in a conversation; each message has a role and a content."""
+        """The bytes that the model reads for a conversation. Each message has a role and a content."""
         return reads.of_conversation(messages)
 
     def write_to_order(
@@ -151,11 +151,11 @@ class LanguageModel:
         best_of: int = 1,
         force_words: bool = False,
     ) -> list[Written]:
-        """`count` stories that a request asks for, each going on from an opening of its own; see `write`.
+        """`count` stories that follow a request, each continuing `opening`; see `write`.
 
-        With tries, each that lacks something of the request that a rule can see is written anew, so many times in all at most, and the one that obeys
-        most is kept. With best_of, each is the one of so many that obeys most, and of these the likeliest by bits per byte.
-        With force_words its words come for sure, put in where they cost least. Raises TavuError as read_before.
+        tries: a story that fails a check of the request is generated again, up to this many attempts in all, and the best one is kept.
+        best_of: each story is the best of this many by the checks; ties are broken by bits per byte.
+        force_words: words that do not occur by themselves are inserted where they cost the fewest bits. Raises TavuError like read_before.
         """
         prompt = self.read_before(request) + text_bytes(opening)
 
@@ -181,26 +181,28 @@ class LanguageModel:
         return drafts
 
     def read_before(self, request: Request) -> bytes:
-        """What the model reads before a story that a request asks for. Raises TavuError when it was not fine-tuned on such."""
+        """The bytes that the model reads for a request. Raises TavuError when it was not fine-tuned on story requests."""
         if self.records != "stories":
-            teach = f"Teach it with `tavu finetune {self.path} DATA`"
-            raise TavuError(f'{self.path} was not taught to follow requests. {teach}, or give it a beginning instead, as "Once upon a time".')
+            teach = f"Fine-tune it with `tavu finetune {self.path} DATA`"
+            raise TavuError(
+                f'{self.path} was not fine-tuned to follow requests. {teach}, or give it a beginning instead, such as "Once upon a time".'
+            )
         return reads.of_request(request)
 
     def _bits_per_byte(self, prompt: bytes, draft: Written) -> float:
-        """Bits per byte of what was written after a prompt."""
+        """Bits per byte of a text written after a prompt."""
         document = np.frombuffer(prompt + draft.content, dtype=np.uint8)
         return bits_per_byte(self.scorer, [document], as_records=True).bits_per_byte if draft.content else math.inf
 
     def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
-        """What a document, or several, cost this model: each with its END, divided by their bytes. Raises TavuError when there is no byte."""
+        """Bits per byte of one or several documents, each with its END. Raises TavuError when they are all empty."""
         documents = [text] if isinstance(text, (str, bytes)) else text
         return bits_per_byte(self.scorer, [np.frombuffer(text_bytes(document), dtype=np.uint8) for document in documents])
 
     def logits(self, ids: "Tensor") -> "Tensor":
-        """For each position the logits of its id given the ids before it in the document. Shapes: ids (B, T) int64 of bytes, result (B, T, 257).
+        """Logits at each position, given the ids before it in the document. Shapes: ids (B, T) int64 of bytes, result (B, T, 257).
 
-        The document's start is supplied here. Raises TavuError when ids are of another shape, not bytes, or longer than the context.
+        END is prepended here. Raises TavuError when ids have another shape, are not bytes, or are longer than the context.
         """
         import torch
 
@@ -208,9 +210,9 @@ class LanguageModel:
         if ids.ndim != 2 or ids.dtype != torch.long:
             raise TavuError(f"ids have shape {tuple(ids.shape)} and dtype {ids.dtype}, expected (B, T) int64.")
         if ids.size(1) > longest:
-            raise TavuError(f"ids have {ids.size(1):,} positions, expected at most {longest:,}, the model's context less its start.")
+            raise TavuError(f"ids have {ids.size(1):,} positions, expected at most {longest:,}, the context without END at the start.")
         if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) >= NUM_BYTES):
-            raise TavuError(f"ids lie from {int(ids.min())} to {int(ids.max())}, expected bytes, 0 to {NUM_BYTES - 1}.")
+            raise TavuError(f"ids range from {int(ids.min())} to {int(ids.max())}, expected bytes, 0 to {NUM_BYTES - 1}.")
         start = torch.full_like(ids[:, :1], END) if ids.size(1) else ids.new_full((ids.size(0), 1), END)
         with torch.inference_mode():
             return self.network(torch.cat((start, ids), dim=1))[:, 1:]
@@ -225,4 +227,4 @@ def _seed(seed: int | None) -> int:
 
 
 def _strings(stop: str | Sequence[str]) -> tuple[str, ...]:
-    return (stop,) if isinstance(stop, str) else tuple(stop)  # a string is a sequence too: of its characters
+    return (stop,) if isinstance(stop, str) else tuple(stop)  # a str is also a Sequence[str]

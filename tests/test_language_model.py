@@ -1,4 +1,4 @@
-"""A trained model as Python programs use it."""
+"""The Python API of a trained model."""
 
 import inspect
 import math
@@ -20,7 +20,7 @@ def model(run_folder) -> LanguageModel:
 
 @pytest.fixture
 def known(trained_model, tmp_path) -> LanguageModel:
-    """A model that knows two documents by heart, as a LanguageModel."""
+    """A LanguageModel that has memorized two documents."""
     save_model(tmp_path / "known.safetensors", trained_model, {"kind": "text"})
     return tavu.load(tmp_path / "known.safetensors")
 
@@ -33,20 +33,20 @@ def test_load_takes_a_folder_or_a_file_as_path_or_text(model, run_folder):
         tavu.load("nowhere")
 
 
-def test_generate_goes_on_from_a_prompt(known):
+def test_generate_continues_a_prompt(known):
     assert known.generate("hello", temperature=0) == known.generate(b"hello", temperature=0) == " there."
     assert known.generate("tick", temperature=0, max_bytes=11) == " tock tick "
     assert known.generate("tick", temperature=0, stop=["tick"]) == known.generate("tick", temperature=0, stop="tick") == " tock "
 
 
-def test_a_stream_is_what_generate_returns_in_pieces(model, known):
+def test_a_stream_equals_generate(model, known):
     pieces = list(known.stream("tick", temperature=0, max_bytes=40))
     assert len(pieces) > 1 and "".join(pieces) == known.generate("tick", temperature=0, max_bytes=40)
     for seed in range(3):
         assert "".join(model.stream("Once", seed=seed, max_bytes=50)) == model.generate("Once", seed=seed, max_bytes=50)
 
 
-def test_several_texts_are_those_of_their_seeds(model):
+def test_several_texts_equal_those_of_their_seeds(model):
     written = model.write("Once", SamplingConfig(max_bytes=20, seed=3), count=2)
     assert [text.text for text in written] == [model.generate("Once", max_bytes=20, seed=seed) for seed in (3, 4)]
 
@@ -61,14 +61,14 @@ def test_the_settings_of_generate_and_stream_are_those_of_sampling():
             assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
 
 
-def test_settings_out_of_range_get_a_sentence(model):
+def test_settings_out_of_range_are_errors(model):
     with pytest.raises(tavu.TavuError, match="temperature is -1, expected"):
         model.generate("Once", temperature=-1)
     with pytest.raises(tavu.TavuError, match="stop has an empty string"):
         model.generate("Once", stop=[".", ""])
 
 
-def test_bits_per_byte_are_those_of_the_logits(model):
+def test_bits_per_byte_agree_with_the_logits(model):
     text = "Once upon a time"
     ids = torch.tensor([[END, *text.encode(), END]])
     costs = -model.network(ids).log_softmax(-1)[0, torch.arange(1, ids.size(1)), ids[0, 1:]]
@@ -88,7 +88,7 @@ def test_bits_per_byte_of_several_documents(model):
 
 
 @pytest.mark.parametrize("num_ids", [0, 1, 2, 63])
-def test_logits_are_the_networks_behind_the_start(model, num_ids):
+def test_logits_equal_the_networks_after_end(model, num_ids):
     ids = torch.randint(0, 256, (3, num_ids), generator=torch.Generator().manual_seed(0))
     logits = model.logits(ids)
     assert logits.shape == (3, num_ids, 257)
@@ -100,12 +100,12 @@ def test_logits_are_the_networks_behind_the_start(model, num_ids):
     [
         (torch.zeros(4, dtype=torch.long), r"ids have shape \(4,\) and dtype torch.int64, expected \(B, T\) int64"),
         (torch.zeros(1, 4), r"ids have shape \(1, 4\) and dtype torch.float32, expected \(B, T\) int64"),
-        (torch.zeros(1, 64, dtype=torch.long), "ids have 64 positions, expected at most 63, the model's context less its start"),
-        (torch.tensor([[1, END]]), "ids lie from 1 to 256, expected bytes, 0 to 255"),
-        (torch.tensor([[-1, 3]]), "ids lie from -1 to 3, expected bytes, 0 to 255"),
+        (torch.zeros(1, 64, dtype=torch.long), "ids have 64 positions, expected at most 63, the context without END at the start"),
+        (torch.tensor([[1, END]]), "ids range from 1 to 256, expected bytes, 0 to 255"),
+        (torch.tensor([[-1, 3]]), "ids range from -1 to 3, expected bytes, 0 to 255"),
     ],
 )
-def test_logits_of_what_is_no_text(model, ids, sentence):
+def test_logits_of_invalid_ids(model, ids, sentence):
     with pytest.raises(tavu.TavuError, match=sentence):
         model.logits(ids)
 

@@ -60,7 +60,7 @@ class SamplingConfig:
             if not text:
                 raise TavuError("stop has an empty string, expected at least one character in each. Leave it out.")
             if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-                raise TavuError(f"stop has {text!r}, which UTF-8 cannot spell, expected text without lone surrogates.")
+                raise TavuError(f"stop has {text!r}, which UTF-8 cannot encode, expected text without lone surrogates.")
 
 
 @dataclass(frozen=True)

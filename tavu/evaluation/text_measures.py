@@ -13,7 +13,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def words_in_order(text: str) -> list[str]:
-    """The words of a text as they come."""
+    """The words of a text in order."""
     return [word.casefold() for word in _WORD.findall(text)]
 
 

@@ -1,4 +1,4 @@
-"""Decoding in PyTorch: the logits of the next id, one id at a time, for texts of any length.
+"""The PyTorch Writer: incremental decoding with a cache, for texts of any length.
 
 Shapes: N rows, all of the same length; t ids read; V ids.
 """
@@ -17,19 +17,19 @@ from tavu.vocabulary import END
 
 
 class Decoder:
-    """Rows of ids read so far, and the logits of the next id in each.
+    """Decodes a batch of rows. Holds the ids of the current context and the logits of the next id in each row.
 
-    A model's context is max_seq_len ids. When it is full, the later half of it is read again as a new context, so the average time of a byte does not
-    grow with the length of the text.
+    The context is max_seq_len ids. When it is full, its second half is prefilled again and decoding continues from there. So the average cost of a
+    byte does not grow with the length of the text.
     """
 
     def __init__(self, model: Model, ids: Tensor, dtype: torch.dtype = torch.float32, insist: float = 1.0):
-        """Read ids (N, t), t >= 1; of more than the context holds, the last ones. For insist see SamplingConfig."""
+        """Prefill ids (N, t), t >= 1. Only the last ones are used if they do not fit in the context. For insist see SamplingConfig."""
         self.model, self.dtype, self.insist = model, dtype, insist
         self.logits = self._read(ids[:, -(model.config.max_seq_len - 1) :])
 
     def feed(self, new: Tensor) -> Tensor:
-        """The logits (N, V) of the next id, after one more id (N,) in each row."""
+        """Append one id (N,) to each row. Returns the logits (N, V) of the next id."""
         if self.ids.size(1) + 1 < self.model.config.max_seq_len:
             self.ids = torch.cat((self.ids, new[:, None]), dim=1)
             self.logits = self.model.step(new, self.cache)
@@ -45,22 +45,22 @@ class Decoder:
 
 
 def prompt_ids(prompt: bytes, count: int = 1) -> Tensor:
-    """What a model reads before it continues a prompt: END, which starts a document, and the prompt's bytes. Shape (count, 1 + bytes)."""
+    """The input ids for a prompt: END, which starts a document, then the bytes of the prompt. Shape (count, 1 + bytes)."""
     return torch.tensor([END, *prompt]).expand(count, -1)
 
 
 class TorchWriter:
-    """A Writer (writing.py) of any model, on any device and in any precision."""
+    """The Writer (writing.py) for any model, on any device and in any precision."""
 
     def __init__(self, model: Model, dtype: torch.dtype = torch.float32):
         self.model, self.dtype = model, dtype
 
     @torch.inference_mode()
     def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
-        """One id of each text at a time, (count, 1); see Writer."""
+        """Draw one id per text and step, (count, 1); see Writer."""
         device = next(self.model.parameters()).device
         decoder = Decoder(self.model, prompt_ids(prompt, count).to(device), self.dtype, config.insist)
-        dice = [np.random.default_rng(config.seed + row) for row in range(count)]
+        rngs = [np.random.default_rng(config.seed + row) for row in range(count)]
         states, allowed = np.full(count, state_after(prompt)), allowed_ids(config.used_bytes)
         trackers = [RepetitionTracker() for _ in range(count)] if config.repetition_penalty > 1 else []
         for tracker in trackers:
@@ -70,7 +70,7 @@ class TorchWriter:
             logits = decoder.logits.float().cpu().numpy()
             if trackers:
                 logits = penalize(logits, [tracker.penalized() for tracker in trackers], config.repetition_penalty)
-            uniforms = np.array([die.random() for die in dice])
+            uniforms = np.array([rng.random() for rng in rngs])
             ids = sample(logits, config, uniforms, allowed[states] if config.valid_utf8 else None)
             yield ids[:, None]
             states = NEXT_STATE[states, ids]

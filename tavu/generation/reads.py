@@ -1,6 +1,6 @@
-"""What a model reads before it writes: a prompt, a request or a conversation, as bytes.
+"""Convert a prompt, a request or a conversation to the bytes that the model reads before it writes.
 
-A model that was fine-tuned on records (data/records.py) reads what its records begin with, up to and with the mark, after which it is to write.
+A model that was fine-tuned on records (data/records.py) reads the prompt of a record, up to and including the mark, and writes the completion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,46 +10,46 @@ from tavu.data.records import MARK, Request, chat_prompt
 from tavu.errors import TavuError
 
 ROOM_FOR_ANSWER = 256
-"""Bytes of the context that a conversation leaves free for an answer."""
+"""Bytes of the context that are kept free for the answer in a conversation."""
 
 
 def of_prompt(prompt: bytes, kind: RecordKind | None) -> bytes:
-    """What a model that was fine-tuned on records of this kind reads for a prompt; of stories, or of none: the beginning of its text."""
+    """The bytes for a prompt, for a model fine-tuned on records of this kind. For stories, or no records, the prompt is the beginning of the text."""
     if kind == "chat" and prompt:
         return of_conversation([{"role": "user", "content": prompt.decode(errors="replace")}])
     return prompt + MARK if kind == "prompts" and prompt else prompt
 
 
 def of_request(request: Request) -> bytes:
-    """What it reads before a story to order."""
+    """The bytes for a story request."""
     return of_record(request.prompt())
 
 
 def of_conversation(messages: Sequence[Mapping[str, str]]) -> bytes:
-    """What it reads before its answer. Each message has a role (system, user, assistant) and a content."""
+    """The bytes for a conversation, before the answer. Each message has a role (system, user, assistant) and a content."""
     return of_record(chat_prompt(messages))
 
 
 def of_record(prompt: str) -> bytes:
-    """What it reads before the completion of a record; of a document that is none, the prompt is empty."""
+    """The bytes for the prompt of a record, with the mark. An empty prompt stands for a document that is not a record."""
     return text_bytes(prompt) + (MARK if prompt else b"")
 
 
 def text_bytes(text: str | bytes) -> bytes:
-    """The bytes of a text. Raises TavuError when it is no text, or UTF-8 cannot spell it."""
+    """The bytes of a text. Raises TavuError if it is neither str nor bytes, or cannot be encoded as UTF-8."""
     if not isinstance(text, (str, bytes, bytearray)):
         raise TavuError(f"The text is of type {type(text).__name__}, expected str or bytes.")
     try:
         return text.encode() if isinstance(text, str) else bytes(text)
     except UnicodeEncodeError as error:
         bad = f"{error.object[error.start]!r} at character {error.start:,}"
-        raise TavuError(f"The text has {bad}, half of a surrogate pair, which UTF-8 cannot spell. Leave it out, or give bytes.") from None
+        raise TavuError(f"The text has {bad}, half of a surrogate pair, which UTF-8 cannot encode. Remove it, or pass bytes.") from None
 
 
 def latest_messages(messages: Sequence[Mapping[str, str]], context_bytes: int) -> list[Mapping[str, str]]:
-    """What of a conversation fits in a context and leaves room for an answer: the oldest turns are forgotten first.
+    """The messages that fit in the context with room for an answer. The oldest turns are dropped first.
 
-    What stands before the conversation (system) is kept, and so is its last message; the first turn that is kept is not an answer.
+    System messages at the start and the last message are always kept. The first turn that is kept is never an answer.
 
     >>> turns = [{"role": role, "content": "Hello."} for role in ("system", "user", "assistant", "user")]
     >>> [message["role"] for message in latest_messages(turns, 80)]

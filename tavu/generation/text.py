@@ -1,7 +1,6 @@
-"""Bytes to text, one byte at a time: UTF-8 kept whole, and stop strings that are never half printed.
+"""From bytes to text, byte by byte: an automaton for valid UTF-8, text streams and stop strings.
 
 Shapes: S states of the UTF-8 automaton, V ids, N rows of a batch.
-Choosing an id is sampling's subject; what END does to a generation is the decoder's.
 """
 
 import codecs
@@ -13,10 +12,10 @@ import numpy as np
 from tavu.vocabulary import END, NUM_IDS
 
 BETWEEN_CHARACTERS = 0
-"""The state before a character, and after a whole one."""
+"""The state between characters."""
 
-# RFC 3629, section 4, the grammar UTF8-octets. Per state: ranges of the bytes that may follow, and where they lead.
-# The second byte is narrower after four leads: E0 and F0 (else overlong), ED (else a surrogate), F4 (else above U+10FFFF).
+# RFC 3629, section 4, the grammar UTF8-octets. For each state: the ranges of bytes that may follow, and the next state.
+# The range of the second byte is narrower after four lead bytes: E0 and F0 (else overlong), ED (else a surrogate), F4 (else above U+10FFFF).
 _ONE_LEFT, _TWO_LEFT, _THREE_LEFT, _AFTER_E0, _AFTER_ED, _AFTER_F0, _AFTER_F4 = range(1, 8)
 _RULES: dict[int, tuple[tuple[int, int, int], ...]] = {  # state: (first byte, last byte, next state), ...
     BETWEEN_CHARACTERS: (
@@ -38,7 +37,7 @@ _RULES: dict[int, tuple[tuple[int, int, int], ...]] = {  # state: (first byte, l
     _AFTER_F0: ((0x90, 0xBF, _TWO_LEFT),),
     _AFTER_F4: ((0x80, 0x8F, _TWO_LEFT),),
 }
-_LONGEST_PART = 3  # bytes of a character that can be there while one is still missing
+_LONGEST_PART = 3  # the most bytes of an incomplete character
 
 
 def _tables() -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +49,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
             next_state[state, first : last + 1] = following
     allowed[BETWEEN_CHARACTERS, END] = True
     next_state[:, END] = BETWEEN_CHARACTERS
-    # A byte that may not follow ends the broken character and is read again as the start of one, as Python's decoder does.
+    # A byte that is not allowed ends the broken character and is read again as a first byte, as in Python's decoder.
     start = next_state[BETWEEN_CHARACTERS]
     start[start < 0] = BETWEEN_CHARACTERS
     next_state = np.where(next_state < 0, start, next_state)
@@ -59,14 +58,14 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 # ALLOWED (S, V) bool: the ids that may follow in a state, END only between characters. `ALLOWED[states]` is (N, V).
-# NEXT_STATE (S, V) int64: the state after an id, `NEXT_STATE[states, ids]` is (N,). It is defined for ids that are not
-# allowed too: the broken character is dropped, and a byte that can start a character starts one.
+# NEXT_STATE (S, V) int64: the state after an id, `NEXT_STATE[states, ids]` is (N,). It is also defined for ids
+# that are not allowed: the broken character is dropped, and a byte that can start a character starts one.
 ALLOWED, NEXT_STATE = _tables()
 
 
 @cache
 def allowed_ids(used_bytes: frozenset[int] | None) -> np.ndarray:
-    """ALLOWED (S, V) for a text that has only these bytes; in a state after which none of them may come, all that may."""
+    """ALLOWED (S, V), restricted to these bytes. States in which none of them is allowed are not restricted."""
     if used_bytes is None:
         return ALLOWED
     allowed = ALLOWED & np.isin(np.arange(NUM_IDS), [*used_bytes, END])
@@ -75,23 +74,23 @@ def allowed_ids(used_bytes: frozenset[int] | None) -> np.ndarray:
 
 
 def state_after(data: bytes) -> int:
-    """The state after `data`, 0..7: which ids may follow it is `ALLOWED[state_after(data)]`.
+    """The state after `data`, 0..7. The ids that may follow are `ALLOWED[state_after(data)]`.
 
-    Bytes that are not UTF-8 are passed over, so a broken prompt leaves the state of the character it ends in, if any.
+    Invalid bytes are skipped. The state depends only on the character that `data` ends in, if it is incomplete.
 
     >>> state_after("ä".encode()), state_after("ä".encode()[:1]), state_after(b"\\xff")
     (0, 1, 0)
     """
     state = BETWEEN_CHARACTERS
-    for byte in data[-_LONGEST_PART:]:  # a character begun earlier is whole or broken by now
+    for byte in data[-_LONGEST_PART:]:  # a character that starts earlier is complete or broken
         state = int(NEXT_STATE[state, byte])
     return state
 
 
 class TextStream:
-    """Text of a growing byte stream, in pieces that never hold half a character; what is not UTF-8 becomes U+FFFD.
+    """Decodes a byte stream in pieces that never contain half a character. Invalid UTF-8 becomes U+FFFD.
 
-    The pieces joined are `data.decode("utf-8", errors="replace")`.
+    The joined pieces equal `data.decode("utf-8", errors="replace")`.
 
     >>> stream = TextStream()
     >>> [stream.feed(bytes([byte])) for byte in "yö".encode()]
@@ -106,17 +105,17 @@ class TextStream:
         return self._decoder.decode(data)
 
     def finish(self) -> str:
-        """U+FFFD if the stream ended inside a character, else nothing; the stream is then new again."""
+        """U+FFFD if the stream ended inside a character, else nothing. Resets the stream."""
         text = self._decoder.decode(b"", final=True)
         self._decoder.reset()
         return text
 
 
 class StopStrings:
-    """Bytes of a growing stream up to the stop string that is complete first; of two that end together, the longer.
+    """Cuts a byte stream at the first stop string that is complete; of two that end together, at the longer.
 
-    Where the stream stops does not depend on how it was cut into chunks. Bytes that may yet turn out to start a stop
-    string are held back.
+    The result does not depend on how the stream is divided into chunks. Bytes that may be the start of a stop string are
+    held back.
 
     >>> stops = StopStrings(("THE END",))
     >>> stops.feed(b"And so. THE"), stops.feed(b" ENDING")
@@ -124,7 +123,7 @@ class StopStrings:
     """
 
     def __init__(self, stop: Sequence[str]) -> None:
-        assert not isinstance(stop, str) and all(stop), "stop strings come checked, from SamplingConfig"
+        assert not isinstance(stop, str) and all(stop), "stop strings are checked by SamplingConfig"
         self._stops = [text.encode() for text in stop]
         self._prefixes = {encoded[:length] for encoded in self._stops for length in range(1, len(encoded))}
         self._longest_prefix = max(map(len, self._prefixes), default=0)
@@ -132,7 +131,7 @@ class StopStrings:
         self._stopped = False
 
     def feed(self, data: bytes) -> tuple[bytes, bool]:
-        """The bytes now certain to be output, and whether a stop string was met; after that, nothing more comes."""
+        """The bytes that are now safe to output, and whether a stop string was found. After that it returns no more bytes."""
         if self._stopped or not self._stops:
             return (b"" if self._stopped else data), self._stopped
         pending = self._held + data
@@ -145,7 +144,7 @@ class StopStrings:
         return pending[: len(pending) - num_held], False
 
     def flush(self) -> bytes:
-        """The bytes held back, for when the stream ends without a stop string."""
+        """The bytes held back, for a stream that ends without a stop string."""
         held, self._held = self._held, b""
         return held
 

@@ -1,4 +1,4 @@
-"""Writing text: from a prompt to what the model goes on with, one text as a stream or several as a batch."""
+"""Generate text from a prompt: one text as a stream, or several as a batch."""
 
 import time
 from collections.abc import Iterator
@@ -15,23 +15,23 @@ FinishReason = Literal["end", "length", "stop"]
 
 
 class Writer(Protocol):
-    """A model that writes: in PyTorch (decoder.py), or in the native engine (engine/native.py)."""
+    """A model that generates ids: in PyTorch (decoder.py), or in the native engine (engine/native.py)."""
 
     def draw(self, prompt: bytes, config: SamplingConfig, count: int) -> Iterator[np.ndarray]:
-        """The ids that follow a prompt in `count` texts, some at a time, (count, steps), for ever.
+        """An endless iterator over the ids of `count` texts after a prompt, some steps at a time, (count, steps).
 
-        Text i is drawn as it would be alone with seed config.seed + i. What comes after END means nothing; the caller says when it has enough.
+        Text i equals a single text with seed config.seed + i. Ids after END are meaningless. The caller decides when to stop.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a model wrote after a prompt."""
+    """The text that a model wrote after a prompt."""
 
     content: bytes
     stopped: FinishReason
-    """By END, by max_bytes, or at a stop string, which is not part of the content."""
+    """Why it stopped: END, max_bytes, or a stop string, which is not part of the content."""
     seconds: float
 
     @property
@@ -43,8 +43,8 @@ class Written:
         return len(self.content) / max(self.seconds, 1e-9)
 
 
-class GrowingText:
-    """One text as it grows: what of it is sure, and why it stopped."""
+class PartialText:
+    """A text that is being generated: applies END, stop strings and max_bytes to the ids that are drawn."""
 
     def __init__(self, config: SamplingConfig):
         self.config = config
@@ -53,32 +53,32 @@ class GrowingText:
         self.stopped: FinishReason | None = None
 
     def take(self, ids: list[int]) -> bytes:
-        """The bytes that are sure to be part of the text, now that these ids are drawn; nothing is taken after it has stopped."""
-        sure = b""
+        """Add ids that were drawn. Returns the bytes that are now certain to be part of the text. Ids after it has stopped are ignored."""
+        certain = b""
         for id in ids:
             if self.stopped:
                 break
             if id == END:
                 self.stopped = "end"
-                return sure + self.stops.flush()
+                return certain + self.stops.flush()
             self.num_drawn += 1
-            more, met = self.stops.feed(bytes((id,)))
-            sure += more
-            if met:
+            more, found = self.stops.feed(bytes((id,)))
+            certain += more
+            if found:
                 self.stopped = "stop"
             elif self.num_drawn == self.config.max_bytes:
                 self.stopped = "length"
-                sure += self.stops.flush()
-        return sure
+                certain += self.stops.flush()
+        return certain
 
 
 def write(writer: Writer, prompt: bytes, config: SamplingConfig, *, count: int = 1) -> list[Written]:
-    """`count` texts that go on from a prompt, written as one batch; text i is what count=1 writes with seed config.seed + i.
+    """`count` continuations of a prompt, generated as one batch. Text i equals the text of count=1 with seed config.seed + i.
 
-    With config.valid_utf8 a text never ends in half a character: one that max_bytes cuts is left out.
+    With config.valid_utf8 a text never ends in half a character: one that max_bytes cuts is dropped.
     """
     begun = time.perf_counter()
-    rows = [GrowingText(config) for _ in range(count)]
+    rows = [PartialText(config) for _ in range(count)]
     contents = [bytearray() for _ in range(count)]
     finished: list[float] = [0.0] * count
     for some in writer.draw(prompt, config, count):
@@ -93,9 +93,9 @@ def write(writer: Writer, prompt: bytes, config: SamplingConfig, *, count: int =
 
 
 def stream(writer: Writer, prompt: bytes, config: SamplingConfig) -> Iterator[str]:
-    """The text that `write` gives, in pieces as soon as they are sure: never half a character, nothing of a stop string."""
-    row, text = GrowingText(config), TextStream()
-    text.feed(prompt[len(prompt) - num_pending(prompt) :])  # a character that the prompt leaves open
+    """The text of `write`, in pieces as soon as they are certain: never half a character or part of a stop string."""
+    row, text = PartialText(config), TextStream()
+    text.feed(prompt[len(prompt) - num_pending(prompt) :])  # an incomplete character at the end of the prompt
     for (ids,) in writer.draw(prompt, config, 1):
         if piece := text.feed(row.take(ids.tolist())):
             yield piece
@@ -106,7 +106,7 @@ def stream(writer: Writer, prompt: bytes, config: SamplingConfig) -> Iterator[st
 
 
 def num_pending(data: bytes) -> int:
-    """How many bytes at the end of data are the start of a character that is not complete, 0 to 3."""
+    """The number of bytes of an incomplete character at the end of data, 0 to 3."""
     return next((n for n in (1, 2, 3) if len(data) >= n and data[-n] >= 0xC0 and state_after(data)), 0)
 
 

@@ -15,7 +15,7 @@ _NOT_JSON = "The body is not valid JSON. Send a JSON object, with Content-Type: 
 _RULES = {
     "missing": "is missing",
     "string_type": "is not a text",
-    "string_unicode": "has half a surrogate pair, which UTF-8 cannot spell",
+    "string_unicode": "has half a surrogate pair, which UTF-8 cannot encode",
     "string_too_short": "is empty",
     "string_too_long": "is longer than {max_length:,} characters, which is the most",
     "int_type": "is not a whole number",

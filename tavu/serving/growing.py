@@ -13,7 +13,7 @@ import numpy as np
 from tavu.config import SamplingConfig
 from tavu.data.records import Request
 from tavu.engine.native import NativeEngine, NativeRow, NativeSampling
-from tavu.generation.writing import GrowingText, num_pending
+from tavu.generation.writing import PartialText, num_pending
 from tavu.serving.scoring import Scoring
 from tavu.vocabulary import END
 
@@ -128,7 +128,7 @@ class Growing:
         self.sampling = NativeSampling(order.config)
         self.row: NativeRow | None = None
         self._dice = np.random.default_rng(order.config.seed + index % order.count)
-        self._taking = GrowingText(order.config)
+        self._taking = PartialText(order.config)
         self._held, self._surprises = b"", list[Surprises]()
         self.is_echoing, self.num_echoed = order.echo, 0
         """Whether the prompt is still to be told again, and how many of its bytes are."""

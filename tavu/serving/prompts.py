@@ -51,7 +51,7 @@ def _prompt(value: Any) -> Prompt:
         try:
             content = value.encode()
         except UnicodeEncodeError:
-            raise _wrong("it has half a surrogate pair, which UTF-8 cannot spell") from None
+            raise _wrong("it has half a surrogate pair, which UTF-8 cannot encode") from None
         mark = END_OF_DOCUMENT.encode()
         prompt = Prompt(content.removeprefix(mark), tells_start=content.startswith(mark))
     elif isinstance(value, list) and value and all(type(id) is int for id in value):

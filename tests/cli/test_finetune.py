@@ -119,7 +119,7 @@ def test_it_tries_again_while_something_is_missing(tuned, monkeypatch):
 
 def test_mistakes(refused, tuned, run_folder, records, tmp_path):
     assert refused("generate", run_folder, "--words", "oak").startswith(
-        f"{run_folder / 'model.safetensors'} was not taught to follow requests. Teach it"
+        f"{run_folder / 'model.safetensors'} was not fine-tuned to follow requests. Fine-tune it"
     )
     assert refused("generate", tuned, "--words", "") == "--words is '', expected some text, as in --words quit,oak,gloomy. Or omit it."
     assert refused("generate", tuned, "--features", "Dialog").endswith("requesting it would have no effect. Did you mean Dialogue?")

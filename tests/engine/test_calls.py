@@ -116,14 +116,14 @@ def test_half_a_surrogate_pair_gets_a_sentence_wherever_text_is_given(model):
         lambda: model.read_for_messages([{"role": "user", "content": bad}]),
     ]
     for call in calls:
-        with pytest.raises(TavuError, match=r"\\ud800'.*which UTF-8 cannot spell"):
+        with pytest.raises(TavuError, match=r"\\ud800'.*which UTF-8 cannot encode"):
             call()
 
 
 def test_half_a_surrogate_pair_in_a_request_gets_a_sentence(make_model, tmp_path):
     save_model(tmp_path / "a", make_model(CONFIGS["words"]), {"kind": "text", "records": "stories"})
     model = tavu.load(tmp_path / "a")
-    with pytest.raises(TavuError, match="which UTF-8 cannot spell"):
+    with pytest.raises(TavuError, match="which UTF-8 cannot encode"):
         model.write_to_order(Request(words=("\ud800",)), MANY)
-    with pytest.raises(TavuError, match="which UTF-8 cannot spell"):
+    with pytest.raises(TavuError, match="which UTF-8 cannot encode"):
         model.write_to_order(Request(words=("oak",)), MANY, opening="\ud800")

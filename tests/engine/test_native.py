@@ -142,7 +142,7 @@ def test_weights_that_are_no_numbers_get_a_sentence(make_model, tmp_path, bits, 
     with torch.no_grad():
         model.get_submodule(name).weight[-1, 0] = float("nan")
     save_model(tmp_path / "a", model, {}, bits=bits)
-    with pytest.raises(TavuError, match="The model gives NaN instead of probabilities"):
+    with pytest.raises(TavuError, match="The model outputs NaN instead of probabilities"):
         write(NativeEngine(open_model(tmp_path / "a")), b"Once", SamplingConfig())
 
 
@@ -236,7 +236,7 @@ def test_a_quantized_matrix_without_whole_groups_is_refused(make_model, tmp_path
 
 
 def test_another_device_is_refused(run_folder):
-    with pytest.raises(TavuError, match=r"The native engine runs on the processor, not on cuda. Leave out --device, or --engine."):
+    with pytest.raises(TavuError, match=r"The native engine runs on the CPU, not on cuda. Omit --device, or --engine."):
         tavu.load(run_folder, device="cuda", engine="native")
 
 

@@ -1,4 +1,4 @@
-"""A decoder tells what the model's own prefill tells of the ids it keeps, for as long as one likes."""
+"""The logits of a decoder equal those of a prefill of the ids that it keeps, at any length."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def fresh_logits(model, ids, dtype=torch.float64):
 
 @torch.inference_mode()
 @pytest.mark.parametrize("num_prompt", [1, 46, 47, 100])
-def test_it_goes_on_past_the_context_and_equals_prefill_of_what_it_keeps(model, make_ids, num_prompt):
+def test_past_the_context_it_equals_prefill_of_the_kept_ids(model, make_ids, num_prompt):
     context = model.config.max_seq_len
     ids = make_ids(2, num_prompt + context + 30)
     decoder = Decoder(model, ids[:, :num_prompt], torch.float64)
@@ -41,13 +41,13 @@ def test_within_the_context_it_equals_forward(model, make_ids):
 
 
 @torch.inference_mode()
-def test_a_prompt_longer_than_the_context_is_read_from_its_end(model, make_ids):
+def test_only_the_end_of_a_prompt_longer_than_the_context_is_read(model, make_ids):
     ids = make_ids(2, 120)
     assert torch.equal(Decoder(model, ids).logits, Decoder(model, ids[:, 1 - model.config.max_seq_len :]).logits)
 
 
 @torch.inference_mode()
-def test_it_is_deterministic_and_leaves_its_prompt_alone(either_model, make_ids):
+def test_it_is_deterministic_and_does_not_change_its_prompt(either_model, make_ids):
     prompt = make_ids(1, 9).expand(2, -1)
     before = prompt.clone()
 

@@ -1,4 +1,4 @@
-"""Laws of sampling: a distribution stays one, a row draws what it draws alone, and each filter keeps just what it says."""
+"""Laws of sampling: weights are distributions, rows are independent, and each filter keeps exactly the ids it should."""
 
 import math
 import warnings
@@ -42,7 +42,7 @@ def no_warnings():
 
 
 def logits_of(num_ids: int = 12):
-    # Few different values, so that ties are common; -inf is a probability of 0.
+    # Few distinct values, so that ties are common; -inf is a probability of 0.
     values = st.floats(-30, 30, width=32) | st.sampled_from([-math.inf, -1.0, 0.0, 1.0, 2.0])
     return st_numpy.arrays(np.float32, st.tuples(st.integers(1, 4), st.just(num_ids)), elements=values)
 
@@ -82,7 +82,7 @@ def test_the_edges_of_the_uniforms_draw_the_first_and_the_last_possible_id():
 
 
 @given(st.lists(uniforms, min_size=5, max_size=5), configs, st.integers(0, 99))
-def test_a_row_draws_what_it_draws_alone(row_uniforms, config, seed):
+def test_a_row_is_sampled_as_if_it_were_alone(row_uniforms, config, seed):
     logits = np.random.default_rng(seed).normal(size=(5, NUM_IDS)).astype(np.float32) * 4
     together = sample(logits, config, np.array(row_uniforms))
     probabilities = filter_probabilities(logits, config)
@@ -93,7 +93,7 @@ def test_a_row_draws_what_it_draws_alone(row_uniforms, config, seed):
 
 
 @given(logits_of(), uniforms)
-@example(np.array([[0, 1e-38]], dtype=np.float32), LAST_UNIFORM)  # as likely to any float, yet not equal
+@example(np.array([[0, 1e-38]], dtype=np.float32), LAST_UNIFORM)  # equal probabilities in floating point, but distinct logits
 def test_top_1_is_greedy(logits, uniform):
     row_uniforms = np.full(len(logits), uniform)
     greedy = sample(logits, SamplingConfig(temperature=0), row_uniforms)
@@ -111,7 +111,7 @@ def test_top_k_keeps_k_ids_nested(logits, k):
 
 
 @given(logits_of(), st.floats(0, 1, exclude_min=True), st.none() | st.integers(1, 12))
-def test_top_p_keeps_the_smallest_set_that_holds_p(logits, p, k):
+def test_top_p_keeps_the_smallest_set_of_mass_p(logits, p, k):
     kept = filter_probabilities(logits, SamplingConfig(top_k=k, top_p=p))
     for row, probabilities in enumerate(filter_probabilities(logits, SamplingConfig(top_k=k))):
         likeliest_first = sorted(np.flatnonzero(probabilities), key=lambda id: (-logits[row, id], id))
@@ -119,21 +119,21 @@ def test_top_p_keeps_the_smallest_set_that_holds_p(logits, p, k):
         for size in range(1, len(likeliest_first)):
             held = math.fsum(probabilities[likeliest_first[:size]])
             if abs(held - p) < 1e-9:
-                return  # rounding decides; either set is right
+                return  # decided by rounding: both sets are right
             if held > p:
                 expected = likeliest_first[:size]
                 break
         assert set(np.flatnonzero(kept[row])) == set(expected)
 
 
-def test_top_p_stops_where_p_is_just_held():
+def test_top_p_stops_where_p_is_just_reached():
     kept = filter_probabilities(np.zeros((1, 4)), SamplingConfig(top_p=0.5))
     assert kept.tolist() == [[0.5, 0.5, 0, 0]]
 
 
 @given(st.integers(0, 200), st.floats(0.05, 0.99))
-def test_top_p_is_hugging_faces(seed, p):
-    # Their way (TopPLogitsWarper): from the least likely up, remove while the sum is at most 1 - p; keep at least one.
+def test_top_p_equals_hugging_face(seed, p):
+    # TopPLogitsWarper: starting from the least likely id, remove while the sum is at most 1 - p; keep at least one.
     logits = np.random.default_rng(seed).normal(size=NUM_IDS) * 3
     probabilities = np.exp(logits) / np.exp(logits).sum()
     least_first = np.argsort(probabilities)
@@ -171,7 +171,7 @@ def test_draws_follow_the_distribution(config):
 
 
 @pytest.mark.parametrize("temperature", [0, 1])
-def test_allowed_ids_that_are_all_impossible_are_equally_likely(temperature):
+def test_allowed_ids_of_probability_zero_are_equally_likely(temperature):
     logits = np.array([[0, -math.inf, -math.inf, 1], [0, 1, 2, 3]], dtype=np.float32)
     allowed = np.array([[False, True, True, False], [True, True, False, False]])
     probabilities = filter_probabilities(logits, SamplingConfig(temperature=1), allowed)
@@ -181,13 +181,13 @@ def test_allowed_ids_that_are_all_impossible_are_equally_likely(temperature):
     assert ids.tolist() == [1 if temperature == 0 else 2, 1]
 
 
-def test_infinite_logits_share_everything():
+def test_infinite_logits_are_equally_likely():
     logits = np.array([[0, math.inf, 3, math.inf]], dtype=np.float32)
     assert filter_probabilities(logits, SamplingConfig()).tolist() == [[0, 0.5, 0, 0.5]]
 
 
 def test_nan_logits_are_an_error():
-    with pytest.raises(TavuError, match="gives NaN instead of probabilities.*Use an earlier save"):
+    with pytest.raises(TavuError, match="outputs NaN instead of probabilities.*Use an earlier save"):
         sample(np.array([[0, math.nan]]), SamplingConfig(temperature=0), np.array([0.5]))
 
 
@@ -209,10 +209,10 @@ def test_nan_logits_are_an_error():
         ("seed", -1, "seed is -1, expected 0 or more."),
         ("stop", "END", "stop is the string 'END', expected a tuple of strings. Try ('END',)."),
         ("stop", ("a", ""), "stop has an empty string, expected at least one character in each. Leave it out."),
-        ("stop", ("\ud800",), "stop has '\\ud800', which UTF-8 cannot spell, expected text without lone surrogates."),
+        ("stop", ("\ud800",), "stop has '\\ud800', which UTF-8 cannot encode, expected text without lone surrogates."),
     ],
 )
-def test_values_out_of_range_are_told_in_a_sentence(field, value, sentence):
+def test_values_out_of_range_are_errors(field, value, sentence):
     with pytest.raises(TavuError) as caught:
         SamplingConfig(**{field: value})
     assert str(caught.value) == sentence
@@ -244,7 +244,7 @@ def test_no_repeat_runs_across_documents():
 
 
 @given(st.lists(st.sampled_from(list(b"ab")), max_size=60))
-def test_the_tracker_counts_what_a_search_finds(written):
+def test_the_tracker_equals_a_search(written):
     data = bytes(written)
     context = data[len(data) - (REPEAT_BYTES - 1) :] if len(data) >= REPEAT_BYTES - 1 else None
     counts = {}
@@ -265,7 +265,7 @@ def test_a_penalty_divides_the_probability_per_time_seen():
 
 
 def write_greedily(penalty: float, num_bytes: int) -> bytes:
-    """What a toy model writes that goes round a loop: after each byte the next of the loop is e^2 times as likely as "."."""
+    """Greedy text of a toy model that loops: after each byte the next byte of the loop is e^2 times as likely as "."."""
     loop = b"the cat sat on the mat and "
     config = SamplingConfig(temperature=0, repetition_penalty=penalty)
     tracker, written = RepetitionTracker(), b""
@@ -281,5 +281,5 @@ def write_greedily(penalty: float, num_bytes: int) -> bytes:
 
 def test_a_penalty_ends_a_loop():
     assert b"." not in write_greedily(1.0, 400)
-    assert b"." not in write_greedily(1.5, 27 + REPEAT_BYTES)  # the first turns are as the model likes
+    assert b"." not in write_greedily(1.5, 27 + REPEAT_BYTES)  # the first iterations are not penalized
     assert b"." in write_greedily(1.5, 400)

@@ -1,4 +1,4 @@
-"""The automaton is RFC 3629 exactly, text comes in whole characters, and stop strings are found however the stream is cut."""
+"""The automaton equals RFC 3629, text consists of whole characters, and stop strings are found however the stream is divided."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_every_character_is_allowed_and_nothing_else_is():
             states = NEXT_STATE[states, column]
         assert (states == BETWEEN_CHARACTERS).all()
 
-    # As many byte strings lead from between characters back to there as there are characters: so no others do.
+    # The number of byte strings that lead from state 0 back to it equals the number of characters, so no others do.
     steps = np.zeros((8, 8), dtype=np.int64)  # allowed bytes from state to state
     for state, byte in zip(*np.nonzero(ALLOWED[:, :NUM_BYTES]), strict=True):
         steps[state, NEXT_STATE[state, byte]] += 1
@@ -44,7 +44,7 @@ def test_every_character_is_allowed_and_nothing_else_is():
     [b"\xc0\x80", b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf5", b"\x80"],
     ids=["overlong 2", "overlong 2 high", "overlong 3", "overlong 4", "surrogate", "above U+10FFFF", "F5", "continuation"],
 )
-def test_what_rfc_3629_refuses_is_refused(refused):
+def test_invalid_utf8_is_not_allowed(refused):
     state, allowed = BETWEEN_CHARACTERS, []
     for byte in refused:
         allowed.append(ALLOWED[state, byte])
@@ -59,7 +59,7 @@ def test_end_follows_whole_characters_only():
 
 def begins_a_character(data: bytes) -> bool:
     """Whether some bytes after `data` make it one whole character."""
-    # Asked of the whole decoder: Python's incremental one refuses a surrogate one byte late.
+    # Uses bytes.decode: Python's incremental decoder rejects a surrogate one byte late.
     for rest in (b"\x80", b"\x80\x80", b"\xa0\x80", b"\x80\x80\x80", b"\x90\x80\x80"):
         try:
             if len((data + rest).decode()) == 1:
@@ -77,7 +77,7 @@ edge_bytes = st.sampled_from(list(b"a\x7f\x80\x8f\x90\x9f\xa0\xbf\xc2\xe0\xe1\xe
 
 
 @given(st.binary(max_size=8) | st.lists(edge_bytes, max_size=8).map(bytes))
-def test_state_after_any_bytes_is_that_of_the_character_they_end_in(data):
+def test_the_state_after_any_bytes_depends_on_the_last_character(data):
     pending = next((data[-length:] for length in (1, 2, 3) if data and begins_a_character(data[-length:])), b"")
     state = state_after(data)
     assert (state == BETWEEN_CHARACTERS) == (pending == b"")
@@ -97,7 +97,7 @@ def test_text_pieces_join_to_the_decoded_bytes(data, step):
     assert "".join(pieces) + stream.finish() == data.decode("utf-8", errors="replace")
 
 
-def test_text_stream_prints_no_half_character():
+def test_a_text_stream_gives_no_half_character():
     stream = TextStream()
     assert [stream.feed(bytes([byte])) for byte in "ä😀".encode()] == ["", "ä", "", "", "", "😀"]
     assert stream.feed("😀".encode()[:3]) == ""
@@ -106,7 +106,7 @@ def test_text_stream_prints_no_half_character():
 
 
 def first_stop(data: bytes, stops: list[bytes]) -> bytes | None:
-    """What comes before the stop string that ends first, the slow way; None if none is met."""
+    """The bytes before the stop string that ends first, by a simple search; None if there is none."""
     for end in range(len(data) + 1):
         starts = [end - len(stop) for stop in stops if data[:end].endswith(stop)]
         if starts:
@@ -118,7 +118,7 @@ def first_stop(data: bytes, stops: list[bytes]) -> bytes | None:
     st.lists(st.text("abä", min_size=1, max_size=4), max_size=3),
     st.lists(st.text("abä", max_size=5).map(str.encode), max_size=8),
 )
-def test_stop_strings_do_not_depend_on_the_cut(stop, chunks):
+def test_stop_strings_do_not_depend_on_the_chunks(stop, chunks):
     stops = StopStrings(stop)
     written, stopped = b"", False
     for chunk in chunks:
@@ -142,7 +142,7 @@ def test_stop_strings_hold_back_no_more_than_a_possible_start():
     assert stops.feed(b"and more") == (b"", True)
 
 
-def test_a_stop_string_may_be_given_up_for_one_inside_it():
+def test_a_stop_string_inside_the_prefix_of_another_is_found():
     stops = StopStrings(("abcd", "bc"))
     assert stops.feed(b"ab") == (b"", False)
     assert stops.feed(b"c") == (b"a", True)

@@ -1,4 +1,4 @@
-"""Texts are whole characters, the same alone and in a batch, streamed or not, and they stop where they should."""
+"""Texts consist of whole characters, are equal alone and in a batch, streamed or not, and stop where they should."""
 
 import codecs
 import dataclasses
@@ -26,7 +26,7 @@ def same(a: Written, b: Written) -> bool:
 
 
 def open_character(prompt: bytes) -> bytes:
-    """The bytes at the end of a prompt that begin a character and do not finish it."""
+    """The bytes of an incomplete character at the end of a prompt."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
     decoder.decode(prompt)
     return decoder.getstate()[0]
@@ -34,7 +34,7 @@ def open_character(prompt: bytes) -> bytes:
 
 @torch.inference_mode()
 def most_likely_ending(model: Model, prompt: bytes) -> bytes:
-    """Greedy text by nothing but forward passes."""
+    """Greedy text, computed with forward passes only."""
     ids = prompt_ids(prompt)
     while ids.size(1) < model.config.max_seq_len:
         logits = model(torch.cat((ids, torch.zeros(1, 1, dtype=torch.long)), dim=1))[0, -1]
@@ -44,7 +44,7 @@ def most_likely_ending(model: Model, prompt: bytes) -> bytes:
     return bytes(ids[0, 1 + len(prompt) :].tolist())
 
 
-def test_a_text_of_a_batch_is_the_text_of_its_seed_alone(model):
+def test_a_text_in_a_batch_equals_the_text_of_its_seed(model):
     texts = write(TorchWriter(model), b"Once", with_(WILD, seed=7, max_bytes=90), count=4)
     assert len({text.content for text in texts}) == 4
     for i, text in enumerate(texts):
@@ -52,7 +52,7 @@ def test_a_text_of_a_batch_is_the_text_of_its_seed_alone(model):
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_texts_are_whole_characters_also_after_half_of_one(either_model, prompt):
+def test_texts_are_whole_characters_even_after_half_of_one(either_model, prompt):
     begun = open_character(prompt)
     for text in write(TorchWriter(either_model), prompt, WILD, count=8):
         (begun + text.content).decode()  # raises for anything that is not UTF-8
@@ -62,7 +62,7 @@ def test_texts_are_whole_characters_also_after_half_of_one(either_model, prompt)
 
 
 @pytest.mark.parametrize("max_bytes", [1, 2, 3, 4])
-def test_a_character_that_max_bytes_cuts_is_left_out(either_model, max_bytes):
+def test_a_character_that_max_bytes_cuts_is_dropped(either_model, max_bytes):
     for text in write(TorchWriter(either_model), b"", with_(WILD, max_bytes=max_bytes, temperature=3), count=40):
         text.content.decode()
 
@@ -92,14 +92,14 @@ def test_raw_bytes_are_all_kept_and_need_not_be_text(either_model):
     assert len({byte for text in texts for byte in text.content}) > 100
 
 
-def test_writing_goes_on_past_the_context(either_model):
+def test_writing_continues_past_the_context(either_model):
     config = with_(GREEDY, max_bytes=3 * either_model.config.max_seq_len, valid_utf8=False)
     first, again = write(TorchWriter(either_model), b"Once upon a time", config)[0], write(TorchWriter(either_model), b"Once upon a time", config)[0]
     assert same(first, again)
     assert first.stopped == "end" or len(first.content) == config.max_bytes
 
 
-def test_greedy_is_what_forward_finds_likeliest(trained_model, either_model):
+def test_greedy_text_is_the_argmax_of_forward(trained_model, either_model):
     for prompt in (b"hel", b"tick to", b""):
         assert write(TorchWriter(trained_model), prompt, GREEDY)[0].content == most_likely_ending(trained_model, prompt)[: GREEDY.max_bytes]
     expected = most_likely_ending(either_model, b"Once")[: GREEDY.max_bytes]
@@ -133,7 +133,7 @@ def test_max_bytes_ends_a_text(trained_model):
         (("there!",), b"lo there.", "end"),
         (("here..",), b"lo there.", "end"),
         (("x", "e."), b"lo ther", "stop"),
-        (("hello",), b"lo there.", "end"),  # the prompt is not looked at
+        (("hello",), b"lo there.", "end"),  # the prompt is not searched
     ],
 )
 def test_a_stop_string_ends_a_text_before_it(trained_model, stop, content, stopped):
@@ -167,7 +167,7 @@ def test_a_repetition_penalty_ends_a_loop(trained_model):
     assert not text.content.startswith(b" tick")  # the prompt counts as written
 
 
-def test_a_stream_comes_as_it_is_written(trained_model):
+def test_a_stream_yields_text_as_it_is_written(trained_model):
     pieces = stream(TorchWriter(trained_model), b"tick", with_(GREEDY, max_bytes=1000))
     assert [next(pieces) for _ in range(5)] == list(" tock")
     pieces.close()
@@ -178,7 +178,7 @@ def test_bfloat16_writes_too(either_model):
         text.content.decode()
 
 
-def test_writing_leaves_the_model_and_torchs_dice_alone(either_model):
+def test_writing_does_not_change_the_model_or_torchs_generator(either_model):
     before, state = {name: p.clone() for name, p in either_model.named_parameters()}, torch.get_rng_state()
     write(TorchWriter(either_model), b"Once", with_(WILD, max_bytes=20))
     assert all(torch.equal(p, before[name]) for name, p in either_model.named_parameters())
@@ -186,7 +186,7 @@ def test_writing_leaves_the_model_and_torchs_dice_alone(either_model):
     assert not torch.is_inference_mode_enabled()
 
 
-def test_a_stream_that_is_left_leaves_torch_as_it_was(trained_model):
+def test_an_abandoned_stream_leaves_torch_as_it_was(trained_model):
     pieces = stream(TorchWriter(trained_model), b"tick", GREEDY)
     next(pieces)
     assert not torch.is_inference_mode_enabled()
