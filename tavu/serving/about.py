@@ -1,4 +1,4 @@
-"""What the studio tells of the model it serves: its facts in numbers, read from its file."""
+"""The facts about the served model that the studio shows."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ from tavu.stored_model import StoredModel
 
 
 def report_of(stored: StoredModel) -> Path | None:
-    """The training report beside a model in its run folder."""
+    """The training report in the run folder of a model, if there is one."""
     path = stored.file.with_name(REPORT)
     return path if stored.file.name == MODEL and path.is_file() else None
 
 
 def about(stored: StoredModel, writer: Writer) -> dict[str, Any]:
-    """The facts as the page takes them; one of another kind than it should be, as a file made by others may have, is as if it were not there."""
+    """The facts as the page expects them. Facts of a wrong type, which a third-party file may contain, are ignored."""
     facts, features = stored.facts, stored.facts.get("features")
-    told = {key: _number(facts.get(key)) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits")}
+    numbers = {key: _number(facts.get(key)) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits")}
     return (
-        told
+        numbers
         | examples(stored, writer)
         | {
             "kind": "bytes" if facts.get("kind") == "bytes" else "text",
@@ -42,4 +42,4 @@ def about(stored: StoredModel, writer: Writer) -> dict[str, Any]:
 
 
 def _number(fact: Any) -> float | None:
-    return fact if isinstance(fact, (int, float)) and abs(fact) < 1e300 else None  # NaN and what JSON cannot say are not
+    return fact if isinstance(fact, (int, float)) and abs(fact) < 1e300 else None  # excludes NaN and infinity, which JSON lacks

@@ -1,6 +1,7 @@
-"""Who may ask a server: by which names of its host, and from the pages of which other sites.
+"""Check the Host and Origin of requests.
 
-A page on the web can give this machine a name of its own (DNS rebinding) and then ask as if it were the studio: so hosts are known by their names.
+A web page can resolve its own host name to this machine (DNS rebinding) and then send requests as if it were the studio. So only known host names
+are accepted.
 """
 
 import ipaddress
@@ -17,7 +18,7 @@ _EXPOSED = "retry-after, www-authenticate"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine's own programs reach a host of that name."""
+    """Whether a host name refers to this machine only."""
     if host == "localhost":
         return True
     try:
@@ -27,7 +28,7 @@ def is_loopback(host: str) -> bool:
 
 
 def hostname(host: str) -> str | None:
-    """The name in a Host header; None where it has none.
+    """The host name in a Host header; None if it is invalid.
 
     >>> hostname("LOCALHOST.:8000"), hostname("[::1]:80"), hostname("localhost:80@evil.example")
     ('localhost', '[::1]', None)
@@ -38,38 +39,36 @@ def hostname(host: str) -> str | None:
 
 @dataclass(frozen=True)
 class Callers:
-    """The names by which a server may be asked, and the sites whose pages may ask it."""
+    """The accepted host names and origins."""
 
     any_host: bool = False
     hosts: frozenset[str] = frozenset()
-    """Besides this machine's own names."""
+    """In addition to names of this machine."""
     origins: frozenset[str] = frozenset()
 
     def check(self, headers: Mapping[bytes, str]) -> None:
-        """Raises Refusal for a stranger."""
+        """Raises Refusal if Host or Origin is not accepted."""
         host = headers.get(b"host", "")
         name = hostname(host)
         if name is None and not (self.any_host and not host):
-            raise Refusal(
-                403, "The request's Host is not the name of a host. Ask by the address that the server printed when it started.", "wrong_host"
-            )
+            raise Refusal(403, "The Host header is not a valid host name. Use the address that the server printed when it started.", "wrong_host")
         if name is not None and not (self.any_host or name in self.hosts or is_loopback(name)):
-            advice = "Ask it by that name, or start it with --allow-host and the name"
+            advice = "Use that name, or start it with --allow-host and the name you use"
             raise Refusal(403, f"This server answers to localhost only. {advice}.", "wrong_host")
         origin = headers.get(b"origin")
         if origin is not None and origin.lower().partition("://")[2] != host.lower() and origin.lower() not in self.origins:
-            advice = "Start it with --allow-origin and the page's address, or open the studio itself"
-            raise Refusal(403, f"Another site's page may not ask this server. {advice}.", "wrong_origin")
+            advice = "Start the server with --allow-origin and the address of the page, or open the studio itself"
+            raise Refusal(403, f"Pages of other sites may not use this server. {advice}.", "wrong_origin")
 
     def cors(self, headers: Mapping[bytes, str]) -> dict[str, str]:
-        """The headers by which a browser lets the page that asks read the answer."""
+        """The CORS headers that let the requesting page read the response."""
         origin = headers.get(b"origin", "")
         if origin.lower() not in self.origins:
             return {"vary": "origin"} if self.origins else {}
         return {"vary": "origin", "access-control-allow-origin": origin, "access-control-expose-headers": _EXPOSED}
 
     def preflight(self, headers: Mapping[bytes, str]) -> dict[str, str]:
-        """The headers of the answer to a browser that asks whether a page may; the page sends its key itself, so credentials are never allowed."""
+        """The headers of the response to a preflight request. Pages send the API key themselves, so credentials are never allowed."""
         asked = headers.get(b"access-control-request-headers", "")
         allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
         if re.fullmatch(r"[A-Za-z0-9_, -]{1,1000}", asked):
@@ -80,22 +79,22 @@ class Callers:
 
 
 def callers_of(hosts: Iterable[str], origins: Iterable[str], *, any_host: bool) -> Callers:
-    """Callers from --allow-host and --allow-origin. Raises TavuError for what is neither."""
+    """Callers from --allow-host and --allow-origin. Raises TavuError for invalid values."""
     named, sites = set(), set()
     for host in hosts:
         if ":" in host.strip("[]").replace("::", "") or hostname(host) is None:
-            raise TavuError(f"--allow-host is {host!r}, expected the name of a host alone, as in host.docker.internal.")
+            raise TavuError(f"--allow-host is {host!r}, expected a host name without a port, such as host.docker.internal.")
         named.add(hostname(host) or "")
     for origin in origins:
         site = origin.lower().rstrip("/")
         if not _ORIGIN.fullmatch(site):
-            expected = "the address of a page without its path, as in http://localhost:5173"
+            expected = "the address of a page without its path, such as http://localhost:5173"
             raise TavuError(f"--allow-origin is {origin!r}, expected {expected}. It may be given several times.")
         sites.add(_without_default_port(site))
     return Callers(any_host, frozenset(named), frozenset(sites))
 
 
 def _without_default_port(site: str) -> str:
-    """As browsers send it: http://a:80 is http://a."""
+    """The origin as browsers send it: http://a:80 is http://a."""
     scheme, _, rest = site.partition("://")
     return f"{scheme}://{rest.removesuffix(':80' if scheme == 'http' else ':443')}"

@@ -1,4 +1,4 @@
-"""Mistakes of a client, in OpenAI's form: a sentence for people, and the field that it is about; never an echo of what was sent."""
+"""Client errors in OpenAI's format: a sentence, and the name of the field. The values that were sent are never echoed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from tavu.serving.protocol import ChatRequest, CompletionRequest
-from tavu.serving.unserved import why_refused
+from tavu.serving.unsupported import refusal_reason
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
-_SERVED = {*CompletionRequest.model_fields, *ChatRequest.model_fields}
+_SUPPORTED = {*CompletionRequest.model_fields, *ChatRequest.model_fields}
 _NOT_JSON = "The body is not valid JSON. Send a JSON object, with Content-Type: application/json."
 _RULES = {
     "missing": "is missing",
-    "string_type": "is not a text",
+    "string_type": "is not a string",
     "string_unicode": "has half a surrogate pair, which UTF-8 cannot encode",
     "string_too_short": "is empty",
     "string_too_long": "is longer than {max_length:,} characters, which is the most",
@@ -26,18 +26,18 @@ _RULES = {
     "model_type": "is not an object",
     "model_attributes_type": "is not an object",
     "too_short": "is empty, expected at least {min_length}",
-    "too_long": "has more entries than are taken, at most {max_length}",
+    "too_long": "has too many entries, expected at most {max_length}",
     "greater_than": "is too small, expected more than {gt:g}",
     "greater_than_equal": "is too small, expected at least {ge:g}",
     "less_than": "is too large, expected less than {lt:g}",
     "less_than_equal": "is too large, expected at most {le:g}",
-    "literal_error": "is none of {expected}",
+    "literal_error": "is not one of {expected}",
 }
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
 
 class Refusal(Exception):
-    """An answer instead of the one that was asked for."""
+    """Raised to answer a request with an error."""
 
     def __init__(self, status: int, message: str, code: str, headers: dict[str, str] | None = None, param: str | None = None):
         self.status, self.message, self.code, self.headers, self.param = status, message, code, headers or {}, param
@@ -55,7 +55,7 @@ def error_answer(
 
 
 def invalid_request(errors: Sequence[Mapping[str, Any]]) -> JSONResponse:
-    """The answer to a body that pydantic refuses: its first fault, by the path of its field and the rule, without the value."""
+    """The response to a body that pydantic rejects: the first error, with the path of the field and the rule, without the value."""
     first = errors[0]
     if first["type"] == "json_invalid":
         return error_answer(400, _NOT_JSON, code="invalid_json")
@@ -63,20 +63,20 @@ def invalid_request(errors: Sequence[Mapping[str, Any]]) -> JSONResponse:
     if first["type"] == "sentence_of":
         path = [context["param"]]
     if not path:
-        return error_answer(400, "The body is not a JSON object. Send one, as /docs shows.", code="invalid_value")
+        return error_answer(400, "The body is not a JSON object. Send one, as described in /docs.", code="invalid_value")
     if first["type"] == "extra_forbidden" and not re.fullmatch(r"[A-Za-z_]\w{0,63}", str(path[-1]), re.ASCII):
-        return error_answer(400, "The body has a field that this server does not know. /docs lists those that it knows.", code="invalid_value")
+        return error_answer(400, "The body has a field that this server does not know. /docs lists all fields.", code="invalid_value")
     if first["type"] == "extra_forbidden":
-        told = f"{_field(path)}: {why_refused(str(path[-1]), _SERVED)}"
+        message = f"{_field(path)}: {refusal_reason(str(path[-1]), _SUPPORTED)}"
     elif "sentence" in context:
-        told = f"{_field(path)}: {context['sentence']}."
+        message = f"{_field(path)}: {context['sentence']}."
     else:
-        told = f"{_field(path)} {_RULES.get(first['type'], 'is not as expected').format(**context)}. /docs tells what is expected."
-    return error_answer(400, told, param=".".join(map(str, path)), code="invalid_value")
+        message = f"{_field(path)} {_RULES.get(first['type'], 'is not valid').format(**context)}. /docs describes the field."
+    return error_answer(400, message, param=".".join(map(str, path)), code="invalid_value")
 
 
 def _field(path: Sequence[str | int]) -> str:
-    """A field as people call it.
+    """The readable name of a field.
 
     >>> _field(["request", "words", 0]), _field(["messages", 11, "content"]), _field(["n"])
     ('words: the first', 'messages: number 12: content', 'n')

@@ -1,4 +1,4 @@
-"""Examples of what to ask a model for, in its own language: from the prompts of its training, or from what it writes by itself."""
+"""Example prompts and requests for a model, in its own language: from the prompts of its run, or from text that it generates."""
 
 import re
 
@@ -12,21 +12,21 @@ from tavu.stored_model import StoredModel
 
 NUM_WORDS, OPENING_WORDS, LONGEST = 3, 5, 80
 OWN_BYTES = 240
-"""Of the model's own text: enough for some words that are worth asking for."""
+"""Length of the generated text from which example words are taken."""
 
 
 def examples(stored: StoredModel, writer: Writer) -> dict[str, object]:
-    """An `opening`, and the `words` and `summary` of a story to order; empty where the model gives none."""
-    told: dict[str, object] = {"opening": "", "words": [], "summary": ""}
+    """An `opening`, and the `words` and `summary` of a story request. Empty where there is no good example."""
+    facts: dict[str, object] = {"opening": "", "words": [], "summary": ""}
     if stored.facts.get("kind") == "bytes":
-        return told
+        return facts
     prompts = [prompt for prompt in _prompts(stored) if prompt]
     if stored.records in ("chat", "prompts"):
-        return told | {"opening": _asked(prompts[0]) if prompts else ""}
+        return facts | {"opening": _user_message(prompts[0]) if prompts else ""}
     own = _own_text(stored, writer)
     opening = " ".join(own.split()[:OPENING_WORDS])
     if stored.records != "stories":
-        return told | {"opening": (prompts[0] if prompts else opening)[:LONGEST]}
+        return facts | {"opening": (prompts[0] if prompts else opening)[:LONGEST]}
     requests = [request for request in map(request_of, prompts) if request]
     words = next((request.words for request in requests if request.words), None) or _longest_words(own)
     summary = next((request.summary for request in requests if request.summary), None) or _second_sentence(own)
@@ -39,14 +39,14 @@ def _prompts(stored: StoredModel) -> tuple[str, ...]:
         return ()
     try:
         return read_run(stored.file.parent).prompts
-    except TavuError:  # its run folder is gone, or damaged
+    except TavuError:  # the run folder is missing or damaged
         return ()
 
 
-def _asked(prompt: str) -> str:
-    """What a person says in a prompt: the last turn of a conversation, or all of it.
+def _user_message(prompt: str) -> str:
+    """The user's part of a prompt: the last turn of a conversation, or else the whole prompt.
 
-    >>> _asked("User: Hi.\\nAssistant: Hello!\\nUser: Who are you?\\nAssistant:")
+    >>> _user_message("User: Hi.\\nAssistant: Hello!\\nUser: Who are you?\\nAssistant:")
     'Who are you?'
     """
     turns = re.findall(r"^User: (.*)$", prompt, re.MULTILINE)
@@ -54,7 +54,7 @@ def _asked(prompt: str) -> str:
 
 
 def _own_text(stored: StoredModel, writer: Writer) -> str:
-    """What the model likes best to begin with; nothing where its engine fails at that."""
+    """A greedy text of the model without a prompt; empty if the engine fails."""
     likeliest = SamplingConfig(temperature=0, max_bytes=OWN_BYTES, used_bytes=stored.used_bytes)
     try:
         return write(writer, b"", likeliest)[0].text
@@ -63,7 +63,7 @@ def _own_text(stored: StoredModel, writer: Writer) -> str:
 
 
 def _second_sentence(text: str) -> str:
-    """Of a text, where it has two.
+    """The second sentence of a text; empty if it has only one.
 
     >>> _second_sentence("Once there was a girl. She had a dog. They")
     'She had a dog.'
@@ -72,7 +72,7 @@ def _second_sentence(text: str) -> str:
 
 
 def _longest_words(text: str) -> list[str]:
-    """The longest words of a text in lower case, in their order there.
+    """The longest lower-case words of a text, in text order.
 
     >>> _longest_words("Once there was a girl named Lily, who had a colorful balloon and a friendly dog.")
     ['colorful', 'balloon', 'friendly']

@@ -1,4 +1,4 @@
-"""API keys: made here, shown once, kept as hashes, compared in constant time."""
+"""API keys: generated, shown once, stored as hashes, compared in constant time."""
 
 import hashlib
 import hmac
@@ -11,17 +11,17 @@ from pathlib import Path
 from tavu.errors import TavuError
 
 PREFIX = "sha256:"
-"""Of a line in a key file. A fast hash is enough: the keys are random, 256 bits, so there is nothing to guess."""
+"""Starts each line of a key file. A fast hash is enough: keys have 256 random bits and cannot be guessed."""
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The hashes of the keys that open a server; without any it stands open to the machine's own users."""
+    """The hashes of the valid keys. Without any, no key is needed."""
 
     hashes: tuple[str, ...] = ()
 
     def opens(self, key: str | None) -> bool:
-        """Whether a key is among them. Each is compared, so that time tells nothing."""
+        """Whether a key is valid. All hashes are compared, so that timing reveals nothing."""
         offered = _hash(key or "")
         return any([hmac.compare_digest(offered, known) for known in self.hashes]) or not self.hashes
 
@@ -35,7 +35,7 @@ def keys_of(*keys: str) -> Keys:
 
 
 def make_key_file(path: Path, key: str) -> None:
-    """Write a key's hash to a new file that only its owner reads. Raises TavuError when it cannot be written."""
+    """Write the hash of a key to a new file that only its owner can read. Raises TavuError when it cannot be written."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(f"{PREFIX}{_hash(key)}\n")
@@ -44,7 +44,7 @@ def make_key_file(path: Path, key: str) -> None:
 
 
 def read_key_file(path: Path) -> Keys:
-    """The keys of a file, a hash on each line. Raises TavuError when it cannot be read, holds something else, or others may write to it."""
+    """Read a key file with one hash per line. Raises TavuError when it is not readable, not a key file, or writable by others."""
     try:
         mode = path.stat().st_mode
         lines = path.read_text(encoding="utf-8").split()
@@ -58,7 +58,7 @@ def read_key_file(path: Path) -> Keys:
     wrong = [n for n, (line, hash) in enumerate(zip(lines, hashes, strict=True), 1) if not _is_hash(line, hash)]
     if wrong or not lines:
         found = f"entry {wrong[0]} is not a hash" if wrong else "it is empty"
-        advice = "Name a file that does not exist yet: a key is made, shown once, and its hash kept there"
+        advice = "Name a file that does not exist yet: a key is generated, shown once, and its hash stored there"
         raise TavuError(f"The key file {path}: {found}, expected {PREFIX} and 64 hexadecimal digits on each line. {advice}.")
     return Keys(tuple(hashes))
 

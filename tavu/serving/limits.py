@@ -1,38 +1,38 @@
-"""How much one client may ask for, and how many are served at once."""
+"""Limits per request and per server."""
 
 from dataclasses import dataclass
 
 MAX_PROMPT_BYTES = 65_536
-"""Of one prompt, or one message of a conversation."""
+"""Per prompt, or per message of a conversation."""
 MAX_PROMPTS = 32
 MAX_CHOICES = 8
-"""Texts to one prompt."""
+"""Texts per prompt."""
 MAX_TEXTS = 32
-"""Of one request: its prompts times its choices."""
+"""Texts per request: prompts times choices."""
 MAX_BYTES = 4096
-"""Of one text; a client that asks for more gets so many."""
+"""The longest text. Larger values of max_tokens are reduced to it."""
 MAX_STOPS = 4
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server keeps within; the defaults suit a laptop."""
+    """The limits of a server. The defaults suit a laptop."""
 
     streams: int = 32
-    """Texts that are written at once: they share each pass over the weights."""
+    """Texts that are generated at once, as one batch."""
     queue: int = 128
-    """Texts that may wait for a place; beyond it a client is told to come again later."""
+    """Texts that may wait. When the queue is full, requests are answered with 429."""
     seconds: float = 120.0
-    """For one request, its wait included; what is written by then is the answer."""
+    """Time limit of a request, waiting included. The response is what was generated until then."""
     unread_bytes: int = 1024
-    """Of a request's texts that may wait for its client to read them, before they stop growing."""
+    """Bytes of a request that its client has not read yet. Beyond that, its texts are paused."""
     body_bytes: int = 512 * 1024
     head_seconds: float = 10.0
-    """For a client to send its request's head, and as long again for its body."""
+    """Time for a client to send the request head, and again for the body."""
     write_seconds: float = 20.0
-    """For a client to read what a connection's buffer holds; it is cut off when it does not."""
+    """Time for a client to read a full connection buffer before it is disconnected."""
     shutdown_seconds: int = 20
-    """That texts under way have to end when the server is told to stop."""
+    """Time for texts in progress to end when the server shuts down."""
     connections: int = 512
     connections_of_one: int = 256
-    """From one address."""
+    """Connections from one address."""

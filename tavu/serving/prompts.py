@@ -1,4 +1,4 @@
-"""What a model is to go on from, in all the ways that programs send it: text, ids, lists of either, and a message's content in parts."""
+"""Parse prompts in all formats of OpenAI's API: text, ids, lists of either, and message content in parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ class Prompt:
 
     content: bytes
     is_ids: bool = False
-    """It came as ids, so it is read as it stands, whatever the model was fine-tuned on."""
-    tells_start: bool = False
-    """Its first id was END, or the text of it, where a document starts; it is told again where the prompt is."""
+    """It was sent as ids. It is used verbatim, whatever the model was fine-tuned on."""
+    starts_with_end: bool = False
+    """It was sent with END, or its text form, at the start. An echo repeats that END."""
 
 
 def _prompts(value: Any) -> list[Prompt]:
-    """Every way in which OpenAI's API takes prompts. Raises PydanticCustomError with a sentence."""
+    """Parse a prompt field. Raises PydanticCustomError with a sentence."""
     if value is None:
         return [Prompt(b"")]
     if isinstance(value, str) or (isinstance(value, list) and value and all(type(item) is int for item in value)):
@@ -42,7 +42,7 @@ def _prompts(value: Any) -> list[Prompt]:
     if not isinstance(value, list) or not value:
         raise _wrong("it is neither text, nor a list of texts, nor a list of ids of bytes")
     if len(value) > MAX_PROMPTS:
-        raise _wrong(f"it has {len(value):,} prompts, at most {MAX_PROMPTS} are taken at a time")
+        raise _wrong(f"it has {len(value):,} prompts, at most {MAX_PROMPTS} are allowed")
     return [_prompt(item) for item in value]
 
 
@@ -53,31 +53,31 @@ def _prompt(value: Any) -> Prompt:
         except UnicodeEncodeError:
             raise _wrong("it has half a surrogate pair, which UTF-8 cannot encode") from None
         mark = END_OF_DOCUMENT.encode()
-        prompt = Prompt(content.removeprefix(mark), tells_start=content.startswith(mark))
+        prompt = Prompt(content.removeprefix(mark), starts_with_end=content.startswith(mark))
     elif isinstance(value, list) and value and all(type(id) is int for id in value):
         starts = value[0] == END
         if not all(0 <= id < END for id in value[starts:]):
-            raise _wrong(f"its ids are bytes, 0 to {END - 1}; {END}, the end of a document, may stand before the first")
+            raise _wrong(f"its ids are bytes, 0 to {END - 1}; {END}, the end of a document, may come before the first")
         prompt = Prompt(bytes(value[starts:]), True, starts)
     else:
-        raise _wrong("a list of prompts holds texts, or lists of ids of bytes")
+        raise _wrong("a list of prompts must contain texts, or lists of ids of bytes")
     if len(prompt.content) > MAX_PROMPT_BYTES:
-        raise _wrong(f"it has {len(prompt.content):,} bytes, at most {MAX_PROMPT_BYTES:,} are taken. The model reads the last of them only")
+        raise _wrong(f"it has {len(prompt.content):,} bytes, at most {MAX_PROMPT_BYTES:,} are allowed. The model only reads the last of them")
     return prompt
 
 
 def _joined(value: Any) -> Any:
-    """The text of a message whose content came in parts; of none, nothing. Raises PydanticCustomError for a part that is not text."""
+    """Join message content that was sent in parts; null is empty. Raises PydanticCustomError for a part that is not text."""
     if not isinstance(value, list):
         return "" if value is None else value
     for part in value:
         if not isinstance(part, dict) or part.get("type") not in _TEXT_PARTS or not isinstance(part.get("text"), str):
-            raise _wrong("it has a part that is not text, and this model reads text only. Leave out images, sounds and files")
+            raise _wrong("it has a part that is not text, and this model reads text only. Omit images, audio and files")
     return "\n".join(part["text"] for part in value)
 
 
 def ids_of(text: str, *, with_start: bool = False) -> list[int]:
-    """A text as ids: its bytes, and END for each mark of a document's end.
+    """The ids of a text: its bytes, with END for each <|endoftext|>.
 
     >>> ids_of("Hi<|endoftext|>"), text_of([72, 105, 256])
     ([72, 105, 256], 'Hi<|endoftext|>')

@@ -1,4 +1,4 @@
-"""What programs send and get: OpenAI's completions and chat completions, in bytes where it says tokens, checked at the border."""
+"""Request and response models: OpenAI's completions and chat completions. Tokens are bytes."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from tavu.config import INSIST, MAX_INSIST, SamplingConfig
 from tavu.data.records import Request
 from tavu.serving.limits import MAX_BYTES, MAX_CHOICES, MAX_STOPS, MAX_TEXTS
 from tavu.serving.prompts import Content, Prompts
-from tavu.serving.unserved import asks_for_nothing
+from tavu.serving.unsupported import has_no_effect
 from tavu.vocabulary import END
 
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
@@ -22,119 +22,122 @@ Stops = Annotated[
 ]
 
 
-def _whole(value: Any) -> Any:
+def _integral(value: Any) -> Any:
     """5 for 5.0, also in lists.
 
-    >>> _whole([5.0, [5.5, "5.0"]])
+    >>> _integral([5.0, [5.5, "5.0"]])
     [5, [5.5, '5.0']]
     """
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_integral(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class _Asked(BaseModel):
+class _RequestModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _as_it_was_meant(cls, values: Any) -> Any:
-        """Leave out what is not served and asks for nothing; and 5.0 is 5: JSON makes no difference."""
+    def _normalize(cls, values: Any) -> Any:
+        """Drop unsupported fields without effect, and convert 5.0 to 5, which JSON does not distinguish."""
         if not isinstance(values, dict):
             return values
-        kept = {name: value for name, value in values.items() if name in cls.model_fields or not asks_for_nothing(name, value)}
-        return {name: _whole(value) for name, value in kept.items()}
+        kept = {name: value for name, value in values.items() if name in cls.model_fields or not has_no_effect(name, value)}
+        return {name: _integral(value) for name, value in kept.items()}
 
 
-class StoryRequest(_Asked):
-    """What a story is to have, for a model that was taught to follow requests."""
+class StoryRequest(_RequestModel):
+    """A story request, for a model that was fine-tuned to follow them."""
 
     words: list[Phrase] = Field([], max_length=16)
     features: list[Phrase] = Field([], max_length=8)
     summary: str = Field("", max_length=2000)
-    sentence: str = Field("", max_length=500, description="Occurs in the story as it is.")
-    insist: float = Field(INSIST, ge=0, le=MAX_INSIST, description="How much it presses what was asked for; 1 is as it has learned.")
+    sentence: str = Field("", max_length=500, description="A sentence that the story contains verbatim.")
+    insist: float = Field(INSIST, ge=0, le=MAX_INSIST, description="Scales the learned gate of requested words; 1 is the learned value.")
 
     def request(self) -> Request:
         return Request(tuple(self.words), tuple(self.features), self.summary, self.sentence)
 
 
-class StreamOptions(_Asked):
+class StreamOptions(_RequestModel):
     include_usage: bool | None = None
 
 
-class _Sampled(_Asked):
-    model: str | None = Field(None, description="The name that /v1/models tells; may be left out.")
+class _SamplingRequest(_RequestModel):
+    model: str | None = Field(None, description="The name that /v1/models returns. Optional.")
     max_tokens: int | None = Field(
-        None, ge=-1, description=f"The longest text, in bytes; 1024 if left out, {MAX_BYTES:,} for all that is more, or -1. 0 writes nothing."
+        None,
+        ge=-1,
+        description=f"The longest text in bytes. Default 1024, at most {MAX_BYTES:,}, which -1 stands for. 0 writes nothing.",
     )
-    temperature: float | None = Field(None, ge=0, le=2, description=f"0 always takes the likeliest byte; {SamplingConfig.temperature} if left out.")
+    temperature: float | None = Field(None, ge=0, le=2, description=f"0 always takes the likeliest byte. Default {SamplingConfig.temperature}.")
     top_p: float | None = Field(None, gt=0, le=1)
     top_k: int | None = Field(None, ge=1, le=257)
     min_p: float | None = Field(None, ge=0, lt=1)
     repetition_penalty: float | None = Field(None, ge=1, le=2)
-    n: int | None = Field(None, ge=1, le=MAX_CHOICES, description="Texts to write; text i is what seed + i writes alone.")
+    n: int | None = Field(None, ge=1, le=MAX_CHOICES, description="The number of texts. Text i equals a single text with seed + i.")
     stop: Stops | None = None
     seed: int | None = Field(None, ge=0, le=2**53 - 1, description="The same seed gives the same text.")
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
 
-class CompletionRequest(_Sampled):
-    """Text that goes on from a prompt."""
+class CompletionRequest(_SamplingRequest):
+    """A completion of a prompt."""
 
-    prompt: Prompts = Field(None, validate_default=True, description="Text, or ids of bytes, 0 to 255; or a list of either, each to be gone on from.")
+    prompt: Prompts = Field(None, validate_default=True, description="Text, or ids of bytes, 0 to 255, or a list of either, each a separate prompt.")
     request: StoryRequest | None = Field(
         None,
-        description="tavu's own: the prompt is then the beginning of a story that has all this. "
-        "Each choice tells at its end, as `obeyed`, what of it the story has, prompt included.",
+        description="An extension of tavu: a story with these properties. The prompt is its beginning. "
+        "Each finished choice reports in `obeyed` which of them the story has, prompt included.",
     )
-    logprobs: int | None = Field(None, ge=0, le=5, description="Tell each byte's log-probability, and so many likelier ones.")
+    logprobs: int | None = Field(None, ge=0, le=5, description="Return the log-probability of each byte, and of this many likeliest bytes.")
     echo: bool | None = Field(
-        None, description="Tell the prompt before what is written, with its log-probabilities. It is then read as it stands, as a document."
+        None,
+        description="Return the prompt before the completion, with its log-probabilities. The prompt is then used verbatim.",
     )
 
     @model_validator(mode="after")
     def _fits(self) -> "CompletionRequest":
         if len(self.prompt) * (self.n or 1) > MAX_TEXTS:
             raise PydanticCustomError(
-                "sentence_of", "{sentence}", {"param": "n", "sentence": f"with so many prompts it makes over {MAX_TEXTS} texts"}
+                "sentence_of", "{sentence}", {"param": "n", "sentence": f"with this many prompts it makes more than {MAX_TEXTS} texts"}
             )
         if self.request is not None and (self.echo or any(prompt.is_ids for prompt in self.prompt)):
-            sentence = "a story to order has a text as its prompt, and no echo"
+            sentence = "a story request needs a text as its prompt, and no echo"
             raise PydanticCustomError("sentence_of", "{sentence}", {"param": "request", "sentence": sentence})
         return self
 
 
 class Message(BaseModel):
-    """Of a conversation. What else a client keeps with a message is not read."""
+    """A message of a conversation. Other fields of a message are ignored."""
 
     model_config = ConfigDict(strict=True)
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"] = Field(
-        description="developer is system; what a tool said is user."
+        description="developer counts as system, tool and function as user."
     )
-    content: Content = Field("", description="Text, or its parts, each of them text.")
+    content: Content = Field("", description="Text, or a list of text parts.")
 
 
-class ChatRequest(_Sampled):
-    """An answer to a conversation; a model that was not taught to converse goes on from what the user said last."""
+class ChatRequest(_SamplingRequest):
+    """An answer in a conversation. A model that was not fine-tuned on conversations continues the last user message."""
 
-    messages: list[Message] = Field(min_length=1, description="Of any number: the oldest are forgotten where they do not fit in the model's context.")
-    max_completion_tokens: int | None = Field(None, ge=-1, description="As max_tokens, which it goes before.")
+    messages: list[Message] = Field(min_length=1, description="Any number of messages. The oldest are dropped if they do not fit in the context.")
+    max_completion_tokens: int | None = Field(None, ge=-1, description="The same as max_tokens, and overrides it.")
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
 
 
-class TokenizeRequest(_Asked):
-    """A text, as vLLM's servers are asked for its ids."""
+class TokenizeRequest(_RequestModel):
+    """A text to convert to ids, in vLLM's format."""
 
     model: str | None = None
     prompt: str
-    add_special_tokens: bool | None = Field(None, description=f"Begin with {END}, where a document starts.")
+    add_special_tokens: bool | None = Field(None, description=f"Start with {END}, as at the start of a document.")
 
 
-class DetokenizeRequest(_Asked):
+class DetokenizeRequest(_RequestModel):
     model: str | None = None
     tokens: list[Annotated[int, Field(ge=0, le=END)]]
 

@@ -1,4 +1,4 @@
-"""Servers of tiny models, as real processes' threads on a free port of this machine."""
+"""Servers of tiny models, in threads of the test process, on a free port."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The API as programs use it: the same texts as the command line writes, in OpenAI's forms; and mistakes answered as mistakes."""
+"""The HTTP API: the same texts as the command line, in OpenAI's format, and correct errors."""
 
 import http.client
 import json
@@ -59,7 +59,7 @@ def test_stop_strings_length_and_usage(server, local):
     assert last["choices"] == [] and last["usage"]["prompt_tokens"] == len(PROMPT)
 
 
-def test_log_probabilities_are_the_models(server, local):
+def test_log_probabilities_equal_the_models(server, local):
     torch = pytest.importorskip("torch")
     told = completion(server, prompt=PROMPT[:10], seed=2, max_tokens=20, temperature=0, logprobs=2)["choices"][0]
     document = (PROMPT[:10] + told["text"]).encode()
@@ -79,7 +79,7 @@ def test_a_story_to_order(server, local):
     assert told["choices"][0]["text"] == written[0].text
 
 
-def test_the_end_of_a_story_to_order_tells_what_it_obeys(server):
+def test_a_finished_story_reports_what_it_obeys(server):
     asked = {"prompt": "Keys in the wood.", "request": {"words": ["key", "oak"], "features": ["Dialogue", "Twist"], "insist": 0}, "seed": 3, "n": 2}
     whole = completion(server, **asked)["choices"]
     for choice in whole:
@@ -93,7 +93,7 @@ def test_the_end_of_a_story_to_order_tells_what_it_obeys(server):
     assert "obeyed" not in completion(server, prompt="Once")["choices"][0]
 
 
-def test_a_text_that_is_there_is_held_against_wishes_by_writing_nothing(server):
+def test_max_tokens_0_checks_an_existing_text(server):
     told = completion(server, prompt="An oak tree fell.", request={"words": ["oak", "key"]}, max_tokens=0)["choices"][0]
     assert told["text"] == "" and told["obeyed"] == {"words": {"oak": True, "key": False}, "features": {}, "sentence": None, "places": [[3, 6]]}
 
@@ -136,7 +136,7 @@ def test_the_official_client(server):
         ({"stop": ""}, "stop"),
     ],
 )
-def test_mistakes_are_told_and_never_echoed(server, caplog, body, said):
+def test_errors_never_echo_what_was_sent(server, caplog, body, said):
     caplog.set_level(logging.INFO)
     status, headers, told = ask(server, "/v1/completions", body)
     assert status == 400 and said in told["error"]["message"] and told["error"]["type"] == "invalid_request_error"
@@ -159,7 +159,7 @@ def test_other_paths_methods_and_sites(server):
     assert ask(server, "/healthz")[2] == {"status": "ok"}
 
 
-def test_a_huge_body_and_slow_ones(model_file):
+def test_large_and_slow_bodies(model_file):
     with serving(model_file, limits=Limits(head_seconds=0.3, body_bytes=10_000)) as address:
         assert ask(address, "/v1/completions", b"x" * 20_000)[0] == 413
         for begin in (b"", b"GET / HT", b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"):
@@ -178,7 +178,7 @@ def test_keys_open_the_server(model_file):
         ] * 3
 
 
-def test_a_full_queue_says_when_to_come_again_and_leaving_frees_a_place(model_file):
+def test_a_full_queue_says_when_to_retry_and_disconnecting_frees_a_row(model_file):
     with serving(model_file, limits=Limits(streams=1, queue=7)) as address:
         where = urlsplit(address)
         stream = {"stream": True, "max_tokens": 4096, "temperature": 0, "logprobs": 5, "n": 8}
@@ -215,7 +215,7 @@ def test_time_is_limited(model_file):
 @pytest.mark.parametrize(
     "facts", [{"features": 5}, {"features": [1, "Twist"]}, {"val_bpb": float("nan")}, {"val_bpb": "low", "note": 7}, {"seconds": 10**400}]
 )
-def test_facts_of_another_kind_than_they_should_be_are_as_if_not_there(model_file, tmp_path, facts):
+def test_facts_of_a_wrong_type_are_ignored(model_file, tmp_path, facts):
     file = tmp_path / "odd.safetensors"
     save_model(file, load(model_file).network, {"records": "stories"} | facts)
     with serving(file) as address:

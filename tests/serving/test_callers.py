@@ -1,4 +1,4 @@
-"""Who may ask: by which names of the host, from which pages, behind which proxy, with which keys."""
+"""Access: host names, origins, proxies and keys."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ def status_for(address, **headers):
     return ask(address, "/v1/models", headers={name.replace("_", "-"): value for name, value in headers.items()})[0]
 
 
-def test_this_machine_is_known_by_each_of_its_own_names_and_by_no_other(server):
+def test_only_names_of_this_machine_are_accepted(server):
     port = urlsplit(server).port
     for host in ("localhost", "LOCALHOST", "localhost.", f"LocalHost.:{port}", "127.0.0.1", f"127.0.0.2:{port}", "[::1]", f"[::1]:{port}"):
         assert status_for(server, Host=host) == 200, host
@@ -31,16 +31,16 @@ def test_this_machine_is_known_by_each_of_its_own_names_and_by_no_other(server):
         assert status_for(server, Host=host) in (400, 403), host
 
 
-def test_another_name_may_be_allowed(model_file):
+def test_another_host_name_can_be_allowed(model_file):
     with serving(model_file, callers=callers_of(["Host.Docker.Internal"], [], any_host=False)) as address:
         names = ["host.docker.internal:8000", "HOST.docker.internal.", "localhost", "elsewhere.example"]
         assert [status_for(address, Host=host) for host in names] == [200, 200, 200, 403]
     for wrong in ("http://a.example", "a.example:80", "", "a/b"):
-        with pytest.raises(TavuError, match="--allow-host is .*, expected the name of a host alone, as in host.docker.internal"):
+        with pytest.raises(TavuError, match="--allow-host is .*, expected a host name without a port, such as host.docker.internal"):
             callers_of([wrong], [], any_host=False)
 
 
-def test_a_page_of_ones_own_may_ask_with_a_key_and_no_other_page(model_file):
+def test_an_allowed_origin_can_use_the_api_with_a_key(model_file):
     with serving(model_file, keys=keys_of("right"), callers=callers_of([], [PAGE + "/", "https://a.example:443"], any_host=True)) as address:
         preflight = {
             "Origin": PAGE,
@@ -62,17 +62,17 @@ def test_a_page_of_ones_own_may_ask_with_a_key_and_no_other_page(model_file):
                 assert status == 403 and "access-control-allow-origin" not in told and told["vary"] == "origin"
         assert "access-control-allow-credentials" not in told
     for wrong in ("*", "localhost:5173", "http://a.example/page", "null", "ftp://a.example"):
-        with pytest.raises(TavuError, match="--allow-origin is .*, expected the address of a page without its path, as in http://localhost:5173"):
+        with pytest.raises(TavuError, match="--allow-origin is .*, expected the address of a page without its path, such as http://localhost:5173"):
             callers_of([], [wrong], any_host=False)
 
 
-def test_without_the_option_no_answer_speaks_of_origins(server):
+def test_without_the_option_there_are_no_cors_headers(server):
     _, told, _ = ask(server, "/v1/models", headers={"Origin": server})
     assert not any(name.startswith("access-control") for name in told)
 
 
 @pytest.mark.parametrize("strips", [True, False])
-def test_behind_a_proxy_with_a_prefix_its_own_paths_hold(model_file, strips):
+def test_paths_work_behind_a_proxy_with_a_prefix(model_file, strips):
     with serving(model_file, root_path="/tavu") as address:
         before = "" if strips else "/tavu"
         told = ask(address, f"{before}/openapi.json")[2]
@@ -88,7 +88,7 @@ def test_behind_a_proxy_with_a_prefix_its_own_paths_hold(model_file, strips):
         assert status == 200 and page == ask(address, f"{before}/")[2]
 
 
-def test_a_prefix_opens_nothing_that_takes_a_key(model_file):
+def test_a_prefix_does_not_bypass_the_key(model_file):
     with serving(model_file, root_path="/tavu", keys=keys_of("right"), callers=Callers(any_host=True)) as address:
         paths = ("/v1/models", "/tavu/v1/models", "/tavu/tavu/v1/models", "/tavu/page/../v1/models", "/page/../v1/models", "//v1/models")
         assert all(ask(address, path)[0] in (401, 404) for path in paths)
@@ -104,11 +104,11 @@ def test_a_key_file_that_others_may_write_is_refused(tmp_path, mode, is_refused)
         return
     with pytest.raises(TavuError, match="may be written by others.* Run `chmod 600"):
         read_key_file(tmp_path / "keys")
-    (tmp_path / "keys").chmod(0o600)  # as it advises
+    (tmp_path / "keys").chmod(0o600)  # follow the advice
     assert read_key_file(tmp_path / "keys").opens("tavu-one")
 
 
-def test_nothing_that_a_client_makes_up_is_logged(server, caplog):
+def test_nothing_that_a_client_sends_is_logged(server, caplog):
     caplog.set_level(logging.INFO, "tavu.serving")
     where = urlsplit(server)
     for line in ("MYSECRETMETHOD /healthz", "GET /mysecretpath", "GET /healthz?mysecretquery=1"):
@@ -123,7 +123,7 @@ def test_nothing_that_a_client_makes_up_is_logged(server, caplog):
     assert "mysecret" not in ask(server, "/metrics")[2].lower()
 
 
-def test_a_head_without_a_host_is_no_way_in_but_by_a_key(server, model_file):
+def test_a_request_without_a_host_needs_a_key(server, model_file):
     def asked(address, *lines):
         where = urlsplit(address)
         with socket.create_connection((where.hostname, where.port), timeout=5) as client:
@@ -141,7 +141,7 @@ def test_names_of_hosts():
     assert [hostname(host) for host in ("", ".", "a..", "-", "a b", "a:b", "a@b", "[::1]x", "ä")] == [None] * 9
 
 
-def test_the_studio_asks_from_its_own_address(server):
+def test_the_studios_own_origin_is_accepted(server):
     told = completion(server, prompt="Once", max_tokens=5)
     status, _, again = ask(server, "/v1/completions", {"prompt": "Once", "max_tokens": 5}, {"Origin": server.upper().replace("HTTP", "http")})
     assert status == 200 and len(json.dumps(again)) and told["object"] == again["object"]

@@ -53,7 +53,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("client", BODIES)
-def test_what_clients_send_is_answered(server, client):
+def test_default_requests_of_clients_are_answered(server, client):
     path, body = BODIES[client]
     status, headers, told = ask(server, path, ({} if path == "/tokenize" else {"model": "tales"}) | body)
     assert status == 200, told

@@ -1,4 +1,4 @@
-"""What the studio proposes to ask for is the model's own: from the prompts of its run, or from what it writes by itself."""
+"""The examples in the studio come from the model: from the prompts of its run, or from text that it generates."""
 
 import json
 
@@ -31,24 +31,24 @@ def train_on_records(tmp_path_factory):
     return train
 
 
-def test_plain_text_begins_as_its_texts_do(run_folder):
+def test_plain_text_uses_its_own_openings(run_folder):
     told = proposed(run_folder)
     assert told["opening"] == next(filter(None, read_run(run_folder).prompts)) and told["words"] == []
 
 
-def test_a_model_without_its_run_is_asked_itself(model_file):
+def test_without_a_run_folder_the_model_generates_examples(model_file):
     told, own = proposed(model_file), load(model_file).generate("", temperature=0, max_bytes=240)
     assert told["opening"] and own.split()[0] in told["opening"]
     assert all(word in own for word in told["words"])
 
 
-def test_stories_are_asked_for_in_the_language_of_their_records(train_on_records):
+def test_story_requests_are_in_the_language_of_the_records(train_on_records):
     rows = [{"story": STORY.format(who, who) + f" {i}", "words": [who]} for i in range(60) for who in ("karhu", "kissa")]
     told = proposed(train_on_records(rows))
     assert told["records"] == "stories" and set(told["words"]) <= {"karhu", "kissa"} and told["words"]
 
 
-def test_a_conversation_begins_with_what_a_person_says(train_on_records):
+def test_a_conversation_starts_with_a_user_message(train_on_records):
     said = ("Hello!", "Who are you?", "Good night.")
     turns = [({"role": "user", "content": what}, {"role": "assistant", "content": f"You say {what} {i}."}) for i in range(40) for what in said]
     rows = [{"messages": pair} for pair in turns]

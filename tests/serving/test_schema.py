@@ -1,4 +1,4 @@
-"""The OpenAPI document and the server agree, whatever is sent: schemathesis makes the requests, and holds the answers against the document."""
+"""The server conforms to its OpenAPI document: schemathesis generates requests and validates the responses."""
 
 import pytest
 

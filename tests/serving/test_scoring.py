@@ -1,4 +1,4 @@
-"""Prompts told again with what they cost, by which evaluation harnesses score texts: the figures are the model's own."""
+"""Echoed prompts with log-probabilities, as evaluation harnesses use them, equal the model's."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ DOCUMENT = TEXT[:40] + "yö".encode()
 
 @pytest.fixture(scope="module")
 def expected(model_file):
-    """(log-probabilities, the likeliest id) in the place of each byte of DOCUMENT."""
+    """(log-probabilities, the likeliest id) at each byte of DOCUMENT."""
     logs = load(model_file).logits(torch.tensor([list(DOCUMENT)])).log_softmax(-1)[0]
     return [float(logs[i, byte]) for i, byte in enumerate(DOCUMENT)], logs
 
@@ -30,7 +30,7 @@ def scored(address, prompt, **asked):
     return choice, told
 
 
-def test_a_text_is_scored_and_nothing_is_written(server, expected):
+def test_a_text_is_scored_without_generating(server, expected):
     choice, told = scored(server, DOCUMENT.decode(), max_tokens=0)
     assert choice["text"] == DOCUMENT.decode() and choice["finish_reason"] == "length"
     assert told["token_logprobs"] == pytest.approx(expected[0], abs=2e-3)
@@ -38,7 +38,7 @@ def test_a_text_is_scored_and_nothing_is_written(server, expected):
     assert told["text_offset"] == [i for i, character in enumerate(DOCUMENT.decode()) for _ in character.encode()]
 
 
-def test_texts_and_ids_and_lists_are_scored_alike(server):
+def test_texts_ids_and_lists_have_the_same_scores(server):
     alone = scored(server, DOCUMENT.decode(), max_tokens=0)[1]
     assert scored(server, list(DOCUMENT), max_tokens=0)[1] == alone == scored(server, [list(DOCUMENT)], max_tokens=0)[1]
     for prompt in ([256, *DOCUMENT], "<|endoftext|>" + DOCUMENT.decode()):
@@ -51,8 +51,8 @@ def test_texts_and_ids_and_lists_are_scored_alike(server):
 
 
 @pytest.mark.parametrize("max_tokens", [1, 7])
-def test_each_id_of_the_prompt_and_each_that_is_drawn_has_one_entry(server, max_tokens):
-    """Also those that are no text: half a character, and the end; harnesses cut the last entries off by count."""
+def test_each_id_of_prompt_and_completion_has_one_entry(server, max_tokens):
+    """Including ids without text: half a character, and END. Harnesses remove the last entries by count."""
     for seed in range(12):
         asked = {"prompt": DOCUMENT.decode(), "echo": True, "logprobs": 1, "max_tokens": max_tokens, "temperature": 2, "seed": seed}
         choice = completion(server, **asked)["choices"][0]
@@ -65,19 +65,19 @@ def test_each_id_of_the_prompt_and_each_that_is_drawn_has_one_entry(server, max_
         assert [token for chunk in chunks if chunk["logprobs"] for token in chunk["logprobs"]["tokens"]] == choice["logprobs"]["tokens"]
 
 
-def test_a_prompt_is_told_again_without_figures_too(server):
+def test_a_prompt_is_echoed_without_logprobs_too(server):
     told = completion(server, prompt="Once", echo=True, seed=3, n=2)
     alone = completion(server, prompt="Once", seed=3, n=2)
     assert [choice["text"] for choice in told["choices"]] == ["Once" + choice["text"] for choice in alone["choices"]]
     assert told["usage"] == alone["usage"] and told["choices"][0]["logprobs"] is None
 
 
-def test_a_prompt_of_nothing_costs_nothing(server):
+def test_an_empty_prompt_has_no_entries(server):
     assert scored(server, "", max_tokens=0)[1] == {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
     assert scored(server, [256], max_tokens=0)[1] == {"tokens": ["<end>"], "token_logprobs": [None], "top_logprobs": [None], "text_offset": [0]}
 
 
-def test_scoring_lets_others_write_and_is_never_half_done(model_file):
+def test_scoring_does_not_block_others_and_is_never_partial(model_file):
     document = TEXT.decode() * 40
     with serving(model_file, limits=Limits(seconds=0.0)) as address:
         assert ask(address, COMPLETIONS, {"prompt": document, "echo": True, "logprobs": 1, "max_tokens": 0})[0] == 503, "half a score is none"
@@ -100,6 +100,6 @@ def test_every_byte_can_be_scored(server):
 
 
 def test_a_long_document_is_scored_to_its_end(server):
-    document = TEXT * 5  # many times the context
+    document = TEXT * 5  # several times the context
     _, told = scored(server, document.decode(), max_tokens=0)
     assert len(told["tokens"]) == len(document) and np.isfinite(told["token_logprobs"]).all()

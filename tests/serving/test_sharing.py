@@ -1,4 +1,4 @@
-"""What one client does to the others: however many texts it asks for, however little it reads, and when the server is told to stop."""
+"""Clients do not block each other, however much they request or how slowly they read; and shutdown ends all texts in time."""
 
 import contextlib
 import http.client
@@ -18,7 +18,7 @@ ENDLESS = {"prompt": "Once", "max_tokens": MAX_BYTES, "temperature": 0}
 
 @contextlib.contextmanager
 def asking(address, path, body):
-    """A connection on which a request was sent, and nothing is read."""
+    """A connection on which a request was sent, and whose response is not read."""
     where, data = urlsplit(address), json.dumps(body).encode()
     with socket.create_connection((where.hostname, where.port), timeout=10) as client:
         client.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(data)) + data)
@@ -42,7 +42,7 @@ def until(holds, seconds=10.0):
         time.sleep(0.02)
 
 
-def test_one_request_of_many_texts_leaves_places_for_others(model_file):
+def test_one_request_with_many_texts_leaves_rows_for_others(model_file):
     with serving(model_file, limits=Limits(streams=4)) as address, asking(address, COMPLETIONS, ENDLESS | {"n": 8, "stream": True}) as crowd:
         assert crowd.recv(100)
         reading = threading.Thread(target=read_all, args=(crowd,), daemon=True)
@@ -56,7 +56,7 @@ def test_one_request_of_many_texts_leaves_places_for_others(model_file):
         assert waited < (time.monotonic() - begun) / 2
 
 
-def test_a_text_that_gives_up_its_place_is_the_same_in_the_end(model_file):
+def test_a_text_that_is_interrupted_does_not_change(model_file):
     asked = {"prompt": "Once", "max_tokens": 400, "temperature": 0.9, "seed": 11}
     with serving(model_file, limits=Limits(streams=2)) as address:
         alone = [completion(address, **asked | {"seed": 11 + i})["choices"][0]["text"] for i in range(4)]
@@ -69,7 +69,7 @@ def test_a_text_that_gives_up_its_place_is_the_same_in_the_end(model_file):
         assert [choice["text"] for choice in answers[0]["choices"]] == alone
 
 
-def test_what_waits_for_a_client_that_never_reads_is_bounded_and_its_place_is_free(model_file):
+def test_a_client_that_never_reads_has_bounded_memory_and_no_row(model_file):
     deaf = {"messages": [{"role": "user", "content": "Once"}], "max_tokens": MAX_BYTES, "temperature": 0, "n": 8, "stream": True}
     with serving(model_file, limits=Limits(streams=8, write_seconds=1.5)) as address, contextlib.ExitStack() as open_ones:
         clients = [open_ones.enter_context(asking(address, CHAT, deaf | {"logprobs": True, "top_logprobs": 20})) for _ in range(4)]
@@ -85,19 +85,19 @@ def test_what_waits_for_a_client_that_never_reads_is_bounded_and_its_place_is_fr
         assert ask(address, "/healthz")[0] == 200 and time.monotonic() - begun < 1
 
 
-def test_a_slow_reader_gets_all(model_file):
+def test_a_slow_reader_gets_everything(model_file):
     with serving(model_file, limits=Limits(write_seconds=1.0)) as address, asking(address, COMPLETIONS, ENDLESS | {"stream": True, "n": 4}) as client:
         content = b""
         while part := client.recv(16_384):
             content += part
             if len(content) < 400_000:
-                time.sleep(0.05)  # for longer, in all, than a client may be that does not read at all
+                time.sleep(0.05)  # longer in total than a client may be paused
             if content.endswith(b"0\r\n\r\n"):
                 break
         assert content.count(b'"finish_reason":"length"') == 4 and b"data: [DONE]" in content
 
 
-def test_large_answers_come_whole(server):
+def test_large_responses_are_complete(server):
     asked = {"max_tokens": 700, "temperature": 0, "n": 2}
     body = asked | {"messages": [{"role": "user", "content": "Once"}], "logprobs": True, "top_logprobs": 20}
     told = ask(server, CHAT, body)[2]
@@ -112,7 +112,7 @@ def test_large_answers_come_whole(server):
     )
 
 
-def test_connections_that_ask_nothing_make_room_for_those_that_do(model_file):
+def test_idle_connections_make_room_for_active_ones(model_file):
     with serving(model_file, limits=Limits(connections=40, connections_of_one=20)) as address, contextlib.ExitStack() as open_ones:
         where = urlsplit(address)
         busy = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
@@ -125,7 +125,7 @@ def test_connections_that_ask_nothing_make_room_for_those_that_do(model_file):
         assert [choice["finish_reason"] for choice in told["choices"]] == ["length"] * 8, "what is under way is left alone"
 
 
-def test_where_all_connections_are_busy_the_next_is_told_to_come_again(model_file):
+def test_when_all_connections_are_busy_the_next_must_retry(model_file):
     with serving(model_file, limits=Limits(connections_of_one=3, streams=1)) as address, contextlib.ExitStack() as open_ones:
         busy = [open_ones.enter_context(asking(address, COMPLETIONS, ENDLESS | {"stream": True, "n": 8})) for _ in range(3)]
         assert all(client.recv(10) for client in busy[:1])
@@ -134,8 +134,8 @@ def test_where_all_connections_are_busy_the_next_is_told_to_come_again(model_fil
         assert status == 503 and headers["retry-after"] == "1"
 
 
-def test_told_to_stop_it_ends_every_text_in_time(model_file, caplog):
-    """Each stream ends with an event that says how, each whole request with an answer, and nothing is logged as a fault."""
+def test_shutdown_ends_every_text_in_time(model_file, caplog):
+    """Each stream ends with a final event, each other request with a response, and no error is logged."""
     caplog.set_level(logging.INFO)
     ends, clients = [], []
 

@@ -1,47 +1,47 @@
-"""From what a program asks to what the model reads, and how its texts are drawn."""
+"""Convert an API request to a job: the bytes that the model reads, and the sampling settings."""
 
 import secrets
 
 from tavu.config import SamplingConfig
 from tavu.generation import reads
 from tavu.serving.errors import Refusal
-from tavu.serving.growing import Order
 from tavu.serving.limits import MAX_BYTES
 from tavu.serving.protocol import ChatRequest, CompletionRequest
+from tavu.serving.streams import Job
 from tavu.stored_model import StoredModel
 
 DEFAULT_BYTES = 1024
 ROLES = {"developer": "system", "tool": "user", "function": "user"}
-"""Of those that models are not taught, the one that comes nearest."""
+"""Roles that models are not trained on, each mapped to the nearest that they are."""
 
 
-def completion_order(asked: CompletionRequest, stored: StoredModel, seconds: float) -> Order:
-    """Raises Refusal when a story to order is asked of a model that was not taught to follow requests."""
+def completion_job(asked: CompletionRequest, stored: StoredModel, seconds: float) -> Job:
+    """The job of a completion. Raises Refusal for a story request to a model that was not fine-tuned on them."""
     contents = [prompt.content for prompt in asked.prompt]
     if asked.request is None:
-        as_it_stands = [bool(asked.echo) or prompt.is_ids for prompt in asked.prompt]
-        read = [content if raw else reads.of_prompt(content, stored.records) for content, raw in zip(contents, as_it_stands, strict=True)]
+        verbatim = [bool(asked.echo) or prompt.is_ids for prompt in asked.prompt]
+        read = [content if raw else reads.of_prompt(content, stored.records) for content, raw in zip(contents, verbatim, strict=True)]
     elif stored.records == "stories":
         read = [reads.of_request(asked.request.request()) + content for content in contents]
     else:
-        advice = "Leave out request, and give a beginning as the prompt, or teach it with `tavu finetune`"
-        raise Refusal(409, f"This model was not taught to follow requests. {advice}.", "cannot_follow_requests", param="request")
-    return Order(
+        advice = "Omit request and give a beginning as the prompt, or fine-tune it with `tavu finetune`"
+        raise Refusal(409, f"This model was not fine-tuned to follow requests. {advice}.", "cannot_follow_requests", param="request")
+    return Job(
         tuple(read),
         sampling(asked, asked.max_tokens, stored, asked.request.insist if asked.request else 1.0),
         asked.n or 1,
         asked.logprobs,
         seconds,
         echo=bool(asked.echo),
-        tells_start=tuple(prompt.tells_start for prompt in asked.prompt),
+        starts_with_end=tuple(prompt.starts_with_end for prompt in asked.prompt),
         request=asked.request.request() if asked.request else None,
         openings=tuple(content.decode() for content in contents) if asked.request else (),
         writes=asked.max_tokens != 0,
     )
 
 
-def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order:
-    """Of a model that was not taught to converse, the user's last message is the beginning that it goes on from."""
+def chat_job(asked: ChatRequest, stored: StoredModel, seconds: float) -> Job:
+    """The job of a chat completion. A model that was not fine-tuned on conversations continues the last user message."""
     messages = [{"role": ROLES.get(message.role, message.role), "content": message.content} for message in asked.messages]
     if stored.records == "chat":
         spoken = [message for message in messages if message["content"].strip()]
@@ -51,7 +51,7 @@ def chat_order(asked: ChatRequest, stored: StoredModel, seconds: float) -> Order
         read = reads.of_prompt((said[-1] if said else "").encode(), stored.records)
     num_top = (asked.top_logprobs or 0) if asked.logprobs else None
     max_tokens = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
-    return Order((read,), sampling(asked, max_tokens, stored), asked.n or 1, num_top, seconds, writes=max_tokens != 0)
+    return Job((read,), sampling(asked, max_tokens, stored), asked.n or 1, num_top, seconds, writes=max_tokens != 0)
 
 
 def sampling(asked: CompletionRequest | ChatRequest, max_tokens: int | None, stored: StoredModel, insist: float = 1.0) -> SamplingConfig:
@@ -72,7 +72,7 @@ def sampling(asked: CompletionRequest | ChatRequest, max_tokens: int | None, sto
 
 
 def _max_bytes(max_tokens: int | None) -> int:
-    """The longest text that max_tokens stands for.
+    """The length limit of a text for a value of max_tokens.
 
     >>> _max_bytes(None), _max_bytes(-1), _max_bytes(100_000), _max_bytes(0)
     (1024, 4096, 4096, 1)
