@@ -1,6 +1,6 @@
-"""Whether a budget in minutes is the time that a training takes: for texts of different sizes, asked, taken, and the share spent in steps.
+"""Check that a training run takes as long as its time budget: the budget, the time taken, and the share spent in steps, for several texts.
 
-Each run is a process of its own, on one thread, with a cache of its own, so that its text is read anew. The last line is JSON.
+Each run is a separate process with one thread and an empty cache, so that it reads its text again. The last line is JSON.
 
     python benchmarks/budget.py small.txt stories.txt --records instruct.jsonl --minutes 0.5 2
 """
@@ -28,7 +28,7 @@ def measure(source: Path, minutes: float, *, is_records: bool) -> dict[str, floa
         rows = [json.loads(line) for line in Path(scratch, "run/metrics.jsonl").read_text().splitlines()]
     in_steps, seen = 0.0, 0
     for row in rows:
-        if row["event"] == "train":  # of the steps since the line before
+        if row["event"] == "train":  # of the steps since the previous line
             in_steps += (row["bytes_seen"] - seen) / row["bytes_per_second"]
             seen = row["bytes_seen"]
     return {

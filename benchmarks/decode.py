@@ -1,10 +1,10 @@
-"""Writing speed on a CPU: tavu's engine and its peers, each in a process of its own, in turns, on one thread.
+"""Generation speed on a CPU: tavu's engine and its peers, each in a separate process with one thread, alternating.
 
-A tavu model is named; its peers have random weights, on which their speed does not depend: MEGABYTE-pytorch about its size, and a Llama over 4,096
-subwords of 3.96 bytes (what BPE makes of TinyStories), six layers of 256, the rival of benchmarks/race.py, which after the same minutes of training
-costs more bits per byte than tavu's model: so it is no larger than it would have to be. It runs in transformers with its cache, in llama.cpp, and
-in onnxruntime.
-Peers that are not installed are left out. The last line is JSON, which --out also keeps.
+The tavu model is an argument. The peers have random weights, since speed does not depend on them: MEGABYTE-pytorch of about the same size, and a
+Llama with six layers of 256 over 4,096 subwords of 3.96 bytes (those of BPE on TinyStories). The Llama is the rival of benchmarks/race.py. After the
+same minutes of training it has more bits per byte than tavu's model, so its size is not chosen to make it slow. It runs in transformers with its
+cache, in llama.cpp, and in onnxruntime.
+Peers that are not installed are skipped. The last line is JSON, which --out also writes to a file.
 
     pip install -e '.[benchmarks]' llama-cpp-python gguf onnxruntime-genai onnx onnx-ir
     python benchmarks/decode.py stories --rounds 3 --out records/decode.json
@@ -30,7 +30,7 @@ Speeds = dict[str, float]
 
 
 def timed(write: Callable[[int], int], batch: int) -> Speeds:
-    """Bytes a second of one text and of many; `write` writes that many at once, and says how many bytes in all."""
+    """Bytes per second of one text and of a batch. `write` generates that many texts at once and returns their total bytes."""
     speeds = {}
     for name, count in (("one", 1), ("many", batch)):
         if count:
@@ -98,7 +98,7 @@ def transformers_llama(file: str, folder: Path) -> Speeds:
 
 
 def _gguf(path: Path, kind: str) -> None:
-    """The Llama's weights as llama.cpp reads them, without a vocabulary."""
+    """The weights of the Llama in llama.cpp's format, without a vocabulary."""
     import gguf
     import numpy as np
 
@@ -156,7 +156,7 @@ def llama_cpp(file: str, folder: Path, kind: str) -> Speeds:
     context, num_tokens = lib.llama_init_from_model(model, settings), round(NUM_BYTES / BYTES_PER_TOKEN)
 
     def write(count: int) -> int:
-        """Greedy, in the C interface, which leaves out what its Python wrapper costs."""
+        """Greedy decoding with the C interface, without the overhead of the Python wrapper."""
         lib.llama_memory_clear(lib.llama_get_memory(context), True)
         batch = lib.llama_batch_init(count, 0, 1)
         tokens = [1] * count
@@ -165,7 +165,7 @@ def llama_cpp(file: str, folder: Path, kind: str) -> Speeds:
             for i in range(count):
                 batch.token[i], batch.pos[i], batch.n_seq_id[i], batch.seq_id[i][0], batch.logits[i] = tokens[i], position, 1, i, 1
             assert lib.llama_decode(context, batch) == 0
-            for i in range(count):  # as a sampler would, it looks at the logits; which token is drawn does not matter
+            for i in range(count):  # reads the logits like a sampler; which token is drawn does not matter
                 tokens[i] = 1 + int(lib.llama_get_logits_ith(context, i)[position % VOCABULARY] > 0)
         lib.llama_batch_free(batch)
         return round(num_tokens * count * BYTES_PER_TOKEN)
@@ -183,10 +183,10 @@ def onnxruntime_llama(file: str, folder: Path, precision: str) -> Speeds:
         llama = _llama()
         llama.save_pretrained(source)
         llama.generation_config.save_pretrained(source)
-        words = Tokenizer(models.WordLevel({str(i): i for i in range(VOCABULARY)}, unk_token="0"))  # the builder wants one
+        words = Tokenizer(models.WordLevel({str(i): i for i in range(VOCABULARY)}, unk_token="0"))  # the builder needs one
         PreTrainedTokenizerFast(tokenizer_object=words, unk_token="0", bos_token="1", eos_token="2").save_pretrained(source)
         build = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", source, "-o", built, "-p", precision, "-e", "cpu"]
-        products = ["--extra_options", "int4_accuracy_level=4"] if precision == "int4" else []  # of whole numbers
+        products = ["--extra_options", "int4_accuracy_level=4"] if precision == "int4" else []  # integer products
         subprocess.run([*build, "-c", folder / "cache", *products], check=True, capture_output=True)
         settings = json.loads((built / "genai_config.json").read_text())
         settings["model"]["decoder"]["session_options"] |= {"intra_op_num_threads": 1, "inter_op_num_threads": 1}
@@ -194,7 +194,7 @@ def onnxruntime_llama(file: str, folder: Path, precision: str) -> Speeds:
     model, num_tokens = lib.Model(str(built)), round(NUM_BYTES / BYTES_PER_TOKEN)
 
     def write(count: int) -> int:
-        """Greedy, 32 at once, which is the most it takes."""
+        """Greedy decoding, 32 texts at once, its maximum."""
         for first in range(0, count, 32):
             size = min(32, count - first)
             parameters = lib.GeneratorParams(model)
@@ -223,7 +223,7 @@ CONTENDERS: dict[str, Callable[[str, Path], Speeds]] = {
 
 
 def peak_memory_mb() -> float:
-    """Of this process; what getrusage tells is its parent's where that was larger."""
+    """Peak memory of this process. getrusage would report that of the parent if it was larger."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
@@ -231,13 +231,13 @@ def peak_memory_mb() -> float:
 
 
 def run_one(name: str, file: str, folder: Path) -> None:
-    """Measure one contender in this process, and print it."""
+    """Measure one contender in this process, and print the result."""
     speeds = CONTENDERS[name](file, folder)
     print(json.dumps(speeds | {"memory_mb": peak_memory_mb()}))
 
 
 def seconds_to_first_byte(file: str) -> float:
-    """From the shell, of the command."""
+    """Seconds from starting the command to its first byte."""
     begun = time.perf_counter()
     command = [str(Path(sys.executable).with_name("tavu")), "generate", file, "Once", "--max-bytes", "1"]
     subprocess.run(command, check=True, capture_output=True)
@@ -245,7 +245,7 @@ def seconds_to_first_byte(file: str) -> float:
 
 
 def cache_bandwidth() -> float:
-    """Bytes a second at which one thread reads 8 MB again and again, by a product of two vectors."""
+    """Cache bandwidth of one thread in bytes per second, measured with dot products over 8 MB."""
     import numpy as np
 
     a = np.ones(1 << 20, dtype=np.float32)
@@ -259,7 +259,7 @@ def cache_bandwidth() -> float:
 
 
 def draw(table: dict[str, Speeds], path: Path) -> None:
-    """Bits per byte against bytes a second, of those whose bits per byte were told: the best are at the lower right."""
+    """Plot bits per byte against bytes per second, for contenders with known bits per byte. The best are at the lower right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -282,7 +282,7 @@ def main() -> None:
     parser.add_argument("model", help="A tavu model, not quantized.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=list(CONTENDERS))
-    parser.add_argument("--bpb", action="append", default=[], metavar="NAME=BPB", help="Bits per byte of a contender, told for the picture.")
+    parser.add_argument("--bpb", action="append", default=[], metavar="NAME=BPB", help="Bits per byte of a contender, for the picture.")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--run", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -304,7 +304,7 @@ def main() -> None:
                 command = [sys.executable, __file__, arguments.model, "--run", name, "--folder", str(folder)]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode:
-                    print(f"{name}: left out ({done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode})", file=sys.stderr)
+                    print(f"{name}: skipped ({done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode})", file=sys.stderr)
                     del measured[name]
                 else:
                     measured[name].append(json.loads(done.stdout.splitlines()[-1]))

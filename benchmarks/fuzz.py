@@ -1,8 +1,8 @@
-"""Model files that have been tampered with, under sanitizers: the engine refuses each with a sentence, or runs it, and reads nothing out of bounds.
+"""Fuzz the engine with corrupted model files, under sanitizers: it must refuse each file with a sentence, or run it without reading out of bounds.
 
-Compiles the engine with AddressSanitizer and UndefinedBehaviorSanitizer (GCC on Linux) and runs itself with it, in several processes. Files are
-mutated where it could hurt: the header's structure, its numbers and names, tavu's own config, and the bytes of tensors; and they lie at any address.
-Each goes straight to tavu_open, and some also through Python's checks. The last line is JSON.
+Compiles the engine with AddressSanitizer and UndefinedBehaviorSanitizer (GCC on Linux) and runs this script with it, in several processes. Mutations
+target the structure, numbers and names of the header, tavu's config, and the bytes of tensors. Files are placed at arbitrary addresses. Each file is
+passed to tavu_open, and some also through Python's checks. The last line is JSON.
 
     python benchmarks/fuzz.py --mutations 1000000
 """
@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-HOUSE = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 FLAGS = [
     "-O2",
     "-g",
@@ -37,15 +37,15 @@ FLAGS = [
 ]
 HEADER_ROOM = 1 << 20
 THROUGH_PYTHON = 50
-"""Of so many files one also goes through Python's checks."""
+"""One file in this many is also passed through Python's checks."""
 ODD_NUMBERS = (0, 1, 2, 3, 7, 31, 32, 33, 64, 255, 256, 257, 1 << 15, 1 << 31, (1 << 31) - 1, 1 << 32, 1 << 62, 1 << 63, -1, -(1 << 31))
 
 
 def run_under_sanitizer(num_mutations: int, seed: int, num_processes: int) -> int:
-    """Build the sanitized engine and run this script with it; its exit status."""
+    """Build the sanitized engine and run this script with it. Returns the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "tavu_engine.so"
-        subprocess.run(["gcc", *FLAGS, *sorted(map(str, (HOUSE / "tavu/engine").glob("*.c"))), "-o", str(library), "-lm"], check=True)
+        subprocess.run(["gcc", *FLAGS, *sorted(map(str, (ROOT / "tavu/engine").glob("*.c"))), "-o", str(library), "-lm"], check=True)
         runtimes = [
             subprocess.run(["gcc", f"-print-file-name=lib{name}.so"], capture_output=True, text=True).stdout.strip() for name in ("asan", "ubsan")
         ]
@@ -69,8 +69,8 @@ def run_under_sanitizer(num_mutations: int, seed: int, num_processes: int) -> in
         return max(abs(process.returncode) for process in processes)
 
 
-class WholeFile:
-    """A model file that opens, in parts that are quick to put together again, its tensors in memory already."""
+class ValidFile:
+    """A valid model file, split into parts that are fast to reassemble, with its tensors already in memory."""
 
     def __init__(self, content: bytes):
         import numpy as np
@@ -83,22 +83,22 @@ class WholeFile:
         self.numbers = [found.span() for found in re.finditer(rb"(?<!\d)\d+", self.header)]
         self.num_tensor_bytes = len(content) - 8 - length
         self.memory = []
-        """The header goes to the end of the first HEADER_ROOM bytes; in the second memory, tensors are at odd addresses."""
+        """The header is written to the end of the first HEADER_ROOM bytes. In the second buffer, tensors are at odd addresses."""
         for offset in (0, 1):
             memory = np.zeros(HEADER_ROOM + offset + self.num_tensor_bytes, dtype=np.uint8)
             memory[HEADER_ROOM + offset :] = np.frombuffer(content, dtype=np.uint8)[8 + length :]
             self.memory.append(memory)
 
     def with_texts(self, texts: dict[str, str | None], own: object = None, metadata: str | None = None) -> bytes:
-        """The header with other texts of some tensors (None: without it), or another part of tavu's own."""
+        """The header with some tensor entries replaced (None: removed), or with other metadata."""
         metadata = metadata or json.dumps({"tavu": json.dumps(own or self.own)})
         kept = [text for text in (self.texts | texts).values() if text is not None]
         return f'{{"__metadata__": {metadata}, {", ".join(kept)}}}'.encode()
 
 
-def whole_files() -> list[WholeFile]:
+def valid_files() -> list[ValidFile]:
     """Tiny model files of each architecture, number of levels and bits of weights."""
-    sys.path.insert(0, str(HOUSE))
+    sys.path.insert(0, str(ROOT))
     import torch
 
     from tavu.config import FixedPatchConfig, LevelConfig, MLPStackConfig, TransformerConfig, WordPatchConfig
@@ -116,15 +116,15 @@ def whole_files() -> list[WholeFile]:
         for config in (words, two, three, dataclasses.replace(two, cross_patch_bytes=1), dataclasses.replace(three, cross_patch_bytes=2)):
             for bits in (16, 8, 4):
                 save_model(Path(folder) / "model", noisy_model(config), {}, bits=bits)
-                files.append(WholeFile((Path(folder) / "model").read_bytes()))
+                files.append(ValidFile((Path(folder) / "model").read_bytes()))
     return files
 
 
-def mutated_header(file: WholeFile, dice: random.Random) -> bytes:
+def mutated_header(file: ValidFile, dice: random.Random) -> bytes:
     return dice.choice((_with_odd_numbers, _with_bytes, _with_other_entry, _with_other_config, _with_excess, _with_other_facts))(file, dice)
 
 
-def _with_odd_numbers(file: WholeFile, dice: random.Random) -> bytes:
+def _with_odd_numbers(file: ValidFile, dice: random.Random) -> bytes:
     header = file.header
     for begin, end in sorted(dice.sample(file.numbers, dice.randint(1, 2)), reverse=True):
         number = int(header[begin:end])
@@ -133,8 +133,8 @@ def _with_odd_numbers(file: WholeFile, dice: random.Random) -> bytes:
     return header
 
 
-def _with_bytes(file: WholeFile, dice: random.Random) -> bytes:
-    """Bytes of JSON changed, left out, or written twice."""
+def _with_bytes(file: ValidFile, dice: random.Random) -> bytes:
+    """Bytes of JSON changed, removed or duplicated."""
     header, place, count = file.header, dice.randrange(len(file.header)), dice.randint(1, 8)
     match dice.randrange(3):
         case 0:
@@ -148,8 +148,8 @@ def _with_bytes(file: WholeFile, dice: random.Random) -> bytes:
             return header[: place + count] + header[place:]
 
 
-def _with_other_entry(file: WholeFile, dice: random.Random) -> bytes:
-    """A tensor's entry changed: parts of another's, odd values, another order of dimensions, another name, none, or one of its own twice."""
+def _with_other_entry(file: ValidFile, dice: random.Random) -> bytes:
+    """A tensor entry changed: parts of another one, odd values, permuted dimensions, another name, removed, or with a duplicate key."""
     name, other = dice.sample(list(file.entries), 2)
     entry, part = json.loads(json.dumps(file.entries[name])), dice.choice(("dtype", "shape", "data_offsets"))
     match dice.randrange(8):
@@ -173,8 +173,8 @@ def _with_other_entry(file: WholeFile, dice: random.Random) -> bytes:
     return file.with_texts({name: json.dumps({name: entry})[1:-1]})
 
 
-def _with_other_config(file: WholeFile, dice: random.Random) -> bytes:
-    """tavu's own part changed: values of any type, settings and levels left out, added or taken from others, other sizes."""
+def _with_other_config(file: ValidFile, dice: random.Random) -> bytes:
+    """tavu's metadata changed: values of any type, settings and levels removed, added or taken from other files, other sizes."""
     own = json.loads(json.dumps(file.own))
     model = own["model"]
     table = dice.choice((model, model, *model["levels"], own))
@@ -195,8 +195,8 @@ def _with_other_config(file: WholeFile, dice: random.Random) -> bytes:
     return file.with_texts({}, own)
 
 
-def _with_excess(file: WholeFile, dice: random.Random) -> bytes:
-    """More than any model has: context, tensors, dimensions, depth, long names and numbers."""
+def _with_excess(file: ValidFile, dice: random.Random) -> bytes:
+    """Larger than any model: context, tensors, dimensions, depth, long names and numbers."""
     name = dice.choice(list(file.entries))
     entry, own = dict(file.entries[name]), file.own | {"model": dict(file.own["model"])}
     match dice.randrange(6):
@@ -217,8 +217,8 @@ def _with_excess(file: WholeFile, dice: random.Random) -> bytes:
     return file.with_texts({name: json.dumps({name: entry})[1:-1]}, own)
 
 
-def _with_other_facts(file: WholeFile, dice: random.Random) -> bytes:
-    """Facts of other types, which Python reads; letters and escapes of all kinds."""
+def _with_other_facts(file: ValidFile, dice: random.Random) -> bytes:
+    """Facts of other types, which Python reads, with all kinds of characters and escapes."""
     facts = ("kind", "records", "features", "sources", "bytes_per_patch", "val_bpb", "record_bytes", "seconds", "train_bytes")
     own = file.own | {
         "facts": {fact: dice.choice((None, 3, -1.5, math.nan, "x", "ä\ud83d\udc3b\ud800", [], [None], {})) for fact in dice.sample(facts, 4)}
@@ -234,14 +234,14 @@ def fuzz(num_mutations: int, seed: int) -> None:
     from tavu.engine import library
 
     library.LIBRARY = Path(os.environ["TAVU_FUZZ_LIBRARY"])
-    files, dice, outcomes = whole_files(), random.Random(seed), Counter[str]()
+    files, dice, outcomes = valid_files(), random.Random(seed), Counter[str]()
     engine = Engine(library.library())
     assert all(engine.run(file, file.header, {}, random.Random(0), cut=False) != "refused" for file in files)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         for i in range(num_mutations):
             file, header, noise = dice.choice(files), None, {}
-            if dice.random() < 0.25:  # what the weights, tables, names and spellings say
+            if dice.random() < 0.25:  # mutate the contents of weights, tables, names and spellings
                 places = (dice.randrange(file.num_tensor_bytes) for _ in range(dice.randint(1, 200)))
                 noise = {place: dice.choice((0, 1, 127, 129, 255, dice.randrange(256))) for place in places}
             else:
@@ -254,7 +254,7 @@ def fuzz(num_mutations: int, seed: int) -> None:
     print(json.dumps({"mutations": num_mutations, **outcomes, "seconds": round(time.perf_counter() - begun)}))
 
 
-def open_with_python(path: Path, file: WholeFile, header: bytes) -> None:
+def open_with_python(path: Path, file: ValidFile, header: bytes) -> None:
     """Each file that Python or the engine refuses gets a sentence."""
     from tavu.engine.native import NativeEngine
     from tavu.errors import TavuError
@@ -284,8 +284,8 @@ class Engine:
         self.sampling = NativeSampling(SamplingConfig(temperature=1.0))
         self.ways = (ctypes.POINTER(type(self.sampling.structure)) * 1)(ctypes.pointer(self.sampling.structure))
 
-    def run(self, file: WholeFile, header: bytes, noise: dict[int, int], dice: random.Random, *, cut: bool) -> str:
-        """What becomes of a file: refused, or opened, read, copied, written and scored with."""
+    def run(self, file: ValidFile, header: bytes, noise: dict[int, int], dice: random.Random, *, cut: bool) -> str:
+        """Try a file: it is refused, or opened and used to prefill, copy, generate and score. Returns the outcome."""
         offset = dice.randrange(2)
         memory, tensors = file.memory[offset], HEADER_ROOM + offset
         begin = tensors - len(header) - 8

@@ -1,9 +1,9 @@
-"""The race: bits per byte for each minute of training, tavu against the other ways to train a small model from scratch.
+"""The race: bits per byte after the same training time, tavu against other ways to train a small model from scratch.
 
-Every contender gets the same text, the same minutes on this machine, and a process of its own; they run one after another, round by round. What is
-told is bits per byte over the same whole documents, END included: a subword model's bits are divided by the same bytes. Rivals' clocks stand still
-while they are measured, and the time to train their tokenizers is not counted; tavu's own measuring counts. What is done is kept in
-records/race.json, so that a race goes on where it was stopped, and records/RACE.md and records/race.png are made from that. The last line is JSON.
+Every contender gets the same text and the same time on this machine, in a separate process. They run one after another, round by round. The result
+is bits per byte over the same whole documents, END included: the bits of a subword model are divided by the same bytes. For rivals, validation and
+the training of tokenizers do not count as training time; for tavu, validation does. Finished runs are saved in records/race.json, so that an
+interrupted race can be continued. records/RACE.md and records/race.png are generated from it. The last line is JSON.
 
     pip install -e '.[benchmarks]'
     python benchmarks/race.py --train train.txt --valid valid.txt --minutes 2 10
@@ -46,19 +46,19 @@ from tavu.training.schedule import learning_rate_scale
 
 RECORDS = Path(__file__).parent.parent / "records"
 MEASURED_AT = (0.1, 0.25, 0.5, 0.75)
-"""Fractions of the budget at which rivals are measured on a part of the documents, for the curve."""
+"""Fractions of the budget at which rivals are measured on some of the documents, for the curve."""
 CURVE_DOCUMENTS = 64
 SCHEDULE = TrainConfig(decay_fraction=0.5)
-"""Of rivals: flat, then down to zero over the last half. Over the last nine tenths, as tavu's is, the BPE transformer ended no better."""
+"""The schedule of rivals: constant, then linear decay to zero over the last half. Decay over the last nine tenths, like tavu's, was no better."""
 
 Documents = list[bytes]
 Curve = list[tuple[float, float]]
-"""(minutes, bits per byte), all on the same part of the documents."""
+"""(minutes, bits per byte), all on the same subset of the documents."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one run of one contender ended."""
+    """The result of one run of one contender."""
 
     bpb: BitsPerByte
     curve: Curve
@@ -67,11 +67,11 @@ class Result:
 
 
 Contender = Callable[[float, int, Path, Path], Result]
-"""Trains for some minutes with a seed on one file, and is measured on another."""
+"""A function that trains for some minutes with a seed on one file, and measures on another."""
 
 
 def race_tavu(preset: str, *settings: str) -> Contender:
-    """tavu as its users run it, measured fewer times on the way."""
+    """tavu with its default settings, but fewer milestones."""
 
     def train(minutes: float, seed: int, train_file: Path, valid_file: Path) -> Result:
         fewer = ("train.milestones=5", "sample.max_bytes=1")
@@ -89,19 +89,19 @@ def race_tavu(preset: str, *settings: str) -> Contender:
 
 
 def race_rival(build: Callable[[Documents], Rival]) -> Contender:
-    """A rival under the same clock, its rates up, flat, and down to zero at the end of its minutes."""
+    """Train a rival for the same time, with warmup, constant rate and decay to zero."""
 
     def train(minutes: float, seed: int, train_file: Path, valid_file: Path) -> Result:
         torch.manual_seed(seed)
-        keep_freed_memory()  # as tavu does
+        keep_freed_memory()  # like tavu
         training, held_out = documents_of(train_file), documents_of(valid_file)
         rival = build(training)
         batches = rows_of([rival.encode(document) for document in training], rival, seed)
         encoded = [rival.encode(document) for document in held_out]
-        part = slice(None, None, max(1, len(encoded) // CURVE_DOCUMENTS))  # taken evenly, as tavu's is
+        part = slice(None, None, max(1, len(encoded) // CURVE_DOCUMENTS))  # sampled evenly, like tavu's
         num_bytes = sum(map(len, training))
         bytes_per_id = sum(len(d) for d in training) / sum(len(rival.encode(d)) + 1 for d in training[:1000]) / (len(training) / 1000)
-        rival.loss(next(batches)).backward()  # what is slow only once is not counted
+        rival.loss(next(batches)).backward()  # warm-up
         rival.model.zero_grad()
 
         spent, due, curve, ids_seen = 0.0, list(MEASURED_AT), Curve(), 0
@@ -110,7 +110,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
                 curve.append((spent / 60, score(rival, encoded[part], held_out[part]).bits_per_byte))
                 due.pop(0)
                 fraction = spent / (60 * minutes)
-                set_dropout(rival.model, dropout_rate(ids_seen * bytes_per_id / fraction / num_bytes, num_bytes, SCHEDULE.dropout))  # as tavu does
+                set_dropout(rival.model, dropout_rate(ids_seen * bytes_per_id / fraction / num_bytes, num_bytes, SCHEDULE.dropout))  # like tavu
             begun = time.monotonic()
             ids = next(batches)
             rival.loss(ids).backward()
@@ -125,7 +125,7 @@ def race_rival(build: Callable[[Documents], Rival]) -> Contender:
 
 
 def race_ngram(minutes: float, seed: int, train_file: Path, valid_file: Path) -> Result:
-    """The floor: byte n-grams of order 5, counted in seconds."""
+    """The baseline: a byte n-gram model of order 5, counted in seconds."""
     bpb = ngram_floors(documents_of(train_file), documents_of(valid_file))[5]
     return Result(BitsPerByte(bpb, math.nan, 0, 0), [(0.0, bpb), (minutes, bpb)], 0, train_file.stat().st_size)
 
@@ -135,7 +135,7 @@ def documents_of(file: Path) -> Documents:
 
 
 def rows_of(encoded: Sequence[Sequence[int]], rival: Rival, seed: int) -> Iterator[torch.Tensor]:
-    """Batches (rows, context) without end: a row begins at the END before a document, as tavu's do, or a context later in a long one."""
+    """An endless iterator over batches (rows, context). A row starts at the END before a document, as in tavu, or a context later in a long one."""
     stream = np.concatenate([np.array([rival.end, *ids]) for ids in encoded])
     lengths = [len(ids) + 1 for ids in encoded]
     starts = np.cumsum([0, *lengths[:-1]])
@@ -150,7 +150,7 @@ def rows_of(encoded: Sequence[Sequence[int]], rival: Rival, seed: int) -> Iterat
 
 @torch.no_grad()
 def score(rival: Rival, encoded: Sequence[Sequence[int]], documents: Documents) -> BitsPerByte:
-    """The bits of whole documents over their bytes, long ones read in windows that overlap by half, as tavu's are."""
+    """The bits of whole documents over their bytes. Long ones are read in windows that overlap by half, as in tavu."""
     rival.model.eval()
     totals = np.zeros(len(encoded))
     waiting = sorted(windows([len(ids) for ids in encoded], [0] * len(encoded), rival.context), key=lambda w: w.start - w.stop)
@@ -173,7 +173,7 @@ SMALL = (
     *("model.levels.1.mlp_dim=256", "model.word_rows=1024", "model.prefix_rows=1024", "model.ngram_rows=512", "model.lexicon_words=800"),
     "model.pointer_dim=32",
 )
-"""What makes the default preset one of about a million parameters."""
+"""Settings that reduce the default preset to about a million parameters."""
 CONTENDERS: dict[str, Contender] = {
     "tavu": race_tavu("words"),
     "tavu, megabyte": race_tavu("megabyte"),
@@ -205,7 +205,7 @@ CONTENDERS: dict[str, Contender] = {
 
 
 def run_in_process(name: str, minutes: float, seed: int, arguments: argparse.Namespace) -> dict[str, object]:
-    """One run, by this very program in a process of its own."""
+    """Start one run of this program in a separate process."""
     command = [sys.executable, __file__, "--run", name, "--minutes", f"{minutes:g}", "--seeds", str(seed)]
     command += ["--train", str(arguments.train), "--valid", str(arguments.valid)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), help="names of contenders; all of them by default")
     parser.add_argument("--out", type=Path, default=RECORDS)
-    parser.add_argument("--run", help="one contender, here and now, for the first of --minutes and --seeds")
+    parser.add_argument("--run", help="run one contender in this process, for the first of --minutes and --seeds")
     arguments = parser.parse_args()
     unknown = sorted({*arguments.only, *filter(None, [arguments.run])} - set(CONTENDERS))
     if unknown:
@@ -257,14 +257,14 @@ def as_record(result: Result) -> dict[str, object]:
 
 
 def machine() -> str:
-    """What times can be compared on: records of another machine are another race."""
+    """The name of this machine. Only records of the same machine are compared."""
     precision = "bf16" if rivals.best_precision() == torch.bfloat16 else "fp32"
     return f"{processor_name()}, {torch.get_num_threads()} threads, {precision}"
 
 
 def table(records: list[dict]) -> str:
-    """The races as Markdown, each machine and budget a table, the best first."""
-    lines = ["# The race", "", "Made by `benchmarks/race.py`; what is measured is told there. Bits per byte, the mean of the seeds."]
+    """The results as Markdown, with one table per machine and budget, best first."""
+    lines = ["# The race", "", "Generated by `benchmarks/race.py`, which describes the measurement. Bits per byte, averaged over seeds."]
     for where, minutes in sorted({(r["machine"], r["minutes"]) for r in records}):
         runs = [r for r in records if (r["machine"], r["minutes"]) == (where, minutes)]
         by_name = {name: [r for r in runs if r["name"] == name] for name in {r["name"] for r in runs}}
@@ -281,8 +281,8 @@ def table(records: list[dict]) -> str:
 
 
 def draw(records: list[dict], path: Path) -> None:
-    """Bits per byte against minutes, on the machine of the most runs: dots where they ended, on all documents; the curve of each contender's
-    longest run, on a part of them."""
+    """Plot bits per byte against minutes, for the machine with the most runs: dots for final results on all documents, and the curve of each
+    contender's longest run on some of them."""
     where = Counter(r["machine"] for r in records).most_common(1)[0][0]
     records = [r for r in records if r["machine"] == where]
     figure = Figure(figsize=(14, 6.5), dpi=130, layout="constrained")

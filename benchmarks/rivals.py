@@ -1,7 +1,7 @@
-"""The other ways to train a small model from scratch, each as a `Rival` that race.py can train and score.
+"""Other ways to train a small model from scratch, each as a `Rival` that race.py can train and score.
 
 Shapes: B rows, T ids of a row, V ids. Alignment as in tavu: logits[:, t] is the distribution of ids[:, t] given ids[:, :t], END first.
-Each reads the bytes of documents through `encode`. Learning rates are as said here: none is tuned yet.
+`encode` converts the bytes of a document to ids. Learning rates are given here and are not tuned.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ class Rival:
 
 
 def plain_step(model: nn.Module, optimizer: torch.optim.Optimizer, clip_norm: float) -> Callable[[float], None]:
-    """The update of a torch optimizer, as a Rival has it."""
+    """The `step` of a Rival for a torch optimizer."""
     rates = [group["lr"] for group in optimizer.param_groups]
 
     def step(scale: float) -> None:
@@ -57,10 +57,10 @@ def best_precision() -> torch.dtype:
 
 
 def megabyte_pytorch(dims: tuple[int, ...], depths: tuple[int, ...], lengths: tuple[int, ...], *, rows: int, rate: float, fast: bool) -> Rival:
-    """MEGABYTE-pytorch with Adam and the clipping of its train.py; in float32 as it comes, or in this machine's best precision."""
+    """MEGABYTE-pytorch with Adam and the clipping of its train.py; in float32, its default, or in this machine's best precision."""
     from MEGABYTE_pytorch import MEGABYTE
 
-    pad = 257  # its own default, 0, would never be learned
+    pad = 257  # its default, 0, would never be learned
     model = MEGABYTE(num_tokens=258, dim=dims, depth=depths, max_seq_len=lengths, pad_id=pad, flash_attn=False)
     precision = best_precision() if fast else torch.float32
 
@@ -75,13 +75,13 @@ def megabyte_pytorch(dims: tuple[int, ...], depths: tuple[int, ...], lengths: tu
         rows=rows,
         model=model,
         loss=lambda ids: run(ids, return_loss=True),
-        logits=lambda ids: F.pad(run(ids, return_loss=False)[:, :-1].float(), (0, 0, 1, 0)),  # its first prediction is of the second id
+        logits=lambda ids: F.pad(run(ids, return_loss=False)[:, :-1].float(), (0, 0, 1, 0)),  # its first prediction is for the second id
         step=plain_step(model, torch.optim.Adam(model.parameters(), lr=rate), clip_norm=0.5),
     )
 
 
 def bpe(documents: Sequence[bytes], vocabulary: int) -> tuple[Callable[[bytes], Sequence[int]], int]:
-    """A byte-level BPE of the `tokenizers` library, trained on all of the documents, and its END. Its time is not counted."""
+    """A byte-level BPE of the `tokenizers` library, trained on all documents, and its END. Its training time is not counted."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -95,7 +95,7 @@ def bpe(documents: Sequence[bytes], vocabulary: int) -> tuple[Callable[[bytes], 
 
 
 def bpe_llama(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: int, rows: int, rate: float) -> Rival:
-    """As a user would build it: a Llama of the transformers library on BPE tokens, AdamW in float32."""
+    """A standard setup: a Llama of the transformers library on BPE tokens, AdamW in float32."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     encode, end = bpe(documents, vocabulary)
@@ -124,7 +124,7 @@ def bpe_llama(documents: Sequence[bytes], *, vocabulary: int, dim: int, layers: 
 
 
 class FlatTransformer(nn.Module):
-    """Our own blocks over ids of one kind."""
+    """tavu's own blocks over a sequence of ids."""
 
     def __init__(self, num_ids: int, end: int, level: TransformerConfig, context: int, window: int | None):
         super().__init__()

@@ -1,10 +1,10 @@
-"""A server under load: clients come and go, some read slowly, some break off; first what one stream gets, then what all get together.
+"""Load test of the server: clients connect and disconnect, some read slowly, some abort. Measures a single stream first, then all together.
 
     python benchmarks/serve_load.py stories --minutes 10
 
-Starts `tavu serve` as a process of its own, and measures from the outside: bytes per second of one stream and of all, the time to a first byte,
-errors, each client's share, and the server's memory (Linux) at the end of each tenth. Every tenth text is also held against the
-same one written alone. With --deaf 16, so many clients more ask for all that they may and never read a byte of it.
+Starts `tavu serve` as a separate process and measures from outside: bytes per second of one stream and of all, the time to the first byte, errors,
+each client's share, and the server's memory (Linux) at the end of each tenth. Every tenth text is also compared with the same text generated alone.
+With --deaf 16, that many additional clients request as much as they can and never read it.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PROMPTS = ("Once upon a time", "The little cat", "One day, Tom and Mia", "It was
 
 @dataclass
 class Seen:
-    """What the clients have seen in a stretch of time."""
+    """What the clients measured in a period of time."""
 
     first_bytes: list[float] = field(default_factory=list)
     shares: Counter = field(default_factory=Counter)
@@ -39,7 +39,7 @@ class Seen:
 
 
 async def one_text(http: httpx.AsyncClient, seed: int, max_bytes: int, seen: Seen, client: int, way: str) -> str:
-    """A stream as a client of some way reads it: whole, slow, or breaking off in the middle."""
+    """Read a stream the way a client does: whole, slowly, or aborting in the middle."""
     body = {"prompt": PROMPTS[seed % len(PROMPTS)], "seed": seed, "max_tokens": max_bytes, "stream": True, "temperature": 0.8}
     begun, text, done = time.perf_counter(), "", False
     async with http.stream("POST", "/v1/completions", json=body) as response:
@@ -77,11 +77,11 @@ async def client(http: httpx.AsyncClient, number: int, until: float, seen: Seen,
         if way == "whole" and seed % 10 == 0 and len(kept) < 20:
             kept[seed] = text
         if number % 4 == 0:
-            await asyncio.sleep(chance.random() * 0.5)  # it goes, and comes again
+            await asyncio.sleep(chance.random() * 0.5)  # disconnect and reconnect
 
 
 def memory_mb(process: subprocess.Popen) -> float:
-    """Of the server, what is in memory now; nan where /proc is not."""
+    """Current memory of the server; NaN without /proc."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:
@@ -125,7 +125,7 @@ async def measure(http: httpx.AsyncClient, server: subprocess.Popen, clients: in
 
 @contextlib.contextmanager
 def deaf_clients(address: str, count: int) -> Iterator[None]:
-    """Connections that ask for the longest streams there are, and never read."""
+    """Connections that request the longest streams and never read."""
     where, asked = urlsplit(address), {"stream": True, "n": 8, "max_tokens": 4096, "logprobs": True, "top_logprobs": 20, "temperature": 1}
     body = json.dumps(asked | {"messages": [{"role": "user", "content": PROMPTS[0]}]}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()

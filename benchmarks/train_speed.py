@@ -1,7 +1,7 @@
-"""Training speed of one two-level shape in tavu and in MEGABYTE-pytorch, in one run, alternating.
+"""Training speed of the same two-level model in tavu and in MEGABYTE-pytorch, in one run, alternating.
 
-Both are the same size: 512 x 8 layers over 256 x 6, patches of 8 bytes, context 1,024. Each counts whole steps: forward, backward, optimizer.
-MEGABYTE-pytorch runs with its own train.py's optimizer (Adam), as it comes (fp32), and under bf16 autocast; tavu with Muon and AdamW.
+Both have the same size: 512 x 8 layers over 256 x 6, patches of 8 bytes, context 1,024. Complete steps are timed: forward, backward, optimizer.
+MEGABYTE-pytorch uses the optimizer of its train.py (Adam), in fp32, its default, and under bf16 autocast; tavu uses Muon and AdamW.
 Every contender gets the batch sizes of --rows and reports the best. The last line is JSON.
 
     pip install -e '.[benchmarks]'
@@ -89,8 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", required=True, help="any text file of 1 MB or more")
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 32])
-    parser.add_argument("--rounds", type=int, default=3, help="timed steps of each contender at each batch size, taken in turn")
-    parser.add_argument("--only", default="", help="only contenders whose name holds this, as bf16")
+    parser.add_argument("--rounds", type=int, default=3, help="timed steps of each contender at each batch size, alternating")
+    parser.add_argument("--only", default="", help="only contenders whose name contains this, such as bf16")
     arguments = parser.parse_args()
     with open(arguments.text, "rb") as file:
         text = file.read(4_000_000)
