@@ -1,4 +1,4 @@
-"""Each setting out of range gets a sentence that begins with its name as --set takes it, and says what was expected."""
+"""The error of a setting out of range starts with its name as in --set and says what was expected."""
 
 import math
 
@@ -102,7 +102,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_setting_out_of_range_gets_a_sentence(case):
+def test_errors_of_settings_out_of_range(case):
     make, sentence = WRONG[case]
     with pytest.raises(TavuError) as raised:
         make()
@@ -110,7 +110,7 @@ def test_a_setting_out_of_range_gets_a_sentence(case):
     assert str(raised.value).endswith(".") and "\n" not in str(raised.value)
 
 
-def test_what_is_in_range_is_taken():
+def test_settings_in_range_are_accepted():
     fixed(cross_patch_bytes=4, conv_encoder=True)
     words(max_patch_size=255, ngram_orders=())
     TrainConfig(minutes=None, steps=1, decay_fraction=0.0, warmup_fraction=0.0, patience=1.0)

@@ -1,4 +1,4 @@
-"""A file is put in place whole or not at all, whatever goes wrong, and nothing is left beside it."""
+"""File writes are atomic, whatever goes wrong, and leave no temporary files."""
 
 import errno
 import multiprocessing
@@ -23,7 +23,7 @@ def test_a_file_is_made_and_replaced(tmp_path):
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_a_write_that_fails_halfway_leaves_the_old_file_and_no_litter(tmp_path, files_of_at_most):
+def test_a_write_that_fails_halfway_leaves_the_old_file_and_no_temporary_files(tmp_path, files_of_at_most):
     path = tmp_path / "a.txt"
     replace_file(path, b"old")
     with files_of_at_most(1000), pytest.raises(TavuError, match=r"a\.txt could not be written: File too large\."):
@@ -31,7 +31,7 @@ def test_a_write_that_fails_halfway_leaves_the_old_file_and_no_litter(tmp_path, 
     assert path.read_bytes() == b"old" and names(tmp_path) == ["a.txt"]
 
 
-def test_a_place_that_cannot_hold_a_file_gets_a_sentence(tmp_path):
+def test_errors_of_unwritable_places(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "missing" / "a.txt", tmp_path / "file" / "a.txt", Path("/proc/a.txt"), tmp_path / ("x" * 300)):
         with pytest.raises(TavuError, match=r"could not be written: .*\. Choose another place"):
@@ -41,7 +41,7 @@ def test_a_place_that_cannot_hold_a_file_gets_a_sentence(tmp_path):
     assert names(tmp_path) == ["file"]
 
 
-def test_a_full_disk_says_so():
+def test_the_error_of_a_full_disk():
     sentence = unwritable(Path("a.txt"), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert sentence.startswith("a.txt could not be written: the disk is full.")
 

@@ -1,4 +1,4 @@
-"""A recipe told as TOML is the recipe again, presets build, and each mistake gets one sentence that names the setting."""
+"""Recipes round-trip through TOML, presets build, and each error names the setting."""
 
 import dataclasses
 import math
@@ -62,7 +62,7 @@ recipes = st.builds(
 
 
 @given(recipes)
-def test_a_recipe_told_as_toml_is_the_recipe_again(recipe):
+def test_toml_round_trip(recipe):
     assert to_recipe(parse_toml(to_toml(recipe), "recipe.toml")) == recipe
     assert to_model_config(to_tables(recipe.model)) == recipe.model
 
@@ -89,7 +89,7 @@ def test_every_preset_is_a_recipe_that_builds_and_runs(name):
         assert model(torch.tensor([[256, *b"Hello"]])).shape == (1, 6, 257)
 
 
-def test_the_presets_named_in_the_code_are_there():
+def test_presets_named_in_the_code_exist():
     assert {"words", "megabyte"} <= set(preset_names())
 
 
@@ -103,7 +103,7 @@ def test_overrides_reach_lists_tables_and_new_keys():
     assert to_recipe(override(read_preset("words"), ["train.minutes=3"])).train.minutes == 3.0
 
 
-def test_overrides_leave_what_they_are_given_as_it_was():
+def test_overrides_do_not_change_their_input():
     tables = read_preset("megabyte")
     before = to_tables(to_recipe(tables))
     override(tables, ["model.levels.0.dim=128", "train.seed=4"])
@@ -144,8 +144,8 @@ WRONG = {
 }
 
 
-def test_what_files_of_every_version_say_of_the_levels_of_words_is_read_and_written():
-    """Once there was one kind of level, with heads and a patch size."""
+def test_levels_of_words_in_files_of_every_version():
+    """Earlier versions had one kind of level, with heads and a patch size."""
     tables = read_preset("words")
     settings = ["model.levels.0.patch_size=1", "model.levels.1.patch_size=1", "model.levels.1.num_heads=0"]
     recipe = to_recipe(override(tables, settings))
@@ -155,7 +155,7 @@ def test_what_files_of_every_version_say_of_the_levels_of_words_is_read_and_writ
 
 
 @pytest.mark.parametrize("setting", WRONG, ids=lambda setting: setting[:30])
-def test_a_wrong_setting_gets_a_sentence(setting):
+def test_errors_of_wrong_settings(setting):
     with pytest.raises(TavuError) as raised:
         to_recipe(override(read_preset("words"), [setting]))
     assert WRONG[setting] in str(raised.value)
@@ -172,14 +172,14 @@ def test_a_wrong_setting_gets_a_sentence(setting):
         ({"train": [1]}, "train is [1], expected a table."),
     ],
 )
-def test_wrong_tables_get_a_sentence(tables, sentence):
+def test_errors_of_wrong_tables(tables, sentence):
     with pytest.raises(TavuError) as raised:
         to_recipe(tables)
     assert sentence == str(raised.value)
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
-def test_any_text_in_a_setting_gives_a_recipe_or_a_sentence(key, value):
+def test_any_text_in_a_setting_gives_a_recipe_or_an_error(key, value):
     for setting in (f"{key}={value}", f"train.{key}={value}", f"train.seed={value}", f"model.levels.{key}={value}", f"data.sources={value}"):
         try:
             to_recipe(override(read_preset("words"), [setting]))
@@ -187,7 +187,7 @@ def test_any_text_in_a_setting_gives_a_recipe_or_a_sentence(key, value):
             continue
 
 
-def test_an_unknown_preset_names_those_near_it():
+def test_an_unknown_preset_suggests_similar_names():
     with pytest.raises(TavuError, match=r"no preset 'wrds', expected one of megabyte, .*words-large, or a \.toml file\. Did you mean words\?"):
         read_preset("wrds")
     with pytest.raises(TavuError, match="There is no preset"):

@@ -1,4 +1,4 @@
-"""A run from Python: as `tavu train` does it, and what its folder then holds."""
+"""Runs from Python: the same as `tavu train`, and the content of the run folder."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.training.conftest import TINY
 SETTINGS = [setting for setting in TINY if not setting.startswith(("train.steps", "train.minutes", "sample.prompts"))]
 
 
-def test_train_returns_where_the_model_is_and_what_it_costs(stories, tmp_path):
+def test_train_returns_the_model_file_and_its_validation(stories, tmp_path):
     result = tavu.train([str(stories)], steps=3, seed=4, out=tmp_path / "run", settings=SETTINGS)
     assert isinstance(result, Finished) and result.model == tmp_path / "run/model.safetensors"
     assert (result.step, result.stopped) == (3, "budget")
@@ -27,7 +27,7 @@ def test_train_returns_where_the_model_is_and_what_it_costs(stories, tmp_path):
     assert (recipe.train.steps, recipe.train.minutes, recipe.train.seed) == (3, None, 4)
 
 
-def test_train_takes_what_the_command_line_takes():
+def test_train_accepts_what_the_command_line_accepts():
     with pytest.raises(tavu.TavuError, match="There is no preset 'wrds'"):
         tavu.train(["tales"], preset="wrds")
     with pytest.raises(tavu.TavuError, match="The budget is given twice"):
@@ -36,7 +36,7 @@ def test_train_takes_what_the_command_line_takes():
         tavu.train([])
 
 
-def test_prompts_are_nothing_and_what_most_documents_open_with(tmp_path):
+def test_default_prompts_are_empty_and_the_most_common_opening(tmp_path):
     text = "\n<|endoftext|>\n".join(f'Mummo sanoi: "{number}", ja nukkui sitten koko pitkän yön.' for number in range(200))
     (tmp_path / "a.txt").write_text(text)
     events = run(new_recipe([str(tmp_path / "a.txt")], steps=1, settings=SETTINGS), tmp_path / "run")
@@ -58,7 +58,7 @@ def test_a_run_can_be_resumed_from_its_first_moment(stories, tmp_path):
     assert finished.step == 3
 
 
-def test_a_run_that_never_starts_leaves_its_folder_as_it_was(tmp_path):
+def test_a_run_that_never_starts_leaves_its_folder_unchanged(tmp_path):
     (tmp_path / "short.txt").write_text("too short")
     (tmp_path / "mine").mkdir()
     for folder, is_kept in (("new", False), ("mine", True)):
@@ -87,7 +87,7 @@ def test_sources_are_found_again_from_anywhere(tmp_path, monkeypatch):
     assert recipe.data.valid == (str(tmp_path / "a.txt"),)
 
 
-def test_the_built_in_tales_fit_the_budget_in_minutes_that_a_run_begins_with(run_folder, tmp_path):
+def test_the_number_of_plots_follows_the_first_budget_in_minutes(run_folder, tmp_path):
     def sources(*named: str, **budget: float) -> tuple[str, ...]:
         return new_recipe(named, **budget).data.sources
 

@@ -1,4 +1,4 @@
-"""The model that comes with tavu: small, told where it comes from, and a writer of whole stories."""
+"""The model that comes with tavu: small, documented, and able to write whole stories."""
 
 import re
 
@@ -23,7 +23,7 @@ def test_it_is_found_by_its_name_and_fits_in_8_megabytes(tmp_path, monkeypatch):
     assert str(find_model("stories")) == "stories/model.safetensors"
 
 
-def test_it_says_where_it_comes_from(stories):
+def test_its_facts_name_its_origin(stories):
     assert "CDLA" in stories.facts["note"] and stories.facts["val_bpb"] < 1 and stories.facts["weight_bits"] == 8
 
 
@@ -38,7 +38,7 @@ def test_it_knows_stories_better_than_nonsense(stories):
 
 
 def test_both_engines_write_the_same(stories):
-    """From the file as it is, in 8 bits."""
+    """From the shipped 8-bit file."""
     other = tavu.load("stories", engine="torch")
     for prompt in ("Once upon a time", "The dog", ""):
         assert other.generate(prompt, temperature=0, max_bytes=250) == stories.generate(prompt, temperature=0, max_bytes=250)

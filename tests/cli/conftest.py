@@ -1,4 +1,4 @@
-"""The command line called in process, and the tiny trainings that its verbs work on."""
+"""The command line called in process, and the tiny runs that the tests use."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def tavu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.fixture
 def refused(tavu) -> Callable[..., str]:
-    """refused("info", path) -> the one sentence that a mistake gets, without `tavu: `."""
+    """refused("info", path) -> the error sentence, without `tavu: `."""
 
     def call(*arguments: object) -> str:
         status, out, err = tavu(*arguments)
@@ -41,7 +41,7 @@ def refused(tavu) -> Callable[..., str]:
 
 @pytest.fixture
 def answer(tavu) -> Callable[..., dict]:
-    """answer("info", path) -> what --json says, after what else there is on standard output; strict JSON on its last line."""
+    """answer("info", path) -> the result of --json: strict JSON on the last line of standard output."""
 
     def no_constant(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")
@@ -56,7 +56,7 @@ def answer(tavu) -> Callable[..., dict]:
 
 @pytest.fixture(scope="session")
 def process() -> Callable[..., subprocess.Popen]:
-    """process("generate", path) -> tavu as a process of its own, with pipes; options go to Popen, `environment` beside them."""
+    """process("generate", path) -> tavu as a separate process, with pipes; options and `environment` go to Popen."""
 
     def start(*arguments: object, environment: dict[str, str] | None = None, **options) -> subprocess.Popen:
         command = [sys.executable, "-c", "from tavu.cli.main import main; main()", *map(str, arguments)]
@@ -68,5 +68,5 @@ def process() -> Callable[..., subprocess.Popen]:
 
 @pytest.fixture(scope="session")
 def small() -> list[str]:
-    """The --set options that make a training tiny; how long it lasts is left open."""
+    """The --set options of a tiny run, without a budget."""
     return [word for setting in TINY if not setting.startswith(("train.steps", "train.minutes")) for word in ("--set", setting)]

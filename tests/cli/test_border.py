@@ -1,4 +1,4 @@
-"""The border between people and the rest: what begins with a dash, what takes a terminal apart, what cannot be written."""
+"""Edge cases of input and output: arguments that begin with a dash, control characters, files that cannot be written."""
 
 import re
 from pathlib import Path
@@ -19,12 +19,12 @@ def test_a_prompt_may_begin_with_a_dash(tavu, run_folder, prompt, where):
 
 
 @pytest.mark.parametrize("verb", ["generate", "evaluate", "train"])
-def test_a_word_that_begins_with_a_dash_is_told_where_to_stand(refused, verb):
+def test_the_error_for_a_word_that_begins_with_a_dash_says_where_to_put_it(refused, verb):
     word = "-Hello"
     assert refused(verb, word).endswith(f"A text or name that begins with a dash must come last, after `--`: `tavu {verb} ... -- {word}`.")
 
 
-def test_a_word_that_begins_with_a_dash_stands_after_two(tavu, run_folder):
+def test_a_word_that_begins_with_a_dash_goes_after_two(tavu, run_folder):
     assert tavu("generate", run_folder, "--max-bytes", 3, "--", "-Hello")[1].startswith("-Hello")
 
 
@@ -45,7 +45,7 @@ BAD = {
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "finetune", "instruct-data", "quantize"])
 @pytest.mark.parametrize("name", BAD)
-def test_no_verb_advises_an_option_that_it_lacks(tavu, run_folder, tmp_path, verb, name):
+def test_errors_suggest_only_options_of_the_verb(tavu, run_folder, tmp_path, verb, name):
     bad = tmp_path / name.split("/")[0]
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(BAD[name])
@@ -63,14 +63,14 @@ def test_a_mistyped_option_is_an_error(refused, run_folder, option):
     assert "No such option" in refused("generate", run_folder, option)
 
 
-def test_a_byte_order_mark_is_no_part_of_a_prompt(tavu, refused, run_folder, tmp_path):
+def test_a_byte_order_mark_is_not_part_of_a_prompt(tavu, refused, run_folder, tmp_path):
     (tmp_path / "prompt.txt").write_text("Once", encoding="utf-8-sig")
     assert tavu("generate", run_folder, "--prompt-file", tmp_path / "prompt.txt")[1].startswith("Once")
     (tmp_path / "prompt.txt").write_text("Once", encoding="utf-16")
     assert "is UTF-16, expected UTF-8" in refused("generate", run_folder, "--prompt-file", tmp_path / "prompt.txt")
 
 
-def test_nothing_that_a_file_says_reaches_the_terminal_raw(tavu, refused, run_folder, tmp_path):
+def test_control_characters_of_files_do_not_reach_the_terminal(tavu, refused, run_folder, tmp_path):
     model, facts = load_model(run_folder)
     save_model(tmp_path / "odd", model, facts | {"note": "\x1b[2Jgone", "bytes_per_patch": "many", "features": 3, "val_bpb": float("nan")})
     status, out, err = tavu("info", tmp_path / "odd")
@@ -79,7 +79,7 @@ def test_nothing_that_a_file_says_reaches_the_terminal_raw(tavu, refused, run_fo
 
 
 @pytest.mark.parametrize("command", [["evaluate", "--stories", "--page"], ["explain", "--prompt", "x", "--out"], ["quantize", "--out"]])
-def test_where_an_answer_goes_is_tried_before_the_work(refused, run_folder, stories, tmp_path, command, monkeypatch):
+def test_the_output_file_is_checked_before_the_work(refused, run_folder, stories, tmp_path, command, monkeypatch):
     def never(*arguments, **options):
         raise AssertionError("work was done")
 
@@ -91,7 +91,7 @@ def test_where_an_answer_goes_is_tried_before_the_work(refused, run_folder, stor
 
 
 @pytest.mark.parametrize("command", [["quantize", "--out"], ["explain", "--prompt", "x", "--out"], ["instruct-data", "--out"]])
-def test_a_file_of_another_kind_is_not_replaced(refused, run_folder, stories, tmp_path, command):
+def test_a_file_with_another_ending_is_not_overwritten(refused, run_folder, stories, tmp_path, command):
     mine = tmp_path / "mine.txt"
     mine.write_text("my novel")
     verb, *options = command
@@ -99,7 +99,7 @@ def test_a_file_of_another_kind_is_not_replaced(refused, run_folder, stories, tm
     assert mine.read_text() == "my novel"
 
 
-def test_a_model_writes_only_bytes_that_its_text_has(run_folder, stories):
+def test_a_model_writes_only_bytes_of_its_training_text(run_folder, stories):
     used = frozenset(stories.read_bytes())
     for engine in ("native", "torch"):
         model = library.load(run_folder, engine=engine)
@@ -108,12 +108,12 @@ def test_a_model_writes_only_bytes_that_its_text_has(run_folder, stories):
         assert set(b"".join(one.content for one in written)) <= used
 
 
-def test_where_no_used_byte_may_follow_all_that_may_are_allowed():
+def test_all_valid_bytes_are_allowed_if_no_used_byte_is():
     allowed = allowed_ids(frozenset(b"abc"))
     assert allowed.any(axis=1).all() and not (allowed & ~ALLOWED).any() and allowed[0].sum() == 4
 
 
-def test_words_that_come_seldom_are_not_kept_as_they_are_spelled(tmp_path, small, answer):
+def test_rare_words_are_not_stored_in_plain_text(tmp_path, small, answer):
     text = "\n<|endoftext|>\n".join(f"One day number {i} the bear ate. " + "hunter2secret " * (i < 3) + "common " for i in range(200))
     (tmp_path / "a.txt").write_text(text)
     for least, is_kept in ((2, True), (4, False)):

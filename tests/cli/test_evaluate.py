@@ -1,4 +1,4 @@
-"""tavu evaluate: bits per byte of any text, with what to hold them against."""
+"""tavu evaluate: bits per byte of any text, with baselines."""
 
 import math
 import shutil
@@ -15,7 +15,7 @@ def documents(stories):
     return stories.read_text(encoding="utf-8").split("\n<|endoftext|>\n")
 
 
-def test_json_is_what_python_measures(answer, run_folder, stories, documents):
+def test_json_equals_the_python_result(answer, run_folder, stories, documents):
     told = answer("evaluate", run_folder, stories)
     assert told.keys() >= KEYS
     measured = package.load(run_folder).bits_per_byte(documents)
@@ -25,7 +25,7 @@ def test_json_is_what_python_measures(answer, run_folder, stories, documents):
     assert told["floors_from"] == "the model's training text" and told["skipped"] == 0
 
 
-def test_what_a_person_reads(tavu, run_folder, stories):
+def test_printed_result(tavu, run_folder, stories):
     status, out, err = tavu("evaluate", run_folder, stories)
     assert (status, err) == (0, "")
     assert "over 67,427 bytes in 80 documents. Lower is better." in out and "standard error" in out
@@ -54,7 +54,7 @@ def test_floors_without_the_training_text(answer, run_folder, stories, tmp_path)
     assert told["floors_from"] == "the other half of this text" and told["ngram_floors"].keys() == {"1", "3", "5"}
 
 
-def test_floors_read_the_training_text_as_the_training_did(answer, small, run_folder, documents, tmp_path):
+def test_floors_read_the_training_text_like_the_run(answer, small, run_folder, documents, tmp_path):
     (tmp_path / "a.csv").write_text("name,tale\n" + "\n".join(f'bear,"{text}"' for text in (d.replace('"', "'") for d in documents[:9])))
     folder = tmp_path / "run"
     answer("train", tmp_path / "a.csv", "--text-field", "tale", "--steps", 1, "--out", folder, *small)

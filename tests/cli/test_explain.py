@@ -12,7 +12,7 @@ def test_a_page(answer, tavu, run_folder, tmp_path):
     assert status == 0 and out.startswith(f"{tmp_path / 'page.html'}: ") and "bits per byte" in out
 
 
-def test_mistakes(refused, run_folder, tmp_path):
+def test_errors(refused, run_folder, tmp_path):
     assert refused("explain", run_folder, "--prompt", "").startswith("The text has 0 bytes, expected 1 to 62")
     assert "is a folder, expected the name of a file" in refused("explain", run_folder, "--prompt", "x", "--out", tmp_path)
     assert refused("explain", run_folder, "--prompt", "x", "--write", -1) == "write is -1, expected 0 or more."

@@ -58,7 +58,7 @@ def test_derived_records_into_a_folder(refused, stories, tmp_path):
     assert refused("instruct-data", stories, "--out", tmp_path) == (f"{tmp_path} is a folder, expected the name of a file. Give another with --out.")
 
 
-def test_fine_tuning_goes_on_from_the_model_and_says_what_it_skipped(tavu, run_folder, records, small, tmp_path):
+def test_fine_tuning_starts_from_the_model_and_reports_skipped_records(tavu, run_folder, records, small, tmp_path):
     kept = [setting for setting in small[1::2] if not setting.startswith(("model.", "sample.prompts"))]
     settings = [word for setting in kept for word in ("--set", setting)]
     status, out, err = tavu("finetune", run_folder, records, "--valid", "tales:5", "--steps", 2, "--out", tmp_path / "run", *settings)
@@ -73,7 +73,7 @@ def test_fine_tuning_goes_on_from_the_model_and_says_what_it_skipped(tavu, run_f
     assert status == 0, err
 
 
-def test_what_is_asked_for_reaches_the_model(tavu, answer, tuned):
+def test_the_request_reaches_the_model(tavu, answer, tuned):
     model = package.load(tuned)
     assert model.records == "stories" and "Dialogue" in model.facts["features"]
     told = answer("generate", tuned, "Once", "--words", "oak, cat", "--features", "Dialogue", "--max-bytes", 30, "--best-of", 3)
@@ -82,7 +82,7 @@ def test_what_is_asked_for_reaches_the_model(tavu, answer, tuned):
     assert plain != asked and "Words" not in asked
 
 
-def test_best_of_takes_the_one_that_obeys_most(tuned, monkeypatch):
+def test_best_of_picks_the_story_that_follows_the_request_best(tuned, monkeypatch):
     from tavu.config import SamplingConfig
     from tavu.data.records import Request
     from tavu.evaluation.obedience import has_word, words_of
@@ -98,7 +98,7 @@ def test_best_of_takes_the_one_that_obeys_most(tuned, monkeypatch):
     assert best.text == wanted
 
 
-def test_it_tries_again_while_something_is_missing(tuned, monkeypatch):
+def test_it_retries_while_something_is_missing(tuned, monkeypatch):
     from tavu.config import SamplingConfig
     from tavu.data.records import Request
     from tavu.generation.writing import Written
@@ -117,7 +117,7 @@ def test_it_tries_again_while_something_is_missing(tuned, monkeypatch):
     assert model.write_to_order(request, config, tries=2)[0].text == "An oak."
 
 
-def test_mistakes(refused, tuned, run_folder, records, tmp_path):
+def test_errors(refused, tuned, run_folder, records, tmp_path):
     assert refused("generate", run_folder, "--words", "oak").startswith(
         f"{run_folder / 'model.safetensors'} was not fine-tuned to follow requests. Fine-tune it"
     )
@@ -157,5 +157,5 @@ def test_a_conversation(tavu, talker, monkeypatch):
     assert model.records == "chat" and out.startswith(model.generate("Hello!", max_bytes=15) + "\n") and out.count("\n") >= 2
 
 
-def test_a_model_that_does_not_talk(refused, run_folder):
+def test_a_model_without_conversations(refused, run_folder):
     assert "was not fine-tuned on conversations" in refused("chat", run_folder)

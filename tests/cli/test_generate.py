@@ -1,4 +1,4 @@
-"""tavu generate: text to standard output and nothing else; what it is asked for is checked first."""
+"""tavu generate: only text on standard output; options are checked first."""
 
 import io
 import os
@@ -17,14 +17,14 @@ def standard_input(monkeypatch, content: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
 
 
-def test_it_writes_the_prompt_and_goes_on(tavu, run_folder):
+def test_it_writes_the_prompt_and_continues_it(tavu, run_folder):
     text = package.load(run_folder).generate("Once upon", max_bytes=60)
     assert len(text) > 3
     assert tavu("generate", run_folder, "Once upon", "--max-bytes", 60) == (0, f"Once upon{text}\n", "")
     assert tavu("generate", run_folder / "model.safetensors", "Once upon", "--max-bytes", 60)[1] == f"Once upon{text}\n"
 
 
-def test_every_way_to_give_a_prompt_is_the_same(tavu, run_folder, tmp_path, monkeypatch):
+def test_all_ways_to_give_a_prompt_are_equal(tavu, run_folder, tmp_path, monkeypatch):
     expected = tavu("generate", run_folder, "Äiti sanoi", "--max-bytes", 30)
     (tmp_path / "prompt.txt").write_bytes("Äiti sanoi".encode())
     assert tavu("generate", run_folder, "--prompt-file", tmp_path / "prompt.txt", "--max-bytes", 30) == expected
@@ -83,7 +83,7 @@ def test_wrong_options(refused, run_folder, arguments, sentence):
     assert refused("generate", run_folder, *arguments.split()).startswith(sentence)
 
 
-def test_a_prompt_in_the_place_of_the_model_names_the_models_that_are_here(refused, run_folder, tmp_path, monkeypatch):
+def test_a_prompt_in_place_of_the_model_gets_a_list_of_models(refused, run_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("bears", "stories"):
         (tmp_path / "runs" / name).mkdir(parents=True)
@@ -133,7 +133,7 @@ def test_ctrl_c_ends_it_quietly(process, run_folder):
 
 
 @pytest.mark.slow  # tests/cli/test_main.py has the same without a model
-def test_a_reader_that_has_enough_ends_it_quietly(process, run_folder):
+def test_a_closed_pipe_ends_it_quietly(process, run_folder):
     with process("generate", run_folder, "--max-bytes", 10**9, "--temperature", 0, bufsize=0) as writing:
         assert os.read(writing.stdout.fileno(), 1)
         writing.stdout.close()

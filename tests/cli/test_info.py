@@ -1,4 +1,4 @@
-"""tavu info and tavu report: what a run has left behind, told and drawn."""
+"""tavu info and tavu report."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import tavu as package
 from tavu.recipe import preset_names
 
 
-def test_the_tree_of_a_trained_model(tavu, run_folder):
+def test_the_parts_of_a_trained_model(tavu, run_folder):
     status, out, err = tavu("info", run_folder)
     assert (status, err) == (0, "")
     num_parameters = sum(parameter.numel() for parameter in package.load(run_folder).network.parameters())
@@ -51,7 +51,7 @@ def test_a_model_file_cut_short_or_of_another_program(refused, run_folder, stori
     assert refused("info", state) == f"{state} was not written by tavu: it has no tavu config. Train a model with `tavu train`."
 
 
-def test_a_report_is_made_again(tavu, answer, run_folder, tmp_path):
+def test_a_report_is_regenerated(tavu, answer, run_folder, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run_folder, copy)
     for name in ("report.html", "progress.png"):
@@ -61,7 +61,7 @@ def test_a_report_is_made_again(tavu, answer, run_folder, tmp_path):
     assert answer("report", copy) == {"report": str(copy / "report.html"), "picture": str(copy / "progress.png")}
 
 
-def test_a_report_of_what_is_no_run(refused, tmp_path):
+def test_a_report_without_a_run(refused, tmp_path):
     assert refused("report", tmp_path / "nowhere") == (
         f"{tmp_path / 'nowhere'} does not exist, expected a run folder. Name the folder that `tavu train` wrote."
     )

@@ -1,4 +1,4 @@
-"""The command line as a whole: help at once, and every mistake in its use one sentence."""
+"""The command line as a whole: fast help, and one sentence for every usage error."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 VERBS = ("train", "generate", "evaluate", "info", "report", "instruct-data", "finetune", "quantize", "serve", "explain", "chat", "presets")
 
 
-def test_help_names_every_verb_and_comes_without_arguments_too(tavu):
+def test_help_lists_every_verb_and_is_shown_without_arguments(tavu):
     status, out, err = tavu("--help")
     assert (status, err) == (0, "") and "Start with: tavu train stories.txt" in out
     for verb in VERBS:
@@ -66,13 +66,13 @@ def test_a_wrong_command_gets_one_sentence(refused, command, sentence):
 
 
 @pytest.mark.parametrize("command", ["--traceback info nowhere", "info nowhere --traceback", "info --traceback nowhere"])
-def test_traceback_shows_the_traceback_wherever_it_stands(tavu, command):
+def test_traceback_works_in_any_position(tavu, command):
     status, out, err = tavu(*command.split())
     assert (status, out) == (2, "")
     assert err.startswith("Traceback") and "find_model" in err and err.splitlines()[-1].startswith("tavu: There is no model 'nowhere'.")
 
 
-def test_a_reader_that_has_enough_is_no_mistake(process):
+def test_a_closed_pipe_is_not_an_error(process):
     reading, writing = os.pipe()
     os.close(reading)
     with process("--version", stdout=writing) as ended:

@@ -1,7 +1,7 @@
-"""tavu quantize: what it says, and where it puts the file."""
+"""tavu quantize: its messages, and where it writes the file."""
 
 
-def test_a_file_beside_the_model(tavu, run_folder, answer, stories, tmp_path):
+def test_a_file_next_to_the_model(tavu, run_folder, answer, stories, tmp_path):
     out = tmp_path / "small.safetensors"
     told = answer("quantize", run_folder, "--bits", 8, "--out", out, "--valid", stories)
     assert told["out"] == str(out) and told["file_bytes"] == out.stat().st_size and told["bits"] == 8
@@ -12,7 +12,7 @@ def test_a_file_beside_the_model(tavu, run_folder, answer, stories, tmp_path):
     assert (facts["weight_bits"], facts["note"]) == (8, "MIT licence")
 
 
-def test_text_to_measure_on_is_read_as_elsewhere(tavu, refused, run_folder, tmp_path):
+def test_validation_text_is_read_like_other_text(tavu, refused, run_folder, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"body": "Once there was a cat."}\n{"body": 3}\n')
     command = ("quantize", run_folder, "--out", tmp_path / "x", "--valid", tmp_path / "a.jsonl")
     assert refused(*command).endswith("it has 'body'. Pass --text-field NAME.")
@@ -25,12 +25,12 @@ def test_bad_bits(refused, run_folder, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_a_model_that_came_with_tavu_is_made_smaller_here_and_not_where_it_is_installed(refused, tmp_path, monkeypatch):
+def test_a_shipped_model_is_quantized_into_the_working_folder(refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stories-4bit.safetensors").mkdir()  # in the way of what would be written
     assert refused("quantize", "stories", "--bits", 4).startswith("stories-4bit.safetensors is a folder")
 
 
-def test_what_has_these_bits_already_is_refused(refused, tmp_path):
+def test_quantizing_to_the_same_bits_is_refused(refused, tmp_path):
     assert "has 8 bits per weight already" in refused("quantize", "stories", "--bits", 8, "--out", tmp_path / "x")
     assert not list(tmp_path.iterdir())

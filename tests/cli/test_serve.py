@@ -1,4 +1,4 @@
-"""tavu serve as its user starts and stops it: private unless told otherwise, and with no network but this machine's own."""
+"""tavu serve, started and stopped as a process: local by default, without network access."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ def started(process, model_file):  # noqa: F811
         server.communicate()
 
 
-def test_elsewhere_takes_a_key(refused, model_file):  # noqa: F811
+def test_other_hosts_require_a_key(refused, model_file):  # noqa: F811
     assert refused("serve", model_file, "--host", "0.0.0.0").startswith("--host is 0.0.0.0, which others can reach, and without an API key")
 
 
@@ -70,7 +70,7 @@ def test_options_for_pages_proxies_and_other_names(started, refused, model_file,
     assert "--allow-host is 'a:80', expected the name of a host alone" in refused("serve", model_file, "--allow-host", "a:80")
 
 
-def test_with_a_key_any_name_will_do_unless_some_are_given(started, tmp_path):
+def test_with_a_key_any_host_name_is_accepted_unless_some_are_given(started, tmp_path):
     for options, expected in (((), 200), (("--allow-host", "other.example"), 403)):
         server, address = started("--api-key-file", tmp_path / f"keys{expected}", *options)
         key = {"Authorization": f"Bearer {server.stderr.readline().decode().split()[-1]}"}
@@ -90,7 +90,7 @@ def test_a_key_is_made_shown_once_and_kept_hashed(started, tmp_path):
     assert ask(again, "/v1/models", headers={"Authorization": f"Bearer {key}"})[0] == 200
 
 
-def test_it_stops_in_good_order_under_load(started):
+def test_it_stops_cleanly_under_load(started):
     server, address = started()
     answers = []
     clients = [
@@ -110,7 +110,7 @@ def test_it_stops_in_good_order_under_load(started):
     assert "Traceback" not in server.stderr.read().decode()
 
 
-def test_told_twice_to_stop_it_hurries_and_still_answers(started):
+def test_a_second_signal_stops_it_sooner_but_still_answers(started):
     server, address = started()
     answers, asked = [], {"prompt": "Once", "max_tokens": 4096, "temperature": 0, "n": 8}
     clients = [threading.Thread(target=lambda: answers.append(ask(address, "/v1/completions", asked))) for _ in range(12)]
@@ -145,7 +145,7 @@ server.terminate()
 
 
 def test_it_needs_no_network(model_file):  # noqa: F811
-    """In a network namespace that has nothing but its own loopback, all that is used here works."""
+    """Everything works in a network namespace with only a loopback device."""
     namespace = ["unshare", "--user", "--map-root-user", "--net"]
     if not (shutil.which("unshare") and shutil.which("ip")) or subprocess.run([*namespace, "true"], capture_output=True).returncode:
         pytest.skip("this system makes no network namespaces")
@@ -156,8 +156,8 @@ def test_it_needs_no_network(model_file):  # noqa: F811
     assert json.loads(done.stdout) == [200] * 5, done.stderr
 
 
-def test_nothing_asks_for_another_machine(model_file):  # noqa: F811
-    """Python's own audit hears of each name that is looked up and each connection that is made, in every thread: there is none."""
+def test_it_connects_to_no_other_machine(model_file):  # noqa: F811
+    """Python's audit hook sees every name lookup and connection, in every thread: there are none."""
     script = f"""
 import sys, threading
 heard = []

@@ -1,4 +1,4 @@
-"""Texts as people have them, from the command to the run: odd names, own runs below them, lists, chats, too little to validate on."""
+"""Training on real-world texts: odd names, runs below the source, lists, chats, too little text."""
 
 import json
 
@@ -11,7 +11,7 @@ from tavu.runs import old_recipe
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Where the texts and runs/ come to lie."""
+    """The working folder, with the texts and runs/."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -20,7 +20,7 @@ def tales(num, joint="\n<|endoftext|>\n"):
     return joint.join(tell(5, n).text for n in range(num))
 
 
-def test_a_file_whose_name_is_not_utf8_is_trained_on_and_the_run_goes_on(tavu, small, here):
+def test_a_file_whose_name_is_not_utf8_is_trained_on_and_the_run_resumes(tavu, small, here):
     name = b"caf\xe9.txt".decode(errors="surrogateescape")
     (here / name).write_text(tales(40), encoding="utf-8")
     assert tavu("train", name, "--steps", 2, *small)[0] == 0
@@ -38,7 +38,7 @@ def test_a_bad_file_whose_name_is_not_utf8_is_skipped_and_reported(tavu, small, 
         assert status == 0 and "caf" in err and "is not UTF-8" in err
 
 
-def test_a_run_below_its_source_is_no_part_of_it(tavu, small, here):
+def test_a_run_below_its_source_is_not_text(tavu, small, here):
     (here / "chapter.txt").write_text(tales(40), encoding="utf-8")
     status, _, first = tavu("train", ".", "--steps", 1, *small)
     assert status == 0
@@ -53,7 +53,7 @@ def test_a_name_that_begins_with_a_tilde(tavu, small, here):
     assert tavu("train", "~$notes.txt", "--steps", 1, *small)[0] == 0
 
 
-def test_without_a_home_it_says_where_to_keep_corpora(refused, tavu, small, here, monkeypatch):
+def test_without_a_home_the_error_names_tavu_cache(refused, tavu, small, here, monkeypatch):
     (here / "a.txt").write_text(tales(40), encoding="utf-8")
     for cache in ("~nosuch", "~nosuch/cache"):
         monkeypatch.setenv("TAVU_CACHE", cache)
@@ -73,7 +73,7 @@ def test_escape_sequences_of_a_text_do_not_reach_the_terminal(tavu, small, here)
         assert status == 0 and "\x1b" not in out + err and "␛[31mERROR" in out and "␛[31mERROR" in err
 
 
-def test_how_a_text_is_split_belongs_to_the_run(tavu, refused, answer, small, here):
+def test_the_split_option_is_part_of_the_run(tavu, refused, answer, small, here):
     (here / "lines.txt").write_text(tales(40, joint=" ").replace(". ", ".\n"), encoding="utf-8")
     status, _, err = tavu("train", "lines.txt", "--steps", 1, "--split", "lines", *small)
     assert status == 0 and "in one document" not in err.splitlines()[0]
@@ -88,11 +88,11 @@ def test_how_a_text_is_split_belongs_to_the_run(tavu, refused, answer, small, he
     assert not (here / "runs/lines-2").exists()
 
 
-def test_recipes_of_before_divide_nothing():
+def test_old_recipes_split_nothing():
     assert DataConfig(sources=("a.txt",)).split is None
 
 
-def test_too_little_to_validate_on_is_said_where_the_figure_is(tavu, small, here):
+def test_too_little_validation_text_is_noted_next_to_the_result(tavu, small, here):
     (here / "a.txt").write_text(tales(12), encoding="utf-8")
     _, out, err = tavu("train", "a.txt", "--steps", 1, *small)
     assert "too few for a reliable measurement. Give more text, or a longer validation text: --valid FILE" in err
@@ -104,7 +104,7 @@ def test_too_little_to_validate_on_is_said_where_the_figure_is(tavu, small, here
     assert "bits per byte" in out and "too few" not in out + err
 
 
-def test_a_chat_is_trained_on_as_the_sentence_about_it_says(refused, tavu, small, here):
+def test_the_advice_for_a_chat_works(refused, tavu, small, here):
     rows = [
         {"conversations": [{"from": "human", "value": f"What is {n}?"}, {"from": "gpt", "value": f"A number, {tell(5, n).text}"}]} for n in range(40)
     ]
@@ -115,14 +115,14 @@ def test_a_chat_is_trained_on_as_the_sentence_about_it_says(refused, tavu, small
     assert tavu("evaluate", "runs/chat", "chat.json", "--records")[0] == 0
 
 
-def test_stories_that_hold_nothing_to_ask_for_leave_the_file_as_it_was(refused, here):
+def test_stories_with_nothing_to_request_leave_the_file_unchanged(refused, here):
     (here / "a.txt").write_text("Just plain.")
     (here / "instruct.jsonl").write_text("kept")
     assert "a.txt has nothing to request" in refused("instruct-data", "a.txt", "--out", "instruct.jsonl")
     assert (here / "instruct.jsonl").read_text() == "kept"
 
 
-def test_stories_without_requests_become_records_as_the_sentence_about_them_says(refused, tavu, small, here, run_folder):
+def test_the_advice_for_stories_without_requests_works(refused, tavu, small, here, run_folder):
     (here / "stories.jsonl").write_text("\n".join(json.dumps({"text": tell(5, n).text}) for n in range(40)))
     said = refused("finetune", run_folder, "stories.jsonl", "--steps", 1)
     assert "`tavu instruct-data` makes records of plain stories" in said and "--skip-bad" not in said

@@ -1,4 +1,4 @@
-"""tavu train: what it leaves behind, how it goes on, and what it says of everything that can be wrong."""
+"""tavu train: the run folder, resuming, interrupts, and the errors."""
 
 import gzip
 import io
@@ -15,21 +15,23 @@ from tavu.training.state import load_counters
 FILES = {".lock", "model.safetensors", "report.html", "progress.png", "metrics.jsonl", "samples.jsonl", "recipe.toml", "environment.json", "state"}
 JSON_KEYS = {"model", "val_bpb", "bytes_seen", "bytes_per_second", "seconds", "whole_seconds", "peak_memory_mb", "steps", "stopped", "report"}
 
-GOES_ON = (
+FIXED_ON_RESUME = (
     "A resumed run keeps the model, data settings, batch_bytes and seed that it started with; only other settings can change. "
     "Start a new run to change these."
 )
-AS_IT_IS = "--resume continues a run unchanged: it allows only --minutes, --hours, --steps, --set, and SOURCE or --valid if the text has moved."
+ALLOWED_WITH_RESUME = (
+    "--resume continues a run unchanged: it allows only --minutes, --hours, --steps, --set, and SOURCE or --valid if the text has moved."
+)
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Where runs/ comes to lie."""
+    """The working folder, with runs/."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_a_training_leaves_a_whole_run_folder_and_says_where(tavu, small, stories, here):
+def test_a_run_writes_all_files_of_its_folder_and_prints_their_paths(tavu, small, stories, here):
     status, out, err = tavu("train", stories, "--steps", 5, *small)
     assert status == 0
     assert {path.name for path in (here / "runs/stories").iterdir()} == FILES
@@ -61,8 +63,8 @@ def test_one_document_to_validate_on_has_no_standard_error(tavu, small, here):
     assert load_model("runs/a")[1]["val_standard_error"] is None
 
 
-def test_a_text_read_again_and_again_is_told_of(tavu, small):
-    """With hardly any dropout the five tales are learned by heart."""
+def test_many_epochs_give_a_warning(tavu, small):
+    """With little dropout, the five tales are overfitted."""
     often = ["--set", "train.milestones=16", "--set", "train.patience=1", "--set", "train.muon_every=1", "--set", "train.dropout=0.01"]
     status, _, err = tavu("train", "tales:5", "--steps", 160, *small, *often)
     assert status == 0 and "dropout 0.01" in err
@@ -88,15 +90,15 @@ def test_valid_preset_file_and_settings(answer, small, stories, here):
     assert load_model("here/there")[0].config.patching == "fixed"
 
 
-def test_a_run_goes_on_with_a_larger_budget_and_only_so(answer, refused, small, stories, here):
+def test_a_finished_run_resumes_only_with_a_larger_budget(answer, refused, small, stories, here):
     answer("train", stories, "--steps", 5, "--out", "run", *small)
     recipe = (here / "run/recipe.toml").read_text()
     for arguments, sentence in {
         (): "run has trained 5 steps, its budget is 5 steps. To train on, give a larger one, as --minutes or --steps.",
         ("--steps", 3): "run has trained 5 steps, its budget is 3 steps. To train on, give a larger one, as --minutes or --steps.",
-        ("--steps", 9, "--set", "model.max_seq_len=128"): GOES_ON,
-        ("--steps", 9, "--text-field", "x"): GOES_ON,
-        ("--seed", 3): AS_IT_IS,
+        ("--steps", 9, "--set", "model.max_seq_len=128"): FIXED_ON_RESUME,
+        ("--steps", 9, "--text-field", "x"): FIXED_ON_RESUME,
+        ("--seed", 3): ALLOWED_WITH_RESUME,
         ("--minutes", 0): "train.minutes is 0.0, expected more than 0. Try --minutes 10.",
     }.items():
         assert refused("train", "--resume", "run", *arguments) == sentence
@@ -106,7 +108,7 @@ def test_a_run_goes_on_with_a_larger_budget_and_only_so(answer, refused, small, 
     assert answer("train", "--resume", "run", "--set", "train.steps=10")["steps"] == 10
 
 
-def test_a_folder_that_holds_a_run_is_not_trained_over(refused, run_folder, stories, here):
+def test_a_folder_with_a_run_is_not_overwritten(refused, run_folder, stories, here):
     assert refused("train", stories, "--out", run_folder) == (
         f"{run_folder} already has a run. Resume it with --resume {run_folder}, or choose another --out."
     )
@@ -169,7 +171,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_bad_files_leave_no_run_behind(refused, small, here, name):
+def test_bad_files_leave_no_run(refused, small, here, name):
     content, sentence = BAD_FILES[name]
     (here / name).write_bytes(content)
     assert refused("train", name, "--steps", 3, *small).removeprefix(f"{here}/").startswith(sentence)
@@ -190,7 +192,7 @@ def test_sources_that_are_not_there_or_hold_no_text(refused, stories, here):
     assert refused("train", stories, "--valid", "nowhere.txt").startswith("nowhere.txt: no such file or folder.")
 
 
-def test_skip_bad_goes_on(answer, tavu, small, here):
+def test_skip_bad_continues(answer, tavu, small, here):
     rows = [json.dumps({"text": f"{number} bears sat by the sea, and sang until it was dark. The end."}) for number in range(40)]
     (here / "some.jsonl").write_text("\n".join([*rows[:3], "{", *rows[3:]]))
     status, _, err = tavu("train", "some.jsonl", "--skip-bad", "--steps", 1, *small)
@@ -210,14 +212,14 @@ def test_a_run_folder_that_cannot_be_made(refused, small, stories, here, below):
     assert [path.name for path in here.iterdir()] == ["file"]
 
 
-def test_a_device_that_is_not_here_leaves_no_run_behind(refused, small, stories, here, monkeypatch):
+def test_a_missing_device_leaves_no_run(refused, small, stories, here, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     sentence = "train.device is 'cuda', which this machine (or this build of torch) lacks. Expected auto, or one of cpu"
     assert refused("train", stories, "--steps", 3, *small, "--set", "train.device=cuda").startswith(sentence)
     assert not list(here.glob("runs/*"))
 
 
-def test_a_disk_that_is_full_from_the_start_leaves_no_run_behind(refused, small, stories, here, files_of_at_most, answer):
+def test_a_full_disk_at_the_start_leaves_no_run(refused, small, stories, here, files_of_at_most, answer):
     answer("train", stories, "--steps", 1, "--out", "fine", *small)  # the corpus is in the cache
     with files_of_at_most(100_000):
         sentence = refused("train", stories, "--steps", 3, "--out", "full", *small)
@@ -250,7 +252,7 @@ def test_raw_bytes(answer, tavu, here, small, monkeypatch):
     assert "kind: bytes" in tavu("info", "runs/images")[1]
 
 
-def test_ctrl_c_keeps_the_model_and_says_how_to_go_on(process, answer, small, stories, here):
+def test_ctrl_c_saves_the_model_and_prints_how_to_resume(process, answer, small, stories, here):
     with process("train", stories, "--steps", 10**6, "--out", "a run", *small, "--json", text=True) as training:
         while not (here / "a run/recipe.toml").exists():
             time.sleep(0.05)
@@ -266,7 +268,7 @@ def test_ctrl_c_keeps_the_model_and_says_how_to_go_on(process, answer, small, st
 
 
 @pytest.mark.parametrize("more", [1, 3])
-def test_ctrl_c_again_and_again_ends_at_once_and_says_what_is_saved(process, answer, small, stories, here, more):
+def test_repeated_ctrl_c_stops_at_once_and_prints_what_is_saved(process, answer, small, stories, here, more):
     long_to_measure = ["--set", f"sample.prompts={json.dumps(['Once'] * 2000)}"]
     with process("train", stories, "--steps", 10**6, "--out", "a run", *small, *long_to_measure, text=True) as training:
         for line in training.stderr:

@@ -1,4 +1,4 @@
-"""Matrices are rounded so that what they give of real inputs changes less than where each weight is rounded by itself."""
+"""Calibrated rounding changes the outputs for real inputs less than rounding each weight to the nearest."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.compression.test_quantize import WIDE
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_outputs_of_inputs_that_go_together_change_less(seed):
+def test_outputs_of_correlated_inputs_change_less(seed):
     torch.manual_seed(seed)
     weight, x = torch.randn(48, 2 * GROUP), torch.randn(500, 6) @ torch.randn(6, 2 * GROUP) + 0.1 * torch.randn(500, 2 * GROUP)
     whole = x @ weight.T
@@ -21,14 +21,14 @@ def test_outputs_of_inputs_that_go_together_change_less(seed):
     assert errors[0] < 0.5 * errors[1]
 
 
-def test_inputs_that_never_come_do_no_harm():
+def test_inputs_that_are_always_zero_work():
     weight, moments = torch.randn(4, GROUP), torch.zeros(GROUP, GROUP)
     for pair in (rounded(weight, moments), rounded(torch.zeros(4, GROUP), torch.eye(GROUP))):
         assert dequantize(*pair).isfinite().all()
     assert (dequantize(*rounded(weight, moments)) - weight).abs().max() < 0.6
 
 
-def test_every_matrix_of_a_model_is_rounded_and_stored_as_it_is(make_model, tmp_path):
+def test_every_matrix_is_rounded_and_stored_unchanged(make_model, tmp_path):
     model = make_model(WIDE, noise=0.05)
     pairs = calibrate(model, TorchWriter(model))
     assert all(name.endswith(".weight") for name in pairs) and "global_model.blocks.0.mlp.down.weight" in pairs

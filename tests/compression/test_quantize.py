@@ -1,4 +1,4 @@
-"""A quantized file is smaller, serves wherever a model does, and never takes the place of the model that it was made from."""
+"""A quantized file is smaller, works like any model file, and never overwrites the original."""
 
 import math
 
@@ -39,7 +39,7 @@ def test_without_text_nothing_is_measured(file, tmp_path):
     assert done.before is None and done.after is None
 
 
-def test_what_would_lose_the_model_is_refused(file, tmp_path):
+def test_overwriting_the_model_is_refused(file, tmp_path):
     before = file.read_bytes()
     with pytest.raises(TavuError, match="is the model itself, which would be overwritten"):
         quantize_file(file, file, 8)
