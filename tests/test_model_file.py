@@ -60,10 +60,10 @@ def with_config(content: bytes, **changes) -> bytes:
 def refusal(path, content: bytes) -> str:
     """The sentence that a file gets; it names the file and comes quickly."""
     path.write_bytes(content)
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(TavuError) as raised:
         load_model(path)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert str(raised.value).startswith(str(path)) and "\n" not in str(raised.value)
     return str(raised.value).removeprefix(str(path))
 
