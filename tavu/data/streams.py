@@ -78,7 +78,7 @@ class _Archive(io.RawIOBase):
         return True
 
     def readinto(self, target) -> int:  # the buffer type has no name before Python 3.12
-        advice = "Copy or download it advice, or pass --skip-bad to use what can be read."
+        advice = "Copy or download it again, or pass --skip-bad to use what can be read."
         try:
             data = self._read1(len(target))
         except EOFError:
