@@ -24,8 +24,9 @@ story: .venv/ready    ## Train on a few of the built-in tales for two minutes, t
 test: .venv/ready     ## Run every test but the slow ones.
 	@$(VENV)/python -m pytest
 
-check: .venv/ready    ## Format, lint and C warnings, as we hold the code to them.
+check: .venv/ready    ## Format, lint, types and C warnings, as we hold the code to them.
 	@$(VENV)/ruff check . && $(VENV)/ruff format --check .
+	@$(VENV)/pyright
 	@for compiler in gcc clang; do if command -v $$compiler > /dev/null; then \
 		for file in tavu/engine/*.c; do $$compiler -std=c11 -O2 -Wall -Wextra -Werror -c $$file -o /dev/null || exit 1; done; fi; done
 

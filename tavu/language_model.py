@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tavu.config import SamplingConfig
+from tavu.config import RecordKind, SamplingConfig
 from tavu.data.records import Request
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
@@ -48,8 +48,10 @@ class LanguageModel:
     """
 
     def __init__(self, stored: StoredModel, *, device: str = "cpu", engine: Engine | None = None):
-        self.path, self.config, self.facts, self.name, self.records = stored.file, stored.config, stored.facts, stored.name, stored.records
-        """Its file, model config, facts about its training, display name, and the kind of records it was fine-tuned on, if any."""
+        self.path, self.config, self.facts, self.name = stored.file, stored.config, stored.facts, stored.name
+        """Its file, model config, facts about its training and display name."""
+        self.records: RecordKind | None = stored.records
+        """The kind of records it was fine-tuned on, if any."""
         self.used_bytes = stored.used_bytes
         """The byte values of its training text, the only ones it writes as text (SamplingConfig). None if not known."""
         self.device = device

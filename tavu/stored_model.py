@@ -160,7 +160,7 @@ def _parts(content: np.ndarray) -> tuple[dict[str, Any], dict[str, str], np.ndar
         end = stop
     if end != len(data):
         raise ValueError("it is longer than its tensors")
-    if CHECKSUM in metadata and metadata[CHECKSUM] != checksum([memoryview(data)]):
+    if CHECKSUM in metadata and metadata[CHECKSUM] != checksum([data.data]):
         raise ValueError("its checksum is of other bytes: some have changed since it was written")
     return entries, metadata, data
 

@@ -80,9 +80,9 @@ def know_words(model: Model) -> None:
     known[: len(hashes)] = hashes
     if model.lexicon is None:
         return
-    words = sorted({word + b" " for word in TEXT.split()} | {b"a", b"\0", b' "'})[: len(model.lexicon.lengths) - 3]
+    cap = model.config.max_patch_size
+    words = sorted({(word + b" ")[:cap] for word in TEXT.split()} | {b"a", b"\0", b' "'})[: len(model.lexicon.lengths) - 3]
     for i, word in enumerate(words):
-        word = word[: model.config.max_patch_size]
         model.lexicon.spellings[i, : len(word)] = torch.tensor(list(word), dtype=torch.uint8)
         model.lexicon.lengths[i] = len(word)
     model.lexicon.build_tree()

@@ -29,8 +29,10 @@ def info(
         loaded = load(model)  # checks its tensors against its config
         config, facts, size = loaded.config, loaded.facts, loaded.path.stat().st_size
     known = facts.get("bytes_per_patch")  # a file may contain any value
-    is_number = isinstance(known, (int, float)) and not isinstance(known, bool) and 0 < known < config.max_seq_len
-    whole = cost(config, bytes_per_patch=known) if is_number else cost(config)
+    if isinstance(known, (int, float)) and not isinstance(known, bool) and 0 < known < config.max_seq_len:
+        whole = cost(config, bytes_per_patch=known)
+    else:
+        whole = cost(config)
     if as_json:
         about = {"model": str(model), "file_bytes": size, "max_seq_len": config.max_seq_len, "facts": facts}
         print_json_line(about | whole.to_dict())

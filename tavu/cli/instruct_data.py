@@ -47,7 +47,7 @@ def instruct_data(
     for name in source:
         if out.resolve() in (file.resolve() for file in locate(name, options).files):
             raise TavuError(f"{out} is part of the source {name}. Choose an --out elsewhere, or name the stories without it.")
-    report, num_records, field_counts = SourceReport(), 0, Counter(dict.fromkeys(FIELDS, 0))
+    report, num_records, field_counts = SourceReport(), 0, Counter[str](dict.fromkeys(FIELDS, 0))
 
     def stories(report: SourceReport) -> Iterator[str]:
         """All stories, read from disk each time: they need not fit in memory."""

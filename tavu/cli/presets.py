@@ -27,8 +27,10 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
         print_json_line({"presets": rows})
         return
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (("preset", "left"), ("parameters", "right"), ("FLOPs per byte", "right"), ("context", "right"), ("purpose", "left")):
-        table.add_column(heading, justify=justify, no_wrap=heading != "purpose")
+    table.add_column("preset", no_wrap=True)
+    for heading in ("parameters", "FLOPs per byte", "context"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("purpose")
     for row in rows:
         table.add_row(row["name"], *(f"{row[key]:,}" for key in ("parameters", "flops_per_byte", "context_bytes")), row["description"])
     Console().print(table)

@@ -72,7 +72,9 @@ class NativeEngine:
         if reason := why_not(stored):
             raise TavuError(f"{stored.file}: it does not run in the native engine: {reason}. Leave out --engine, or name torch.")
         self.config = stored.config
-        self._library = library()
+        built = library()
+        assert built is not None  # or why_not says so
+        self._library = built
         self._file, self._content = stored.file, stored.content
         self._idle: list[int] = []
         """Engines that no call is using: each serves one call at a time. All use the weights in the content of the file."""

@@ -133,5 +133,6 @@ class StepPlace:
         if self.rows is None:
             cached[:, :, self.position] = new[:, :, 0]
             return cached[:, :, self.first : self.position + 1]
+        assert self.mask is not None
         cached[self.rows, :, self.positions] = new[:, :, 0]
         return cached[self.rows, :, : self.mask.size(-1)]

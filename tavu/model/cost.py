@@ -32,7 +32,8 @@ class Part:
 
 def whole(name: str, *parts: Part) -> Part:
     """A part made of these parts."""
-    return Part(name, *(sum(getattr(part, key) for part in parts) for key in ("num_parameters", "flops_per_byte", "cache_bytes")), parts)
+    flops = sum(part.flops_per_byte for part in parts)
+    return Part(name, sum(part.num_parameters for part in parts), flops, sum(part.cache_bytes for part in parts), parts)
 
 
 def num_parameters(specs: Specs, start: str, inside: str = "", *, ndim: int | None = None) -> int:

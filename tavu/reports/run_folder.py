@@ -216,9 +216,9 @@ def _value(kind: type[T], row: dict[str, Any]) -> T | None:
     values = {}
     for name, wanted in _fields_of(kind):
         value = row.get(name)
-        if wanted is float and value is None and name in row:
+        if value is None and name in row and wanted is float:
             value = math.nan
-        if not _fits(value, wanted):
+        if value is None or not _fits(value, wanted):
             return None
         values[name] = wanted(value)
     return kind(**values)

@@ -97,6 +97,8 @@ class _Connection(H11Protocol):
     """An HTTP connection with what uvicorn lacks: timeouts for a request's head and for reading the answer. Idle ones make room for new ones."""
 
     bounds: Limits
+    connections: set["_Connection"]
+    """All that the server has open."""
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
     _since = 0.0

@@ -105,8 +105,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn
         elif config.counted_bytes and not resume:
             initialize_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
     model = model.to(plan.device)
-    roles = {name: spec.role for name, spec in tensor_specs(recipe.model).items()}
-    optimizer = Optimizer(model, roles, config, plan.dtype)
+    optimizer = Optimizer(model, {name: spec.role for name, spec in tensor_specs(recipe.model).items()}, config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)
     counters.preparation += time.monotonic() - begun

@@ -154,7 +154,8 @@ def _speed(plan: Plan, bytes_per_second: Callable[[Plan], float]) -> float:
 
 def best_rate(steps: Iterator[int], seconds: float = 0.7) -> float:
     """Best units per second over a few items, after two for warm-up. Each item of the iterator does some work and yields its number of units."""
-    next(steps), next(steps)
+    for _ in range(2):
+        next(steps)
     best, begun = 0.0, time.perf_counter()
     while True:
         start = time.perf_counter()

@@ -3,6 +3,9 @@
 Shapes: matrices (out, in); tables (rows, D). The gradients of tables are sparse: they hold only the rows that the step read.
 """
 
+# pyright: reportPrivateImportUsage=false
+# torch has no public name for its operations on lists of tensors.
+
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -53,7 +56,13 @@ def iterated_on_gram(x: Tensor) -> Tensor:
         product = p if product is None else p @ product
         if i < NUM_ITERATIONS - 1:
             gram = p @ (gram @ p)
+    assert product is not None
     return product @ x
+
+
+def gradient(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None  # every parameter takes part in every step
+    return parameter.grad
 
 
 class Optimizer:
@@ -89,8 +98,8 @@ class Optimizer:
     def clip_gradients(self) -> None:
         """Clip the global gradient norm to clip_norm."""
         for p in self.tables.values():
-            p.grad = p.grad.coalesce()
-        gradients = [p.grad for p in (self.matrices | self.rest).values()] + [p.grad.values() for p in self.tables.values()]
+            p.grad = gradient(p).coalesce()
+        gradients = [gradient(p) for p in (self.matrices | self.rest).values()] + [gradient(p).values() for p in self.tables.values()]
         norm = nn.utils.get_total_norm(gradients)
         torch._foreach_mul_(gradients, (self.config.clip_norm / (norm + 1e-6)).clamp(max=1.0))
 
@@ -99,8 +108,8 @@ class Optimizer:
         for name, p in self.matrices.items():
             by_shape.setdefault(p.shape, []).append(name)
         for (out_dim, in_dim), names in by_shape.items():
-            parameters = [self.matrices[name] for name in names]
-            gradients = [p.grad for p in parameters]
+            parameters: list[Tensor] = [self.matrices[name] for name in names]
+            gradients = [gradient(self.matrices[name]) for name in names]
             momenta = [self.state[f"{name}.momentum"] for name in names]
             torch._foreach_lerp_(momenta, gradients, 1 - MUON_MOMENTUM)
             if self.step_count % self.config.muon_every:
@@ -112,14 +121,14 @@ class Optimizer:
 
     def step_rest(self, rate: float) -> None:
         updated = [(p, self.state[f"{name}.mean"], self.state[f"{name}.square"]) for name, p in self.rest.items()]
-        adam(updated, [p.grad for p in self.rest.values()], self.step_count, rate)
+        adam(updated, [gradient(p) for p in self.rest.values()], self.step_count, rate)
 
     def step_tables(self, rate: float) -> None:
         """Update only the rows that the step read. They are gathered, updated and written back."""
         for name, p in self.tables.items():
-            rows, whole = p.grad.indices()[0], (p, self.state[f"{name}.mean"], self.state[f"{name}.square"])
+            rows, whole = gradient(p).indices()[0], (p, self.state[f"{name}.mean"], self.state[f"{name}.square"])
             touched = [tensor.index_select(0, rows) for tensor in whole]
-            adam([touched], [p.grad.values()], self.step_count, rate)
+            adam([touched], [gradient(p).values()], self.step_count, rate)
             for tensor, new in zip(whole, touched, strict=True):
                 tensor[rows] = new
 
@@ -128,5 +137,14 @@ def adam(updated: Sequence[Sequence[Tensor]], gradients: list[Tensor], step_coun
     """One Adam step (Kingma & Ba 2015, arXiv 1412.6980), in place. `updated` holds (parameter, mean, square), one per gradient."""
     parameters, means, squares = map(list, zip(*updated, strict=True))
     steps = torch.full((len(parameters),), step_count - 1.0, device=parameters[0].device).unbind()  # torch increments it
-    rates = {"lr": rate, "beta1": BETAS[0], "beta2": BETAS[1], "weight_decay": 0.0, "eps": EPSILON}
-    torch_adam(parameters, gradients, means, squares, [], list(steps), fused=True, amsgrad=False, maximize=False, **rates)
+    torch_adam(
+        *(parameters, gradients, means, squares, [], list(steps)),
+        fused=True,
+        amsgrad=False,
+        maximize=False,
+        lr=rate,
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        weight_decay=0.0,
+        eps=EPSILON,
+    )

@@ -76,6 +76,7 @@ class Level(nn.Module):
 
     def context(self, parent_out: Tensor) -> Tensor:
         """The context of each unit, from its own slice of its parent's output (eq. 3-4). Shapes: (B, parents, its D) -> (B, parents, G, D)."""
+        assert self.from_parent is not None
         return self.from_parent(norm(parent_out).unflatten(-1, (self.units_per_parent, -1)))
 
     def combine(self, shifted: Tensor, context: Tensor | None, dtype: torch.dtype) -> Tensor:

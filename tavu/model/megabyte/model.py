@@ -11,6 +11,9 @@ The byte embedding of the last level is also the output head (eq. 6).
 DIFFERS_FROM_PAPER, in __init__.py, lists the differences from the paper.
 """
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,10 +39,12 @@ class MegabyteCache:
 class Megabyte(Model):
     """ids (B, T) -> logits (B, T, V), through levels of fixed patches."""
 
+    config: FixedPatchConfig
+
     def __init__(self, config: FixedPatchConfig):
         super().__init__()
         self.config = config
-        self.levels = nn.ModuleList(Level(config, i) for i in range(len(config.levels)))
+        self.levels = cast(Sequence[Level], nn.ModuleList(Level(config, i) for i in range(len(config.levels))))  # a ModuleList has untyped items
 
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
         T = ids.size(1)
@@ -47,6 +52,7 @@ class Megabyte(Model):
         out = None
         for level in self.levels:
             out = level(ids, out, dtype)  # (B, N, D), N larger at each level, T at the last
+        assert out is not None
         return self.head(out)[:, :T]
 
     def global_attention(self, ids: Tensor) -> Tensor:  # (1, T) -> (layers, K, K)
@@ -68,9 +74,11 @@ class Megabyte(Model):
     def prefill(self, ids: Tensor, cache: MegabyteCache) -> Tensor:  # (B, t) -> (B, V)
         by_step = min(ids.size(1), self.levels[-1].reach(ids.size(1)))
         cache.ids = ids[:, : ids.size(1) - by_step]
+        out = None
         for i, level in enumerate(self.levels):
             out = level.prefill(cache.ids, cache.contexts[i], cache.key_values[i])
             self.pass_down(i, out, cache)
+        assert out is not None
         logits = self.head(out[:, 0])
         for new in ids[:, ids.size(1) - by_step :].unbind(1):
             logits = self.step(new, cache)
@@ -82,10 +90,12 @@ class Megabyte(Model):
 
     def advance(self, cache: MegabyteCache) -> Tensor:
         """The logits of the next byte, after a step of every level at which a unit begins there."""
+        out = None
         for i, level in enumerate(self.levels):
             if cache.ids.size(1) % level.unit_size == 0:
                 out = level.step(cache.ids, cache.contexts[i], cache.key_values[i])
                 self.pass_down(i, out, cache)
+        assert out is not None  # a unit of the last level is one byte
         return self.head(out[:, 0])
 
     def pass_down(self, i: int, out: Tensor, cache: MegabyteCache) -> None:

@@ -102,6 +102,7 @@ def _phrases(model: WordModel, features: WordFeatures) -> tuple[Tensor, Tensor]:
 def _choose_phrases(model: WordModel, phrases: Tensor, counts: Tensor) -> None:
     """Give each row of phrases to the most frequent of those that share it, if that occurs twice."""
     embedder = model.byte_embedder
+    assert embedder.phrase_fingerprints is not None
     phrase, place = torch.unique(phrases, return_inverse=True)
     count = torch.zeros_like(phrase).index_add_(0, place, counts)
     by_count = phrase[count > 1][count[count > 1].argsort(stable=True)]

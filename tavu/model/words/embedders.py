@@ -26,6 +26,9 @@ def table(num_rows: int, dim: int, std: float) -> nn.Embedding:
 class WordEmbedder(nn.Module):
     """The global model's input at each patch, from the patches before it: a row for the last word, one for the last two, one for the last id."""
 
+    known: Tensor
+    """The hashes of words that have a row of their own, ascending, chosen in counts.py; the other words share the last rows."""
+
     def __init__(self, config: WordPatchConfig):
         super().__init__()
         dim = config.levels[0].dim
@@ -34,7 +37,6 @@ class WordEmbedder(nn.Module):
         self.num_buckets = config.word_rows - config.num_known_words
         known = torch.full((config.num_known_words,), torch.iinfo(torch.int64).max)
         self.register_buffer("known", known)
-        """The hashes of words that have a row of their own, ascending, chosen in counts.py; the other words share the last rows."""
         self.last_ids = nn.Embedding(BEGIN + 1, dim)
         self.dropout = RowDropout(0.0)
         nn.init.normal_(self.last_ids.weight, std=0.5)
@@ -52,6 +54,9 @@ class WordEmbedder(nn.Module):
 class ByteEmbedder(nn.Module):
     """The local model's own input at each byte: a row for the last id, and the sum of those for the prefix, n-grams and phrases that end here."""
 
+    phrase_fingerprints: Tensor | None
+    """The fingerprint of the one phrase that each row of phrases belongs to, or UNUSED; chosen in counts.py. None without phrases."""
+
     def __init__(self, config: WordPatchConfig):
         super().__init__()
         dim = config.levels[1].dim
@@ -64,7 +69,6 @@ class ByteEmbedder(nn.Module):
         """For each order, the row that all phrases share that have none of their own."""
         fingerprints = torch.full((num_orders * config.phrase_rows,), UNUSED, dtype=torch.int32) if num_orders else None
         self.register_buffer("phrase_fingerprints", fingerprints)
-        """The fingerprint of the one phrase that each row of phrases belongs to, or UNUSED; chosen in counts.py."""
 
     def forward(self, last_id: Tensor, rows: Tensor, fingerprints: Tensor) -> Tensor:  # (..., ), (..., O), (..., O) -> (..., L)
         return self.last_ids(last_id) + self.dropout(self.hashed(self.known_rows(rows, fingerprints))).sum(-2)
@@ -74,7 +78,7 @@ class ByteEmbedder(nn.Module):
 
         Without fingerprints, a phrase that training never saw would read the row that another phrase trained.
         """
-        if not self.unknown:
+        if self.phrase_fingerprints is None:
             return rows
         others, phrases = rows.split((rows.size(-1) - len(self.unknown), len(self.unknown)), dim=-1)
         is_known = self.phrase_fingerprints[phrases - self.unknown[0]] == fingerprints[..., -len(self.unknown) :]

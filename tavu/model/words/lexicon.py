@@ -58,6 +58,15 @@ class Lexicon(nn.Module):
     counts.py chooses the words; before that there are none.
     """
 
+    spellings: Tensor
+    """In the order of their bytes; unused rows come last."""
+    lengths: Tensor
+    """Bytes of each word; 0: the row is unused."""
+    ranges: Tensor
+    whole: Tensor
+    keys: Tensor
+    node_of_key: Tensor
+
     def __init__(self, config: WordPatchConfig):
         super().__init__()
         self.config = config
@@ -66,9 +75,7 @@ class Lexicon(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_words))
         self.strength = nn.Parameter(torch.full((1,), 0.5))
         self.register_buffer("spellings", torch.zeros(num_words, config.max_patch_size, dtype=torch.uint8))
-        """In the order of their bytes; unused rows come last."""
         self.register_buffer("lengths", torch.zeros(num_words, dtype=torch.uint8))
-        """Bytes of each word; 0: the row is unused."""
         self.build_tree()
         self.register_load_state_dict_post_hook(lambda lexicon, _: lexicon.build_tree())
 

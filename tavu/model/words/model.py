@@ -89,6 +89,8 @@ class WordCache:
 class WordModel(Model):
     """ids (B, T) -> logits (B, T, V), through a global model over words and a local model of each byte."""
 
+    config: WordPatchConfig
+
     def __init__(self, config: WordPatchConfig):
         super().__init__()
         self.config = config
@@ -116,11 +118,12 @@ class WordModel(Model):
 
     def patch_context(self, global_out: Tensor, keys: Tensor | None, hints: Tensor | None, num_known: Tensor, insist: float = 1.0) -> PatchContext:
         """The context of the bytes of B K patches. Shapes as Pointer.copy_probs."""
-        return PatchContext(
-            self.global_to_local(global_out).flatten(0, 1),
-            None if self.lexicon is None else self.lexicon.word_probs(global_out).flatten(0, 1),
-            None if self.pointer is None else self.pointer.copy_probs(global_out, keys, hints, num_known, insist).flatten(0, 1),
-        )
+        global_context = self.global_to_local(global_out).flatten(0, 1)
+        word_probs = None if self.lexicon is None else self.lexicon.word_probs(global_out).flatten(0, 1)
+        if self.pointer is None:
+            return PatchContext(global_context, word_probs, None)
+        assert keys is not None and hints is not None
+        return PatchContext(global_context, word_probs, self.pointer.copy_probs(global_out, keys, hints, num_known, insist).flatten(0, 1))
 
     def local_logits(
         self, context: PatchContext, patch: Tensor, last_id: Tensor, rows: Tensor, fingerprints: Tensor, repeats: Repeats | None
@@ -190,6 +193,7 @@ class WordModel(Model):
             (cache.context.copy_probs, new.copy_probs),
         ):
             if known is not None:
+                assert of_rows is not None
                 known[rows] = of_rows
 
     def next_logits(self, cache: WordCache, features: WordFeatures) -> Tensor:
