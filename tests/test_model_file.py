@@ -96,7 +96,7 @@ def test_a_model_is_named_by_its_file_or_its_folder(tmp_path, tiny_file, monkeyp
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "runs" / "stories"
     folder.mkdir(parents=True)
-    with pytest.raises(TavuError, match=f"stories holds no {MODEL}. Name a run folder"):
+    with pytest.raises(TavuError, match=f"stories has no {MODEL}. Name a run folder"):
         find_model(folder)
     with pytest.raises(TavuError, match=r"There is no model 'nowhere'\. Train one with `tavu train`"):
         find_model("nowhere")
