@@ -68,7 +68,7 @@ def test_many_epochs_give_a_warning(tavu, small):
     often = ["--set", "train.milestones=16", "--set", "train.patience=1", "--set", "train.muon_every=1", "--set", "train.dropout=0.01"]
     status, _, err = tavu("train", "tales:5", "--steps", 160, *small, *often)
     assert status == 0 and "dropout 0.01" in err
-    assert "Validation rises as the text is read again: back to the model after " in err
+    assert "Validation loss rises after the first epoch: training returns to its best model, of minute " in err
 
 
 @pytest.mark.parametrize("source", ["{folder}", "{folder}/*.txt", "{folder}/../texts"])
