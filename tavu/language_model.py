@@ -2,15 +2,15 @@
 
 import math
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from tavu.config import RecordKind, SamplingConfig
+from tavu.config import RecordKind, SamplingConfig, check
 from tavu.data.records import Request
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
@@ -58,6 +58,7 @@ class LanguageModel:
         reason = why_not(stored) if device == "cpu" else None
         self.fallback = reason if engine is None and not is_built() else None
         """Why PyTorch is used where the native engine is expected; None if it is not."""
+        check(engine in (None, *get_args(Engine)), "engine", engine, "native or torch.")
         if engine is None:
             engine = "torch" if device != "cpu" or reason else "native"
         self.engine: Engine = engine
@@ -67,9 +68,15 @@ class LanguageModel:
             self.writer: Writer = NativeEngine(stored)
             self.scorer: Scorer = self.writer
         else:
+            import torch
+
             from tavu.evaluation.torch_scorer import TorchScorer
             from tavu.generation.decoder import TorchWriter
 
+            try:
+                torch.device(device)
+            except RuntimeError:
+                raise TavuError(f"device is {device!r}, expected cpu, cuda or mps.") from None
             self.writer, self.scorer = TorchWriter(self.network), TorchScorer(self.network)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -198,6 +205,8 @@ class LanguageModel:
 
     def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
         """Bits per byte of one or several documents, each with its END. Raises TavuError when they are all empty."""
+        if not isinstance(text, Iterable):
+            raise TavuError(f"The text is of type {type(text).__name__}, expected str, bytes, or a list of these.")
         documents = [text] if isinstance(text, (str, bytes)) else text
         return bits_per_byte(self.scorer, [np.frombuffer(text_bytes(document), dtype=np.uint8) for document in documents])
 

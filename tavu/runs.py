@@ -68,7 +68,7 @@ def train(
     Raises TavuError for bad arguments or text. Ctrl-C saves the model, then raises KeyboardInterrupt; SIGTERM raises SystemExit.
     """
     recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
-    folder, event, stopped_by = new_folder(out, sources[0]), None, None
+    folder, event, stopped_by = new_folder(out, str(sources[0])), None, None
     with (
         nullcontext() if quiet else Display(recipe, folder) as display,
         closing(run(recipe, folder, command="tavu.train(...)", read_progress=display.reading if display else None)) as training_events,
@@ -104,7 +104,7 @@ def train_events(
     ...         print(event.step, event.validation.bits_per_byte)
     """
     recipe = new_recipe(sources, valid=valid, preset=preset, minutes=minutes, steps=steps, seed=seed, settings=settings)
-    return run(recipe, new_folder(out, sources[0]), command="tavu.train_events(...)")
+    return run(recipe, new_folder(out, str(sources[0])), command="tavu.train_events(...)")
 
 
 def new_recipe(
@@ -126,7 +126,7 @@ def new_recipe(
     if isinstance(sources, str) or not all(isinstance(source, (str, Path)) for source in sources):
         raise TavuError(f"The sources are {sources!r}, expected a list of names, e.g. ['stories.txt'].")
     tables = read_preset(preset or (DEFAULT_BYTES_PRESET if as_bytes else DEFAULT_PRESET))
-    data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_bytes": as_bytes}
+    data = {"sources": [_absolute(str(s)) for s in sources], "valid": [_absolute(str(s)) for s in valid], "as_bytes": as_bytes}
     data |= {"as_records": True, "skip_bad": True} if as_records else {}
     tables = _merge(tables, "data", data)
     recipe = to_recipe(override(_with_budget(tables, minutes, steps, seed), settings))
@@ -151,7 +151,7 @@ def finetune_recipe(
     file = stored.file
     if stored.facts.get("kind") == "bytes":
         raise TavuError(f"{file} is a model of raw bytes, but records are text. Fine-tune a model that was trained on text.")
-    data = {"sources": [_absolute(s) for s in sources], "valid": [_absolute(s) for s in valid], "as_records": True, "skip_bad": True}
+    data = {"sources": [_absolute(str(s)) for s in sources], "valid": [_absolute(str(s)) for s in valid], "as_records": True, "skip_bad": True}
     tables: Tables = {"model": to_tables(stored.config), "data": data, "train": FINETUNE | {"begin_from": str(file.resolve())}}
     return to_recipe(override(_with_budget(tables, minutes, steps, seed), settings))
 

@@ -93,6 +93,8 @@ class StoredModel:
 
 def find_model(path: str | Path) -> Path:
     """Resolve a name to a model file: a file, the model of a run folder, or one that comes with tavu. Raises TavuError if there is none."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TavuError(f"The model is of type {type(path).__name__}, expected the name of a model file or run folder.")
     path = Path(path)
     shipped = {file.stem: file for file in SHIPPED.glob("*.safetensors")}
     if os.path.isfile(path):  # Path.is_file raises for names that are too long, such as a misplaced prompt

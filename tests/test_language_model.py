@@ -8,6 +8,7 @@ import torch
 
 import tavu
 from tavu.config import SamplingConfig
+from tavu.errors import TavuError
 from tavu.language_model import LanguageModel
 from tavu.model_file import save_model
 from tavu.vocabulary import END
@@ -116,3 +117,32 @@ def test_the_package_shows_its_names():
         assert getattr(tavu, name).__doc__
     with pytest.raises(AttributeError, match="module 'tavu' has no attribute 'trian'"):
         _ = tavu.trian
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"max_bytes": 2.5}, "max_bytes is 2.5, expected a whole number."),
+        ({"max_bytes": True}, "max_bytes is True, expected a whole number."),
+        ({"temperature": None}, "temperature is None, expected a number."),
+        ({"temperature": "hot"}, "temperature is 'hot', expected a number."),
+        ({"seed": 1.5}, "seed is 1.5, expected a whole number."),
+        ({"top_k": "3"}, "top_k is '3', expected a whole number."),
+    ],
+    ids=str,
+)
+def test_values_of_the_wrong_type_are_refused_in_a_sentence(run_folder, arguments, sentence):
+    with pytest.raises(TavuError) as raised:
+        tavu.load(run_folder).generate("Once", **arguments)
+    assert str(raised.value) == sentence
+
+
+def test_what_is_no_text_model_engine_or_device_is_refused_in_a_sentence(run_folder):
+    for call in (
+        lambda: tavu.load(run_folder).bits_per_byte(5),
+        lambda: tavu.load(5),
+        lambda: tavu.load(run_folder, engine="Native"),
+        lambda: tavu.load(run_folder, device="x"),
+    ):
+        with pytest.raises(TavuError, match="expected"):
+            call()

@@ -9,6 +9,7 @@ import typer
 
 SEARCHED_BYTES = 100_000_000
 """About how much of the training text is searched for copied passages and similar stories."""
+NUM_STORIES = 64
 NUM_ANCHORS = 16
 """For this many stories, a judge also grades the true ending and two worse ones."""
 
@@ -49,7 +50,9 @@ def evaluate(
         bool,
         typer.Option("--stories", help="Generate stories and measure them: do they end, repeat, copy, follow requests?", rich_help_panel="Stories"),
     ] = False,
-    count: Annotated[int, typer.Option(help="With --stories: the number of stories of each kind.", rich_help_panel="Stories")] = 64,
+    count: Annotated[
+        int | None, typer.Option(help="With --stories: the number of stories of each kind.", show_default=str(NUM_STORIES), rich_help_panel="Stories")
+    ] = None,
     page: Annotated[
         Path | None,
         typer.Option(help="With --stories: the HTML page to write.", show_default="stories.html next to the model", rich_help_panel="Stories"),
@@ -94,8 +97,12 @@ def evaluate(
         record_bytes = loaded.record_bytes
     if stories and not loaded.is_text:
         raise TavuError(f"--stories needs a model of text, but {model} is a model of raw bytes. Omit it.")
+    for option, is_given in (("--count", count is not None), ("--page", page is not None), ("--judge", judge is not None)):
+        if is_given and not stories:
+            raise TavuError(f"{option} belongs to --stories. Pass --stories too, or omit it.")
+    count = NUM_STORIES if count is None else count
     check(count >= 1, "count", count, "1 or more.")
-    if (judge is None) != (judge_model is None) or (judge and not stories):
+    if (judge is None) != (judge_model is None):
         raise TavuError("A judge needs all three of --stories, --judge URL and --judge-model NAME.")
     data = DataConfig(
         tuple(source),
@@ -240,5 +247,5 @@ def _table(evaluation: "Evaluation") -> str:
     ]
     for whole, means in (("patch", evaluation.by_place_in_patch), ("document", evaluation.by_place_in_document)):
         lines += ["", f"Mean bits per byte by position in the {whole}:"]
-        lines += [f"  {place:>12}  {bits:.3f}  {'#' * round(8 * bits)}" for place, bits in means.items()]
+        lines += [f"  {place:>12}  {bits:.3f}  {'#' * min(64, round(8 * bits))}" for place, bits in means.items()]
     return "\n".join(lines)

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 def load(model: Path, device: str, engine: str | None) -> "LanguageModel":
     """The model of a file or run folder. Prints why if it must run with PyTorch. Raises TavuError if it cannot be loaded."""
     from tavu import language_model
-    from tavu.config import check
 
-    check(engine in (None, "native", "torch"), "engine", engine, "native or torch.")
     if device != "cpu":  # the CPU needs no check, so torch is not imported
         from tavu.training.machine import pick_device
 

@@ -30,8 +30,10 @@ def presets(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
     table.add_column("preset", no_wrap=True)
     for heading in ("parameters", "FLOPs per byte", "context"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("purpose")
     for row in rows:
-        table.add_row(row["name"], *(f"{row[key]:,}" for key in ("parameters", "flops_per_byte", "context_bytes")), row["description"])
-    Console().print(table)
+        table.add_row(row["name"], *(f"{row[key]:,}" for key in ("parameters", "flops_per_byte", "context_bytes")))
+    Console(soft_wrap=True).print(table)
+    print()
+    for row in rows:
+        print(f"{row['name']}: {row['description']}")
     print("\nUse one with `tavu train SOURCE --preset NAME`. `tavu info NAME` shows its parts.")

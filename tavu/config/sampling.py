@@ -1,6 +1,7 @@
 """The sampling settings, and those of the samples at the milestones of a training run."""
 
 import math
+import numbers
 from dataclasses import dataclass
 
 from tavu.config.check import check
@@ -38,6 +39,13 @@ class SamplingConfig:
     """How strongly a model of records favors requested words that are still missing: 1 as learned, 0 not at all. See Pointer.expect."""
 
     def __post_init__(self) -> None:
+        for name in ("temperature", "top_p", "min_p", "repetition_penalty", "insist"):
+            _check_kind(name, getattr(self, name), numbers.Real, "a number")
+        for name in ("top_k", "max_bytes", "seed"):
+            _check_kind(name, getattr(self, name), numbers.Integral, "a whole number")
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
             raise TavuError(f"temperature is {self.temperature}, expected 0 (always the likeliest byte) or more. Try 0.8.")
         if self.top_k is not None and not self.top_k >= 1:
@@ -61,6 +69,13 @@ class SamplingConfig:
                 raise TavuError("stop has an empty string, expected at least one character in each. Leave it out.")
             if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
                 raise TavuError(f"stop has {text!r}, which UTF-8 cannot encode, expected text without lone surrogates.")
+
+
+def _check_kind(name: str, value: object, kind: type, expected: str) -> None:
+    """Python callers may pass anything. Raises TavuError unless value is of this kind of number, or None where that is a default."""
+    may_be_none = getattr(SamplingConfig, name) is None
+    if not (may_be_none and value is None) and (not isinstance(value, kind) or isinstance(value, bool)):
+        raise TavuError(f"{name} is {value!r}, expected {expected}.")
 
 
 @dataclass(frozen=True)

@@ -101,3 +101,8 @@ def test_a_judge_that_is_down(refused, run_folder, tmp_path):
     asked = ("evaluate", run_folder, tmp_path / "valid.txt", "--stories", "--count", 1, "--page", tmp_path / "page.html")
     assert refused(*asked, "--judge", "http://127.0.0.1:9/v1") == "A judge needs all three of --stories, --judge URL and --judge-model NAME."
     assert "http://127.0.0.1:9/v1 cannot be reached" in refused(*asked, "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m")
+
+
+def test_options_of_stories_need_stories(refused, run_folder):
+    for option in ("--count", "--page"):
+        assert refused("evaluate", run_folder, "tales:5", option, "3") == f"{option} belongs to --stories. Pass --stories too, or omit it."

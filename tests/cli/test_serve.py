@@ -67,7 +67,7 @@ def test_options_for_pages_proxies_and_other_names(started, refused, model_file,
     assert ask(address, "/openapi.json")[2]["servers"] == [{"url": "/tavu"}]
     assert "--root-path is 'tavu', expected a path that begins with a slash" in refused("serve", model_file, "--root-path", "tavu")
     assert "--allow-origin is '*', expected the address of a page" in refused("serve", model_file, "--allow-origin", "*")
-    assert "--allow-host is 'a:80', expected the name of a host alone" in refused("serve", model_file, "--allow-host", "a:80")
+    assert "--allow-host is 'a:80', expected a host name without a port" in refused("serve", model_file, "--allow-host", "a:80")
 
 
 def test_with_a_key_any_host_name_is_accepted_unless_some_are_given(started, tmp_path):
