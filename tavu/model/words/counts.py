@@ -29,7 +29,7 @@ from tavu.vocabulary import END, NUM_IDS
 
 ROW_IDS, ROWS_AT_ONCE = 2048, 64
 SMOOTHING = 2.0
-"""How many ids of the usual kind are added to those counted in each row."""
+"""Pseudo-counts added to each row, distributed as ids are in the whole text."""
 SCALE = {"bytes": 0.4, "words": 0.5, "pairs": 0.25}
 """The root mean square of each table's values."""
 NOISE = 0.02
@@ -100,7 +100,7 @@ def _phrases(model: WordModel, features: WordFeatures) -> tuple[Tensor, Tensor]:
 
 
 def _choose_phrases(model: WordModel, phrases: Tensor, counts: Tensor) -> None:
-    """Give each row of phrases to the most frequent of those that share it, if that occurs twice."""
+    """Give each row to the most frequent of the phrases that share it, if that occurs at least twice."""
     embedder = model.byte_embedder
     assert embedder.phrase_fingerprints is not None
     phrase, place = torch.unique(phrases, return_inverse=True)
@@ -152,7 +152,7 @@ def _main_directions(rows: Tensor, dim: int) -> Tensor:
 
 
 def _followed(features: WordFeatures) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each word that another follows: its hash, the row of its pair with the word before, and the hash of the word that follows."""
+    """For each word with a successor: its hash, the row of its pair with the word before, and the hash of the successor."""
     is_followed = features.start[:, 1:] < features.patch.size(1)  # the features of patch k are of the word before it
     return features.last_word[:, :-1][is_followed], features.pair_row[:, :-1][is_followed], features.last_word[:, 1:][is_followed]
 

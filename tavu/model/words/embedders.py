@@ -66,7 +66,7 @@ class ByteEmbedder(nn.Module):
         self.dropout = RowDropout(0.0)
         nn.init.normal_(self.last_ids.weight, std=0.5)
         self.unknown = ranges.starts[len(ranges.starts) - num_orders :]
-        """For each order, the row that all phrases share that have none of their own."""
+        """For each order, the row shared by all phrases without a row of their own."""
         fingerprints = torch.full((num_orders * config.phrase_rows,), UNUSED, dtype=torch.int32) if num_orders else None
         self.register_buffer("phrase_fingerprints", fingerprints)
 

@@ -1,8 +1,8 @@
 """Hashes of runs of ids.
 
-A run has the hash sum over i of (id_i + 1) * HASH_MULTIPLIER ** i modulo 2 ** 64, i counted from its first id (ids before the row count as -1), so
-that differences of one cumulative sum give the hash of every run of a row at once. The native engine computes the same hashes id by id
-(engine/hashing.c).
+A run has the hash sum over i of (id_i + 1) * HASH_MULTIPLIER ** i modulo 2 ** 64, i counted from its first id (an id before the row's start
+counts as -1), so that differences of one cumulative sum give the hash of every run of a row at once. The native engine computes the same
+hashes id by id (engine/hashing.c).
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ MAX_NEXT_BYTES = 32
 PROB_FLOOR = 1e-3
 """A byte of probability p scores log(1 + p / PROB_FLOOR), times a learned strength: one of probability 0 scores 0."""
 PROB_UNLIKELY = 1e-5
-"""Added to the probability of the prefix when it is divided by: what follows a prefix less probable than this is left to the local model."""
+"""Added to the denominator, the probability of the prefix, so that an improbable prefix gives no score."""
 
 
 def prefix_key(row: Tensor, fingerprint: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def prefix_key(row: Tensor, fingerprint: Tensor) -> Tensor:
 
 
 class SumsUpTo(torch.autograd.Function):
-    """For each place s W + n - 1, n > 0, the sum of the first n probabilities of row s. Shapes: probs (S, W), places any.
+    """Place s W + n - 1 gives the sum of the first n probabilities of row s, n >= 1. Shapes: probs (S, W), places any.
 
     Summed in float64, since the probability of a prefix is the difference of two sums near 1; Apple's GPUs have none. Written out with its gradient
     because autograd's own way copies all (S, W) several times.
@@ -104,7 +104,7 @@ class Lexicon(nn.Module):
             place = {word[:j]: (i, j) for i, word in enumerate(words) for j in range(len(word))}
             i, j = torch.tensor([place[prefix] for prefix in nodes]).T
             keys = prefix_key(features.byte_rows[i, j, 0], features.byte_fingerprints[i, j, 0])
-            order = (whole[1:, 0] - whole[1:, 1]).argsort(stable=True)  # of equal keys, that of most words is found
+            order = (whole[1:, 0] - whole[1:, 1]).argsort(stable=True)  # where keys collide, the prefix with most words is found
             order = order[keys[order].argsort(stable=True)]
             keys, node_of_key = keys[order], order.int() + 1
         for name, tensor in (("ranges", ranges), ("whole", whole), ("keys", keys), ("node_of_key", node_of_key)):

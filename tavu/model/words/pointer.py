@@ -18,7 +18,7 @@ from tavu.model.words.rows import NUM_HINTS
 from tavu.vocabulary import NUM_IDS
 
 POINTER_SHARPNESS = 12.0
-"""The initial scale of attention scores, which are cosines, in nats."""
+"""Factor from cosine to attention score, in nats; the learned sharpness multiplies it."""
 
 
 class Pointer(nn.Module):
@@ -33,7 +33,7 @@ class Pointer(nn.Module):
         self.hint_bias = nn.Parameter(torch.full((NUM_HINTS,), 0.1))
         """The weight of each hint (see find_hints): hint_gate gives the part that depends on the word's key, hint_bias the part that does not."""
         self.strength = nn.Parameter(torch.full((2,), 0.25))
-        """Of a byte's probability among all words of the context, and among those that start as the word so far does."""
+        """Two weights: of a byte's probability among all words of the context, and among those that match the prefix."""
 
     def keys(self, global_out: Tensor) -> Tensor:
         """The keys by which the word before each patch is found; the first patch's key is the sentinel. (..., D) -> (..., E) float32"""

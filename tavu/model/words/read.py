@@ -37,7 +37,7 @@ class WordFeatures:
     start: Tensor
     """Position at which each patch begins."""
     last_word: Tensor
-    """The hash of the word before each patch: of that patch's letters, so that a word is the same before a comma, or of all of it without letters."""
+    """The hash of the patch before: of its letters, so that `cat,` equals `cat `, or of all its bytes if it has no letters."""
     pair_row: Tensor
     """The table row of the two words before."""
     last_id: Tensor

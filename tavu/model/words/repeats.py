@@ -1,7 +1,7 @@
 """Which words of a document may be repeated next: those that continue the word so far, and hints that the pointer weighs for each of them.
 
-Shapes: B rows, T positions, K patches of the longest row, M words of the context, each known to the patches after it: word i is the one before
-patch i, M = K. All of it is causal, as in read.py.
+Shapes: B rows, T positions, K patches of the longest row, M = K words of the context: word i is the one that ends
+where patch i starts, and patch i and later ones may copy it. All of it is causal, as in read.py.
 """
 
 from dataclasses import dataclass
