@@ -141,8 +141,9 @@ INLINE void packed_rows_of_int8(const Matrix *m, int r, const __m512i *packed, c
     }
 }
 
-/* The first rows, whole PACKED_ROWS of them, which are packed in x->parts as they come: this pays for many vectors. Returns how many. */
-FOR_AVX512 static int packed_int8(const Matrix *m, const Quantized *x, int n, float *y) {
+/* The first rows, whole PACKED_ROWS of them, which are packed in x->parts as they come: this pays for many vectors. Returns how many. Not
+   inlined: gcc would spill the registers of the loops that serve one vector. */
+FOR_AVX512 __attribute__((noinline)) static int packed_int8(const Matrix *m, const Quantized *x, int n, float *y) {
     int rows = m->rows / PACKED_ROWS * PACKED_ROWS;
     __m512i *packed = x->parts;
     for (int r = 0, v; r < rows; r += PACKED_ROWS) {
