@@ -14,7 +14,6 @@ from tavu.config import RecordKind, SamplingConfig, check
 from tavu.data.records import Request
 from tavu.engine.native import NativeEngine, is_built, why_not
 from tavu.errors import TavuError
-from tavu.evaluation.bits_per_byte import BitsPerByte, Scorer, bits_per_byte
 from tavu.evaluation.obedience import SEED_STRIDE, has_word, obedience, words_of
 from tavu.generation import reads
 from tavu.generation.reads import text_bytes
@@ -25,6 +24,7 @@ from tavu.vocabulary import END, NUM_BYTES
 if TYPE_CHECKING:  # torch takes seconds to import, and the native engine does not need it
     from torch import Tensor
 
+    from tavu.evaluation.bits_per_byte import BitsPerByte, Scorer
     from tavu.model.interface import Model
 
 Engine = Literal["native", "torch"]
@@ -200,11 +200,15 @@ class LanguageModel:
 
     def _bits_per_byte(self, prompt: bytes, draft: Written) -> float:
         """Bits per byte of a text written after a prompt."""
+        from tavu.evaluation.bits_per_byte import bits_per_byte
+
         document = np.frombuffer(prompt + draft.content, dtype=np.uint8)
         return bits_per_byte(self.scorer, [document], as_records=True).bits_per_byte if draft.content else math.inf
 
-    def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> BitsPerByte:
+    def bits_per_byte(self, text: str | bytes | Sequence[str | bytes]) -> "BitsPerByte":
         """Bits per byte of one or several documents, each with its END. Raises TavuError when they are all empty."""
+        from tavu.evaluation.bits_per_byte import bits_per_byte
+
         if not isinstance(text, Iterable):
             raise TavuError(f"The text is of type {type(text).__name__}, expected str, bytes, or a list of these.")
         documents = [text] if isinstance(text, (str, bytes)) else text
