@@ -14,7 +14,7 @@ FLOORS = [
     {"model_file"},
     {"generation"},
     {"evaluation"},
-    {"training", "compression", "engine"},
+    {"training", "distillation", "compression", "engine"},
     {"reports"},
     {"runs", "training_display", "language_model"},
     {"serving"},
