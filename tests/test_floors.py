@@ -15,7 +15,7 @@ FLOORS = [
     {"generation"},
     {"evaluation"},
     {"training", "distillation", "compression", "engine"},
-    {"reports"},
+    {"reports", "export"},
     {"runs", "training_display", "language_model"},
     {"serving"},
     {"cli", "__main__"},

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 
 import tavu
-from tavu.cli import chat, evaluate, explain, finetune, generate, info, instruct_data, presets, quantize, report, serve, train
+from tavu.cli import chat, evaluate, explain, export, finetune, generate, info, instruct_data, presets, quantize, report, serve, train
 from tavu.errors import TavuError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 VERBS = {
     "Train": (train, finetune, instruct_data, quantize),
-    "Write": (generate, chat, serve),
+    "Write": (generate, chat, serve, export),
     "Measure": (evaluate, explain, info, presets, report),
 }
 for panel, verbs in VERBS.items():

@@ -7,10 +7,12 @@
 
 typedef struct Architecture Architecture;
 
-struct Engine {
+struct TavuEngine {
     const Architecture *architecture;
     void *model;
     int32_t max_seq_len;
+    int32_t is_text, knows_used; /* facts of its training text: whether it is text, not raw bytes, and the bytes in it are known */
+    uint8_t used[256];
     Arena arena; /* of the model */
 };
 

@@ -6,7 +6,7 @@
 #include "architecture.h"
 #include "transformer.h"
 
-void tavu_close(Engine *e) {
+void tavu_close(TavuEngine *e) {
     if (!e) return;
     free_arena(&e->arena);
     free(e);
@@ -21,7 +21,7 @@ static int32_t reserve(Row *row, int64_t num_ids) {
     return 0;
 }
 
-Row *tavu_row(const Engine *e) {
+Row *tavu_row(const TavuEngine *e) {
     Row *row = calloc(1, sizeof *row);
     if (!row) return NULL;
     row->pending = -1, row->architecture = e->architecture;
@@ -40,7 +40,7 @@ void tavu_free_row(Row *row) {
     free(row);
 }
 
-Row *tavu_copy_row(const Engine *e, const Row *from) {
+Row *tavu_copy_row(const TavuEngine *e, const Row *from) {
     Row *row = tavu_row(e);
     if (!row || reserve(row, from->num_ids)) {
         tavu_free_row(row);
@@ -55,12 +55,12 @@ Row *tavu_copy_row(const Engine *e, const Row *from) {
     return NULL;
 }
 
-static int32_t prefill_from(Engine *e, Row *row, int64_t start) {
+static int32_t prefill_from(TavuEngine *e, Row *row, int64_t start) {
     row->context_start = start;
     return e->architecture->prefill(e->model, row) ? 0 : OUT_OF_MEMORY;
 }
 
-int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state, float insist) {
+int32_t tavu_read(TavuEngine *e, Row *row, const int32_t *ids, int64_t num_ids, int32_t utf8_state, float insist) {
     if (reserve(row, row->num_ids + num_ids)) return OUT_OF_MEMORY;
     memcpy(row->ids + row->num_ids, ids, (size_t)num_ids * sizeof *ids);
     row->num_ids += num_ids;
@@ -71,7 +71,7 @@ int32_t tavu_read(Engine *e, Row *row, const int32_t *ids, int64_t num_ids, int3
 }
 
 /* Read the ids that were drawn last, each row its own. 0, or OUT_OF_MEMORY. */
-static int32_t read_pending(Engine *e, Row **rows, int n) {
+static int32_t read_pending(TavuEngine *e, Row **rows, int n) {
     Row *growing[MAX_BATCH], *full[MAX_BATCH];
     int num_growing = 0, num_full = 0;
     for (int i = 0; i < n; i++) {
@@ -92,7 +92,7 @@ static int32_t read_pending(Engine *e, Row **rows, int n) {
 }
 
 /* One step of up to MAX_BATCH rows; arguments as in tavu_write. */
-static int32_t write_step(Engine *e, Row **rows, int n, int32_t step, int32_t num_steps, const Sampling **samplings, const double *uniforms,
+static int32_t write_step(TavuEngine *e, Row **rows, int n, int32_t step, int32_t num_steps, const Sampling **samplings, const double *uniforms,
                           int32_t *out, float *logits) {
     Row *open[MAX_BATCH];
     int which[MAX_BATCH], num_open = 0;
@@ -121,7 +121,7 @@ static int32_t write_step(Engine *e, Row **rows, int n, int32_t step, int32_t nu
     return 0;
 }
 
-int32_t tavu_write(Engine *e, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms, int32_t *out,
+int32_t tavu_write(TavuEngine *e, Row **rows, int32_t num_rows, int32_t num_steps, const Sampling **samplings, const double *uniforms, int32_t *out,
                    float *logits) {
     for (int32_t first = 0; first < num_rows; first += MAX_BATCH) {
         int n = num_rows - first < MAX_BATCH ? num_rows - first : MAX_BATCH;
@@ -135,7 +135,7 @@ int32_t tavu_write(Engine *e, Row **rows, int32_t num_rows, int32_t num_steps, c
     return 0;
 }
 
-int32_t tavu_score(Engine *e, const int32_t *ids, int64_t num_ids, int64_t first, float *bits, int32_t *places, float *logits) {
+int32_t tavu_score(TavuEngine *e, const int32_t *ids, int64_t num_ids, int64_t first, float *bits, int32_t *places, float *logits) {
     const Scores scores = {first, bits, logits, places};
     Row *row = tavu_row(e);
     int is_scored = row && !reserve(row, num_ids);

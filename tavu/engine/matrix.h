@@ -13,7 +13,7 @@ bits, far finer than the weights are. */
 #include "arena.h"
 #include "constants.h"
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
 /* Compiled for several processors; the best version is chosen when the library is loaded. */
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

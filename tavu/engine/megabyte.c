@@ -107,7 +107,7 @@ static Position position_of(const Level *level, const Unit *unit, const KeyValue
 /* Run level i over units; those of a text come in order, and its last one is the newest. 0 when memory ran out, here and below. */
 static int run_level(Megabyte *m, int i, const Unit *units, int n) {
     const Level *level = &m->levels[i];
-    Position positions[MAX_BATCH];
+    Position positions[MAX_BATCH] = {0};
     size_t D = (size_t)level->dim;
     for (int u = 0; u < n; u++) {
         LevelCache *own = cache_of(&units[u], i);

@@ -120,7 +120,7 @@ static void read_tensors(ModelFile *file, Json header, size_t size) {
 
 /* tavu's own part of the metadata, which is JSON within JSON. */
 static void read_config(ModelFile *file, Json header) {
-    Json metadata, text, own, version, config;
+    Json metadata, text, own, version, config, facts;
     int64_t number;
     if (!json_get(header, "__metadata__", &metadata) || !json_get(metadata, "tavu", &text)) {
         fail(file->failure, "it was not written by tavu: it has no tavu config. Train a model with `tavu train`.");
@@ -136,10 +136,11 @@ static void read_config(ModelFile *file, Json header) {
     if (is_read && number > FORMAT) {
         fail(file->failure, "it was written by tavu format %lld; this version reads up to %d. Upgrade with `pip install -U tavu`.", (long long)number,
              FORMAT);
-    } else if (!is_read || number < 1 || !json_get(own, "model", &config) || !json_is_object(config)) {
+    } else if (!is_read || number < 1 || !json_get(own, "model", &config) || !json_is_object(config) || !json_get(own, "facts", &facts) ||
+               !json_is_object(facts)) {
         fail(file->failure, "its tavu config cannot be read. The file is damaged; copy or train it again.");
     } else {
-        file->config = config;
+        file->config = config, file->facts = facts;
     }
 }
 

@@ -20,7 +20,7 @@ typedef struct {
     const uint8_t *data;
     Tensor *tensors; /* by name, each once */
     size_t num_tensors;
-    Json config; /* tavu's own part of the metadata: an object */
+    Json config, facts; /* tavu's own part of the metadata: objects */
 } ModelFile;
 
 #define UNFIT "The file is damaged, or another version of tavu wrote it: copy it again, train it again, or use that version."

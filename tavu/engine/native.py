@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tavu.config import FixedPatchConfig, SamplingConfig
+from tavu.config import FixedPatchConfig, ModelConfig, SamplingConfig
 from tavu.engine.library import Sampling, library
 from tavu.errors import TavuError
 from tavu.generation.sampling import DIVERGED
@@ -55,10 +55,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
+def unsupported(config: ModelConfig) -> str | None:
+    """What of a model the engine does not know, as the end of a sentence; None when it knows all of it."""
+    if isinstance(config, FixedPatchConfig) and config.conv_encoder:
+        return "it does not know conv_encoder, which this model has"
+    return None
+
+
 def why_not(stored: StoredModel) -> str | None:
-    """Why the native engine cannot run a model, as the end of a sentence; None when it can."""
-    if isinstance(stored.config, FixedPatchConfig) and stored.config.conv_encoder:
-        return "that does not know conv_encoder, and this model has it"
+    """Why the native engine cannot run a model here, as the end of a sentence; None when it can."""
+    if reason := unsupported(stored.config):
+        return reason
     if not is_built():
         return "the native engine was not built when tavu was installed, which takes a C compiler: install one, and tavu again"
     return None

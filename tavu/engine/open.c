@@ -1,6 +1,7 @@
 /* A model file in memory -> an engine: its config, then each tensor by name. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "architecture.h"
 #include "engine.h"
@@ -123,10 +124,23 @@ static void take_megabyte(ModelFile *file, Megabyte *m) {
     if (!file->failure->has_failed && !make_scratch(&m->scratch, width, widest, most_units, file->arena)) fail_for_memory(file->failure);
 }
 
-Engine *tavu_open(const void *bytes, size_t size, char *message, size_t message_size) {
+/* What the model's text was like, where the file tells: facts of another type tell nothing. */
+static void take_facts(const ModelFile *file, TavuEngine *e) {
+    Json kind, used;
+    e->is_text = !json_get(file->facts, "kind", &kind) || kind.end - kind.begin != 7 || memcmp(kind.begin, "\"bytes\"", 7);
+    if (!json_get(file->facts, "used_bytes", &used) || !json_is_array(used)) return;
+    for (JsonItem item = json_items(used); json_next(&item);) {
+        int64_t byte;
+        e->knows_used = json_int(item.value, &byte) && byte >= 0 && byte < 256;
+        if (!e->knows_used) return;
+        e->used[byte] = 1;
+    }
+}
+
+TavuEngine *tavu_open(const void *bytes, size_t size, char *message, size_t message_size) {
     char room[512];
     Failure failure = {message_size ? message : room, message_size ? message_size : sizeof room, 0};
-    Engine *e = calloc(1, sizeof *e);
+    TavuEngine *e = calloc(1, sizeof *e);
     ModelFile file = {0};
     if (!e) {
         fail_for_memory(&failure);
@@ -145,6 +159,7 @@ Engine *tavu_open(const void *bytes, size_t size, char *message, size_t message_
         else
             take_megabyte(&file, e->model), e->max_seq_len = ((Megabyte *)e->model)->max_seq_len;
         refuse_unused_tensors(&file);
+        take_facts(&file, e);
     }
     close_model_file(&file);
     if (!failure.has_failed) return e;

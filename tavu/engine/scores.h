@@ -11,6 +11,7 @@ typedef struct {
     int32_t *places;      /* (N): place of each id in its patch */
 } Scores;
 
+float bits_of(const float *logits, int32_t id); /* -log2 of its probability; NaN where any logit is */
 /* The score of the id at `index`, which these logits (NUM_IDS) predicted. */
 void put_score(const Scores *scores, int64_t index, int32_t id, int32_t place_in_patch, const float *logits);
 

@@ -219,7 +219,7 @@ def test_commands_need_no_torch(command, tmp_path):
 def test_what_it_cannot_run_is_left_to_torch(run_folder, make_model, configs, tmp_path, monkeypatch):
     save_model(tmp_path / "conv", make_model(configs["conv"]), {})
     assert tavu.load(tmp_path / "conv").engine == "torch"
-    with pytest.raises(TavuError, match="conv: it does not run in the native engine: that does not know conv_encoder"):
+    with pytest.raises(TavuError, match="conv: it does not run in the native engine: it does not know conv_encoder"):
         tavu.load(tmp_path / "conv", engine="native")
     assert tavu.load(run_folder).engine == "native" and tavu.load(run_folder, engine="torch").engine == "torch"
     monkeypatch.setattr(native, "library", lambda: None)

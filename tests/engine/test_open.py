@@ -140,7 +140,7 @@ int main(int count, char **arguments) {
     char message[200];
     FILE *file = fopen(arguments[count - 1], "rb");
     size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
-    Engine *engine = tavu_open(bytes, size, message, sizeof message);
+    TavuEngine *engine = tavu_open(bytes, size, message, sizeof message);
     if (!engine) return puts(message), 1;
     Row *row = tavu_row(engine);
     int32_t prompt[] = {256, 'O', 'n', 'c', 'e'}, out[20];

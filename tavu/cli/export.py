@@ -1,0 +1,29 @@
+"""tavu export: a model for use without tavu."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
+    to: Annotated[str, typer.Option(help="c: a C program, with the engine in one file.")],
+    out: Annotated[Path, typer.Option(help="The folder to write. It must not exist.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
+) -> None:
+    """Export a model for use without tavu.
+
+    Example: tavu export runs/stories --to c --out story
+    """
+    from tavu.cli.json_line import print_json_line
+    from tavu.config import check
+    from tavu.export.c import export_c
+
+    formats = {"c": export_c}
+    check(to in formats, "to", to, f"{' or '.join(formats)}.")
+    exported = formats[to](model, out)
+    if as_json:
+        print_json_line({"to": to, "out": str(exported.out), "num_bytes": exported.num_bytes})
+        return
+    print(f"{exported.out}: {exported.num_bytes:,} bytes. {exported.next_step}")
