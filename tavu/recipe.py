@@ -15,6 +15,7 @@ import tomli_w
 
 from tavu.config import (
     DataConfig,
+    DistillConfig,
     FixedPatchConfig,
     MLPStackConfig,
     ModelConfig,
@@ -107,12 +108,13 @@ def _value(text: str) -> Any:
 
 def to_recipe(tables: Tables) -> Recipe:
     """The checked recipe. Raises TavuError with the name of a setting that is unknown, of the wrong type, or out of range."""
-    _refuse_unknown(tables, ["model", *SECTIONS], "section", "")
+    _refuse_unknown(tables, ["model", *SECTIONS, "distill"], "section", "")
     train = tables.get("train", {})
     if isinstance(train, dict) and "steps" in train and "minutes" not in train:
         tables = tables | {"train": train | {"minutes": "none"}}
     sections = {name: _read(config, tables.get(name, {}), name) for name, config in SECTIONS.items()}
-    return Recipe(model=to_model_config(tables.get("model", {})), **sections)
+    distill = _read(DistillConfig, tables["distill"], "distill") if "distill" in tables else None
+    return Recipe(model=to_model_config(tables.get("model", {})), distill=distill, **sections)
 
 
 def to_model_config(table: Mapping[str, Any]) -> ModelConfig:

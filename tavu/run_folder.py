@@ -5,6 +5,7 @@ recipe.toml           what the run is made from
 environment.json      the machine, the text and the command
 metrics.jsonl         progress, milestones, notes, the end
 samples.jsonl         what the model wrote at each milestone
+teachers.json         the teachers of a student and their bits per byte; teachers/ has those that the run trained itself
 report.html           the page, and progress.png the picture, of all that
 state/                what a resume needs
 .lock                 held by the process that trains in it
@@ -19,6 +20,7 @@ from tavu.files import unwritable
 
 MODEL, RECIPE, ENVIRONMENT = "model.safetensors", "recipe.toml", "environment.json"
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
+TEACHERS, OWN_TEACHERS = "teachers.json", "teachers"
 REPORT, PICTURE = "report.html", "progress.png"
 STATE, STATE_FILE = "state", "training.safetensors"
 LOCK = ".lock"

@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from tavu.config import Recipe
+from tavu.config import Recipe, TrainConfig
 from tavu.data.corpus import Corpus, build_corpus
 from tavu.data.hub import HUB_FILES
 from tavu.data.kept import default_cache_dir
@@ -24,10 +24,11 @@ from tavu.data.sources import expand_user, tales_for
 from tavu.errors import TavuError
 from tavu.files import clear_unfinished, make_folder, replace_file, unwritable
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
-from tavu.run_folder import ENVIRONMENT, LOCK, RECIPE, STATE
-from tavu.stored_model import open_model
-from tavu.training.events import Event, Finished, Milestone, Started, Stopping
+from tavu.run_folder import ENVIRONMENT, LOCK, MODEL, OWN_TEACHERS, RECIPE, STATE, STATE_FILE
+from tavu.stored_model import find_model, open_model
+from tavu.training.events import Event, Finished, Milestone, Started, Stopping, TeacherTrains
 from tavu.training.run_lock import locked
+from tavu.training.run_log import is_finished
 from tavu.training_display import Display
 
 RUNS = Path("runs")
@@ -44,6 +45,8 @@ FINETUNE: Tables = {
 }
 """Training settings for fine-tuning: lower learning rates that fall from the start, and high patience, since validation first rises and improves only
 as the rates fall."""
+STUDENT: Tables = {"dropout": 0.0}
+"""Training settings of a student: what its teachers say keeps it from memorizing the text."""
 _OPENING_WORDS = 4
 
 ReadProgress = Callable[[int, int | None], None]
@@ -117,10 +120,13 @@ def new_recipe(
     seed: int | None = None,
     as_bytes: bool = False,
     as_records: bool = False,
+    teachers: Sequence[str] = (),
+    train_teachers: int = 0,
     settings: Sequence[str] = (),
 ) -> Recipe:
     """The checked recipe of a new run: the preset, then the arguments, then the settings; later ones take precedence.
 
+    With `teachers`, names of models, it is that of their student; with `train_teachers`, that of a run that trains so many and then their student.
     For the built-in `tales`, it selects the number of plots for the budget, and stores it so that a resumed run reads the same ones.
     """
     if isinstance(sources, str) or not all(isinstance(source, (str, Path)) for source in sources):
@@ -129,6 +135,11 @@ def new_recipe(
     data = {"sources": [_absolute(str(s)) for s in sources], "valid": [_absolute(str(s)) for s in valid], "as_bytes": as_bytes}
     data |= {"as_records": True, "skip_bad": True} if as_records else {}
     tables = _merge(tables, "data", data)
+    if teachers:
+        tables = _merge(tables, "distill", {"teachers": [_absolute_teacher(name, as_bytes=as_bytes) for name in teachers]})
+        tables |= {"train": STUDENT | tables.get("train", {})}
+    elif train_teachers:
+        tables = _merge(tables, "distill", {"train_teachers": train_teachers})
     recipe = to_recipe(override(_with_budget(tables, minutes, steps, seed), settings))
     if recipe.train.minutes is None:
         return recipe
@@ -186,9 +197,9 @@ def old_recipe(
     places = {key: [_absolute(s) for s in named] for key, named in (("sources", sources), ("valid", valid)) if named}
     recipe = to_recipe(override(_with_budget(_merge(tables, "data", places), minutes, steps, None), settings))
     data = replace(recipe.data, sources=before.data.sources, valid=before.data.valid)
-    one, other = ((r.model, r.train.batch_bytes, r.train.seed) for r in (recipe, before))
+    one, other = ((r.model, r.train.batch_bytes, r.train.seed, _teachers(r)) for r in (recipe, before))
     if one != other or data != before.data:
-        fixed = "the model, data settings, batch_bytes and seed that it started with"
+        fixed = "the model, data settings, batch_bytes, seed and teachers that it started with"
         raise TavuError(f"A resumed run keeps {fixed}; only other settings can change. Start a new run to change these.")
     for read, way_out in (
         (recipe.data.sources, f"tavu train NEW_PLACE --resume {folder}"),
@@ -248,6 +259,10 @@ def run(
                 _refuse_a_run(folder)
             clear_unfinished(folder)
             clear_unfinished(folder / STATE)
+            if recipe.distill is not None and recipe.distill.train_teachers:
+                if not (yield from _train_teachers(recipe, folder, resume, command, read_progress)):
+                    return
+                recipe, resume = student_recipe(recipe, folder), (folder / STATE / STATE_FILE).exists()
             yield from _run(recipe, folder, resume, command, read_progress)
         finally:
             if was_empty and not (folder / RECIPE).exists():
@@ -274,8 +289,14 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
     from tavu.reports.report import write_report  # slow imports come after the text was checked
     from tavu.training.loop import train as train_model
 
-    recipe = _with_prompts(recipe, corpus)
-    with closing(train_model(recipe, corpus, folder, resume=resume)) as training_events:
+    recipe, targets, begun = _with_prompts(recipe, corpus), None, time.monotonic()
+    if recipe.distill is not None:
+        from tavu.distillation.teach import teach
+
+        progress = read_progress or (lambda done, total: None)
+        targets = yield from teach(recipe, corpus, folder, resume=resume, cache_dir=default_cache_dir() / "targets", progress=progress)
+    preparation = time.monotonic() - begun if targets and not resume else 0.0
+    with closing(train_model(recipe, corpus, folder, resume=resume, targets=targets, preparation=preparation)) as training_events:
         for event in training_events:
             if isinstance(event, Started):
                 environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
@@ -287,6 +308,50 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
                 write_report(folder)
                 event = replace(event, whole_seconds=event.whole_seconds + time.monotonic() - begun) if isinstance(event, Finished) else event
             yield event
+
+
+def _train_teachers(
+    recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str], read_progress: ReadProgress | None
+) -> Generator[Corpus | Event, None, bool]:
+    """Train the teachers of a run that have not finished yet, one after another. Returns False when a signal stopped one."""
+    distill = recipe.distill
+    assert distill is not None
+    if not resume:  # so that a kill while they train can be resumed
+        replace_file(folder / RECIPE, to_toml(recipe).encode(errors="surrogateescape"))
+    for number in range(1, distill.train_teachers + 1):
+        teacher = folder / OWN_TEACHERS / str(number)
+        if (teacher / MODEL).is_file() and is_finished(teacher):
+            continue
+        yield TeacherTrains(number, distill.train_teachers)
+        for event in run(teacher_recipe(recipe, number), teacher, resume=(teacher / RECIPE).exists(), command=command, read_progress=read_progress):
+            yield event
+            if isinstance(event, Finished) and event.stopped == "interrupted":
+                return False
+    return True
+
+
+def teacher_recipe(recipe: Recipe, number: int) -> Recipe:
+    """The recipe of teacher `number`, from 1, of a run that trains its own teachers: another seed, and its part of the budget."""
+    distill = recipe.distill
+    assert distill is not None
+    train = _part_of_budget(recipe.train, distill.teachers_fraction / distill.train_teachers)
+    return replace(recipe, distill=None, train=replace(train, seed=recipe.train.seed + number))
+
+
+def student_recipe(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe of the student of a run that has trained its own teachers: what they left of the budget, and no dropout."""
+    distill = recipe.distill
+    assert distill is not None
+    teachers = tuple(str((folder / OWN_TEACHERS / str(number) / MODEL).resolve()) for number in range(1, distill.train_teachers + 1))
+    train = replace(_part_of_budget(recipe.train, 1 - distill.teachers_fraction), **STUDENT)
+    return replace(recipe, distill=replace(distill, teachers=teachers, train_teachers=0), train=train)
+
+
+def _part_of_budget(train: TrainConfig, fraction: float) -> TrainConfig:
+    if train.steps is not None:
+        return replace(train, steps=max(1, round(train.steps * fraction)))
+    assert train.minutes is not None, "a config has one budget"
+    return replace(train, minutes=train.minutes * fraction)
 
 
 def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, object]:
@@ -315,6 +380,20 @@ def _with_budget(tables: Tables, minutes: float | None, steps: int | None, seed:
 
 def _merge(tables: Tables, section: str, values: Tables) -> Tables:
     return tables | {section: tables.get(section, {}) | values}
+
+
+def _absolute_teacher(name: str, *, as_bytes: bool) -> str:
+    """The absolute path of a teacher. Raises TavuError if there is none, or it cannot teach this kind of data."""
+    from tavu.distillation.model_teacher import open_teacher
+
+    open_teacher(name, as_bytes=as_bytes)
+    return str(find_model(name).resolve())
+
+
+def _teachers(recipe: Recipe) -> object:
+    """What must stay the same of a run's teachers."""
+    distill = recipe.distill
+    return None if distill is None else (distill.teachers, distill.train_teachers, distill.top_k)
 
 
 def _absolute(source: str) -> str:

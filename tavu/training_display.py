@@ -44,6 +44,8 @@ class Display:
         self.recipe, self.folder, self.resume = recipe, folder, resume
         console = Console(stderr=True, highlight=False)
         self.view = _Notebook() if console.is_jupyter else _Live(console) if console.is_terminal else _Plain()
+        self.reading_began: tuple[float, int] | None = None
+        """When the reading that goes on began, and how much had been read before."""
         self.next_options = [""]
         """The arguments of the `tavu generate` command that the summary suggests."""
 
@@ -59,7 +61,11 @@ class Display:
 
     def reading(self, done: int, total: int | None) -> None:
         with suppress(OSError):
-            self.view.reading(done, total)
+            now = time.monotonic()
+            self.reading_began = self.reading_began or (now, done)
+            since, at_first = self.reading_began
+            left = (now - since) * (total - done) / (done - at_first) if total and done > at_first else None
+            self.view.reading(done, total, left)
 
     def tell(self, event: Corpus | events.Event) -> None:
         with suppress(OSError):
@@ -73,6 +79,13 @@ class Display:
                 if recipe.data.as_records and (num := event.train.num_longer_than(recipe.model.max_seq_len)):
                     context = f"{num:,} records are longer than the context of {recipe.model.max_seq_len:,} bytes"
                     view.line(f"{context}: the rest of each is trained on without its prompt.")
+            case events.TeacherTrains():
+                view.line(f"Teacher {event.number} of {event.of} trains.")
+            case events.TeacherReads():
+                self.reading_began = None
+                view.line(f"Teacher {event.number} of {event.of}, {showable(event.name)}, reads the text.")
+            case events.Taught():
+                view.line(_taught_line(event))
             case events.Started():
                 view.line(_plan_line(event))
                 starts, report = "resumes" if self.resume else "starts", self.folder / REPORT
@@ -114,10 +127,10 @@ class _Plain:
     def line(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # rich would exit the process on a closed pipe
 
-    def reading(self, done: int, total: int | None) -> None:
+    def reading(self, done: int, total: int | None, left: float | None) -> None:
         if time.monotonic() - self.last_line > PLAIN_SECONDS:
             self.last_line = time.monotonic()
-            self.line(_reading_line(done, total))
+            self.line(_reading_line(done, total, left))
 
     def progress(self, progress: events.Progress) -> None:
         if time.monotonic() - self.last_line > PLAIN_SECONDS:
@@ -152,8 +165,8 @@ class _Notebook:
         self.lines.append(text)
         self._show()
 
-    def reading(self, done: int, total: int | None) -> None:
-        self._show(_reading_line(done, total))
+    def reading(self, done: int, total: int | None, left: float | None) -> None:
+        self._show(_reading_line(done, total, left))
 
     def progress(self, progress: events.Progress) -> None:
         self._show(_progress_line(progress, math.inf))
@@ -189,11 +202,11 @@ class _Live:
     def line(self, text: str) -> None:
         self.console.print(text, markup=False)
 
-    def reading(self, done: int, total: int | None) -> None:
+    def reading(self, done: int, total: int | None, left: float | None) -> None:
         self.reading_since = self.reading_since or time.monotonic()
         if time.monotonic() - self.reading_since > 2:
             bar = ProgressBar(total=total, completed=done, width=40) if total else Text("...")
-            self.live.update(Group(Text(_reading_line(done, total)), bar))
+            self.live.update(Group(Text(_reading_line(done, total, left)), bar))
 
     def progress(self, progress: events.Progress) -> None:
         self.latest = progress
@@ -228,6 +241,12 @@ def _amount(documents: DocumentFile) -> str:
     return f"{documents.num_bytes:,} bytes in {f'{num:,} documents' if num != 1 else 'one document'}"
 
 
+def _taught_line(taught: events.Taught) -> str:
+    each = ", ".join(f"{showable(name)} {bpb:.3f}" for name, bpb in zip(taught.names, taught.bits_per_byte, strict=True))
+    mean = f"; the mean of their distributions {taught.ensemble_bpb:.3f}" if len(taught.names) > 1 else ""
+    return f"Teachers, in bits per byte of the validation text: {each}{mean}."
+
+
 def _plan_line(started: events.Started) -> str:
     plan = started.plan
     speeds = "; ".join(f"{entry['setting']}: {entry['bytes_per_second']:,} bytes/s" for entry in plan.probe)
@@ -236,8 +255,10 @@ def _plan_line(started: events.Started) -> str:
     return f"{size} Machine: {chosen}." + (f"\n  measured: {speeds}" if speeds else "")
 
 
-def _reading_line(done: int, total: int | None) -> str:
-    return f"reading: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else "")
+def _reading_line(done: int, total: int | None, left: float | None) -> str:
+    digits = 0 if (total or done) >= 1e7 else 2
+    whole = f" of {total / 1e6:,.{digits}f} MB" if total else ""
+    return f"reading: {done / 1e6:,.{digits}f} MB{whole}" + (f", {_duration(left)} left" if left and left >= 2 else "")
 
 
 def _progress_line(progress: events.Progress, width: float) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 
 import tavu
-from tavu.cli import chat, evaluate, explain, export, finetune, generate, info, instruct_data, presets, quantize, report, serve, train
+from tavu.cli import chat, distill, evaluate, explain, export, finetune, generate, info, instruct_data, presets, quantize, report, serve, train
 from tavu.errors import TavuError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     "Start with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
 )
 VERBS = {
-    "Train": (train, finetune, instruct_data, quantize),
+    "Train": (train, finetune, distill, instruct_data, quantize),
     "Write": (generate, chat, serve, export),
     "Measure": (evaluate, explain, info, presets, report),
 }

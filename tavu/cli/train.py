@@ -37,6 +37,13 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Random seed. The same seed, steps and machine give the same model.", show_default="0", rich_help_panel="Run")
     ] = None,
+    teachers: Annotated[
+        int | None,
+        typer.Option(
+            help="Train this many teachers with different seeds first, then a student of them, all within the budget. See `tavu distill`.",
+            rich_help_panel="Run",
+        ),
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,17 +82,15 @@ def train(
     Example: tavu train stories.txt --minutes 30
     """
     from tavu import runs
-    from tavu.cli.training import train_and_print
+    from tavu.cli.training import budget_of, train_and_print
     from tavu.errors import TavuError
 
-    if minutes is not None and hours is not None:
-        raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {hours:g} hours. Give one.")
-    budget = {"minutes": hours * 60 if hours is not None else minutes, "steps": steps}
+    budget = budget_of(minutes, hours, steps)
     settings = list(setting or ())
     for key, value in (("text_field", text_field), ("split", split), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
         settings += [f"data.{key}={json.dumps(value, ensure_ascii=False)}"] if value is not None else []
     if resume is not None:
-        if preset or out or as_bytes or as_records or seed is not None:
+        if preset or out or as_bytes or as_records or seed is not None or teachers is not None:
             raise TavuError(
                 "--resume continues a run unchanged: it allows only --minutes, --hours, --steps, --set, and SOURCE or --valid if the text has moved."
             )
@@ -95,7 +100,9 @@ def train(
     else:
         if as_bytes and as_records:
             raise TavuError("--bytes and --records exclude each other: records are text. Give one.")
-        kind = {"as_bytes": as_bytes, "as_records": as_records}
+        if teachers is not None and teachers < 1:
+            raise TavuError(f"--teachers is {teachers}, expected how many to train, 1 or more. To learn from models that exist, use `tavu distill`.")
+        kind = {"as_bytes": as_bytes, "as_records": as_records, "train_teachers": teachers or 0}
         recipe = runs.new_recipe(source, valid=valid or (), preset=preset, seed=seed, settings=settings, **kind, **budget)
         folder = runs.new_folder(out, source[0])
     train_and_print(recipe, folder, resume=resume is not None, as_json=as_json)

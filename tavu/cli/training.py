@@ -1,16 +1,25 @@
-"""Shared by tavu train and tavu finetune: run the training with its display, print the summary, and the JSON result."""
+"""Shared by tavu train, finetune and distill: run the training with its display, print the summary, and the JSON result."""
 
 import signal
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from tavu import runs
 from tavu.cli.json_line import print_json_line
 from tavu.config import Recipe
-from tavu.run_folder import REPORT
+from tavu.errors import TavuError
+from tavu.run_folder import REPORT, TEACHERS
 from tavu.training.events import Finished
 from tavu.training_display import Display
+
+
+def budget_of(minutes: float | None, hours: float | None, steps: int | None) -> dict[str, Any]:
+    """The budget in minutes or steps. Raises TavuError if it is given in minutes and in hours."""
+    if minutes is not None and hours is not None:
+        raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {hours:g} hours. Give one.")
+    return {"minutes": hours * 60 if hours is not None else minutes, "steps": steps}
 
 
 def train_and_print(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:
@@ -42,5 +51,16 @@ def train_and_print(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool
                 "peak_memory_mb": event.peak_memory_mb,
                 "stopped": event.stopped,
                 "report": str(folder / REPORT),
+                **_teachers(folder),
             }
         )
+
+
+def _teachers(folder: Path) -> dict[str, Any]:
+    """The bits per byte of a student's teachers; nothing for a run without teachers."""
+    if not (folder / TEACHERS).exists():
+        return {}
+    from tavu.distillation.teach import read_teachers
+
+    teachers, ensemble_bpb = read_teachers(folder)
+    return {"teacher_bpb": [teacher.val_bpb for teacher in teachers], "ensemble_bpb": ensemble_bpb}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tavu.config.check import check
 from tavu.config.data import DataConfig, RecordKind
+from tavu.config.distill import DistillConfig
 from tavu.config.model import FixedPatchConfig, LevelConfig, MLPStackConfig, ModelConfig, TransformerConfig, WordPatchConfig
 from tavu.config.sampling import INSIST, MAX_INSIST, ProgressConfig, SamplingConfig
 from tavu.config.train import TrainConfig
@@ -15,6 +16,7 @@ __all__ = [
     "INSIST",
     "MAX_INSIST",
     "DataConfig",
+    "DistillConfig",
     "FixedPatchConfig",
     "LevelConfig",
     "MLPStackConfig",
@@ -38,3 +40,5 @@ class Recipe:
     data: DataConfig
     train: TrainConfig
     sample: ProgressConfig
+    distill: DistillConfig | None = None
+    """The teachers; None without any."""

@@ -53,10 +53,14 @@ class Batches:
 
     def batch(self, step: int) -> np.ndarray:
         """ids (rows, T) int64 of a step; the first step is 0."""
+        return np.stack([self._row(int(start)) for start in self.row_starts(step)])
+
+    def row_starts(self, step: int) -> np.ndarray:
+        """The positions (rows,) uint64 at which the rows of a step start."""
         positions = np.arange(step * self._rows, (step + 1) * self._rows, dtype=np.uint64)
         epochs, places = np.divmod(positions, np.uint64(self.num_starts))
         numbers = np.concatenate([shuffled(places[epochs == epoch], self.num_starts, (self._seed, int(epoch))) for epoch in np.unique(epochs)])
-        return np.stack([self._row(int(start)) for start in self._starts(numbers)])
+        return self._starts(numbers)
 
     def _starts(self, numbers: np.ndarray) -> np.ndarray:
         """The start positions of rows, given their numbers (below S)."""

@@ -164,6 +164,18 @@ class NativeEngine:
             return [self.score_one(ids, first)[:2] for ids, first in zip(sequences, firsts, strict=True)]
         return list(_threads().map(lambda ids, first: self.score_one(ids, first)[:2], sequences, firsts))
 
+    def logits(self, sequences: Sequence[np.ndarray], firsts: Sequence[int]) -> list[np.ndarray]:
+        """For each sequence of ids (T,): the logits (T - first, V) float32 that predicted its ids from `first` on."""
+
+        def of_one(ids: np.ndarray, first: int) -> np.ndarray:
+            logits = self.score_one(ids, first, want_logits=True)[2]
+            assert logits is not None
+            return logits
+
+        if len(sequences) == 1 or max_threads() == 1:
+            return [of_one(ids, first) for ids, first in zip(sequences, firsts, strict=True)]
+        return list(_threads().map(of_one, sequences, firsts))
+
     def score_one(self, ids: np.ndarray, first: int, *, want_logits: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """The bits (N,) of ids[first:], their places in their patches (N,), and with want_logits the logits (N, V) that predicted them."""
         ids, N = np.ascontiguousarray(ids, dtype=np.int32), len(ids) - first

@@ -82,12 +82,7 @@ def document_bits(scorer: Scorer, documents: Sequence[np.ndarray], *, as_records
     Windows are sorted by length, so that batches need little padding; those of one document stay in order. Id n of a document of n bytes is END.
     """
     read_only = prompt_lengths(documents) if as_records else [0] * len(documents)
-    remaining = sorted(
-        windows([len(d) for d in documents], read_only, scorer.config.max_seq_len), key=lambda w: w.start - w.stop
-    )  # the longest first
-    while remaining:
-        num = max(1, BATCH_POSITIONS // (remaining[0].stop - remaining[0].start))
-        batch, remaining = remaining[:num], remaining[num:]
+    for batch in batches_of_windows([len(d) for d in documents], read_only, scorer.config.max_seq_len):
         sequences = [window.ids(documents[window.document]) for window in batch]
         scored = scorer.score(sequences, [window.first_counted - window.start for window in batch])
         for window, (bits, places) in zip(batch, scored, strict=True):
@@ -115,6 +110,15 @@ def ending_bits(scorer: Scorer, texts: Sequence[tuple[bytes, bytes]]) -> list[fl
 def prompt_lengths(documents: Sequence[np.ndarray]) -> list[int]:
     """The length of each record's prompt in bytes, its mark included. These bytes are not counted."""
     return [len(split_document(document.tobytes())[0]) for document in documents]
+
+
+def batches_of_windows(lengths: Sequence[int], read_only: Sequence[int], context: int) -> Iterator[list["Window"]]:
+    """The windows of documents (see windows) in batches of about BATCH_POSITIONS ids, the longest first, so that they need little padding."""
+    remaining = sorted(windows(lengths, read_only, context), key=lambda window: window.start - window.stop)
+    while remaining:
+        num = max(1, BATCH_POSITIONS // (remaining[0].stop - remaining[0].start))
+        yield remaining[:num]
+        remaining = remaining[num:]
 
 
 def windows(lengths: Sequence[int], read_only: Sequence[int], context: int) -> Iterator[Window]:

@@ -23,15 +23,25 @@ class TorchScorer:
 
     def score(self, sequences: Sequence[np.ndarray], firsts: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Score all sequences as one batch; see Scorer."""
-        padded = np.full((len(sequences), max(map(len, sequences))), END)
-        for row, ids in zip(padded, sequences, strict=True):
-            row[: len(ids)] = ids
-        ids = torch.from_numpy(padded).to(next(self.model.parameters()).device)
+        ids = self._padded(sequences)
         with torch.inference_mode():
             bits = id_bits(self.model(ids, self.dtype), ids).cpu().numpy()
             places = self.model.places_in_patch(ids).cpu().numpy()
         counted = [slice(first, len(ids)) for ids, first in zip(sequences, firsts, strict=True)]
         return [(bits[i, part], places[i, part]) for i, part in enumerate(counted)]
+
+    def logits(self, sequences: Sequence[np.ndarray], firsts: Sequence[int]) -> list[np.ndarray]:
+        """The logits (T - first, V) float32 of the ids of each sequence (T,) from `first` on, all sequences as one batch."""
+        with torch.inference_mode():
+            logits = self.model(self._padded(sequences), self.dtype).float().cpu().numpy()
+        return [logits[i, first : len(ids)] for i, (ids, first) in enumerate(zip(sequences, firsts, strict=True))]
+
+    def _padded(self, sequences: Sequence[np.ndarray]) -> Tensor:
+        """The sequences as ids (B, T) on the model's device, with END after the shorter ones."""
+        padded = np.full((len(sequences), max(map(len, sequences))), END)
+        for row, ids in zip(padded, sequences, strict=True):
+            row[: len(ids)] = ids
+        return torch.from_numpy(padded).to(next(self.model.parameters()).device)
 
 
 def id_bits(logits: Tensor, ids: Tensor) -> Tensor:

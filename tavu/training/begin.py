@@ -71,7 +71,7 @@ class Training:
         self.optimizer.freeze_tables = True
 
 
-def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn: Loss) -> Training:
+def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn: Loss, preparation: float = 0.0) -> Training:
     """Set up a new training run, or restore one from its saved state. Afterwards the folder can be resumed. Raises the same errors as train."""
     keep_freed_memory()
     config, begun = recipe.train, time.monotonic()
@@ -108,7 +108,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn
     optimizer = Optimizer(model, {name: spec.role for name, spec in tensor_specs(recipe.model).items()}, config, plan.dtype)
     if resume:
         load_state(folder, model, optimizer)
-    counters.preparation += time.monotonic() - begun
+    counters.preparation += preparation + time.monotonic() - begun
     counters.ending = counters.ending or max(2.0, counters.preparation)  # an estimate until the first milestone
     make_folder(folder / STATE)
     log = RunLog(folder, from_step=counters.step)

@@ -16,6 +16,32 @@ StopReason = Literal["budget", "early", "interrupted"]
 
 
 @dataclass(frozen=True)
+class TeacherTrains:
+    """The training of one of a run's own teachers starts. Events up to the next one of these, or of TeacherReads, are of it."""
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
+class TeacherReads:
+    """A teacher starts to read the corpus. Later runs find what it says on disk."""
+
+    name: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The soft targets of all teachers are on disk. Bits per byte of each on the validation text, and of the mean of their distributions."""
+
+    names: tuple[str, ...]
+    bits_per_byte: tuple[float, ...]
+    ensemble_bpb: float
+
+
+@dataclass(frozen=True)
 class Started:
     """Training starts, or resumes, with this plan."""
 
@@ -99,4 +125,4 @@ class Note:
     text: str
 
 
-Event = Started | Progress | Milestone | Overfitting | Stopping | Note | Finished
+Event = TeacherTrains | TeacherReads | Taught | Started | Progress | Milestone | Overfitting | Stopping | Note | Finished

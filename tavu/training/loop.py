@@ -4,18 +4,21 @@ import itertools
 import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import torch
+from torch import Tensor
 
 from tavu.config import Recipe
 from tavu.data.corpus import Corpus
+from tavu.distillation.targets import SoftTargets
 from tavu.errors import TavuError
 from tavu.model_file import load_model
 from tavu.training.begin import Training, begin
 from tavu.training.events import Event, Note, Overfitting, Progress, Started, Stopping, StopReason
-from tavu.training.losses import Loss, completion_loss, next_id_loss
+from tavu.training.losses import Loss, completion_loss, distillation_loss, next_id_loss
 from tavu.training.overfitting import dropout_rate, has_overfit
 from tavu.training.randomness import seeded
 from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_scale, milestones_reached
@@ -27,16 +30,27 @@ LOG_SECONDS = 2.0
 """Between two progress events."""
 
 
-def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False, loss_fn: Loss | None = None) -> Generator[Event]:
+def train(
+    recipe: Recipe,
+    corpus: Corpus,
+    folder: Path,
+    *,
+    resume: bool = False,
+    loss_fn: Loss | None = None,
+    targets: SoftTargets | None = None,
+    preparation: float = 0.0,
+) -> Generator[Event]:
     """Train until the budget is used up, validation stops improving, or a signal arrives. All files are written to `folder`.
 
-    A resume continues from the last save. With a budget in steps the result is bit-equal to an uninterrupted run.
+    A resume continues from the last save. With a budget in steps the result is bit-equal to an uninterrupted run. With soft targets of the corpus,
+    the model also learns from them as recipe.distill says. `preparation` is the seconds that they took, which count as setup.
     Raises TavuError when the loss is not finite, a file cannot be written, or there is nothing to resume.
     """
-    loss_fn = loss_fn or (completion_loss if recipe.data.as_records else next_id_loss)
-    training = begin(recipe, corpus, folder, resume=resume, loss_fn=loss_fn)
+    text_loss = completion_loss if recipe.data.as_records else next_id_loss
+    loss_fn = loss_fn or (_student_loss(recipe, text_loss) if targets else text_loss)
+    training = begin(recipe, corpus, folder, resume=resume, loss_fn=text_loss, preparation=preparation)
     config, counters, plan, model = recipe.train, training.counters, training.plan, training.model
-    forward = make_forward(model, plan, training.batches.batch(counters.step), config.seed, loss_fn, training.notes)
+    forward = make_forward(model, plan, training.batches.batch(counters.step), config.seed, text_loss, training.notes)
     reached = milestones_reached(training.fraction, config)
     last_save, last_log, measuring = counters.seconds, counters.seconds, 0.0  # measuring: seconds that milestones took
     bits: list[float] = []  # bits per id of each step since the last progress event
@@ -70,7 +84,7 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
             scale = learning_rate_scale(fraction, config)
             ids = torch.from_numpy(training.batches.batch(step)).to(plan.device)
             with seeded(config.seed + step) if counters.dropout else nullcontext():  # so that a resume draws the same dropout masks
-                loss = accumulate(forward, ids, plan, loss_fn)
+                loss = accumulate(forward, ids, plan, loss_fn, targets=_target_rows(training, targets, step))
             if not math.isfinite(loss):
                 raise TavuError(_not_finite(loss, step, folder))
             training.optimizer.step(scale)
@@ -86,6 +100,21 @@ def train(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool = False,
         counters.stopped = stopped
         save_state(folder, model, training.optimizer, counters)
         yield training.milestones.finish(counters, stopped, lambda: counters.preparation + watch.lap())
+
+
+def _student_loss(recipe: Recipe, text_loss: Loss) -> Loss:
+    distill = recipe.distill
+    assert distill is not None, "soft targets without a [distill]"
+    settings = {"share": distill.share, "temperature": distill.temperature, "as_records": recipe.data.as_records}
+    return partial(distillation_loss, text_loss=text_loss, **settings)
+
+
+def _target_rows(training: Training, targets: SoftTargets | None, step: int) -> Sequence[Tensor]:
+    """The soft targets of a step's ids, two tensors (B, T, N, k); none without teachers."""
+    if targets is None:
+        return ()
+    arrays = targets.batch(training.batches.row_starts(step), training.recipe.model.max_seq_len)
+    return [torch.from_numpy(array).to(training.plan.device) for array in arrays]
 
 
 def _progress(training: Training, bits: Sequence[float], ids_per_step: int, seconds: float, since_last: float) -> Progress:

@@ -1,6 +1,7 @@
 """Loss functions: the mean cross-entropy of ids, in nats.
 
-Shapes: B rows of a batch, T ids of a row, V ids.
+Shapes: B rows of a batch, T ids of a row, V ids, N teachers, k stored ids of a soft target
+(distillation/targets.py).
 """
 
 from collections.abc import Callable
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from tavu.data.records import MARK
 from tavu.model.words.cut import documents
-from tavu.vocabulary import MARK_ID
+from tavu.vocabulary import MARK_ID, NUM_IDS
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[..., Tensor]
+"""From logits (B, T, V), ids (B, T) and the batch's other tensors, if it has any, to a mean in nats."""
 
 
 def next_id_loss(logits: Tensor, ids: Tensor) -> Tensor:
@@ -26,6 +28,34 @@ def completion_loss(logits: Tensor, ids: Tensor) -> Tensor:
     learned = ~in_prompt(ids)
     nats = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
     return (nats * learned.flatten()).sum() / learned.sum().clamp(min=1)
+
+
+def distillation_loss(
+    logits: Tensor, ids: Tensor, target_ids: Tensor, target_log_probs: Tensor, *, text_loss: Loss, share: float, temperature: float, as_records: bool
+) -> Tensor:
+    """`share` of the cross-entropy against the mean of the teachers, and the rest of text_loss, in nats (Hinton et al. 2015, arXiv 1503.02531).
+
+    With a temperature, both distributions are flattened by it, and the cross-entropy is scaled by its square (their section 2.1). With records only
+    completions count. Shapes: logits (B, T, V), ids (B, T), target_ids and target_log_probs (B, T, N, k).
+    """
+    targets = mean_distribution(target_ids, target_log_probs)
+    if temperature != 1:
+        targets = (targets.log() / temperature).softmax(-1)
+    nats = F.cross_entropy((logits / temperature).flatten(0, 1), targets.flatten(0, 1), reduction="none") * temperature**2
+    learned = ~in_prompt(ids).flatten() if as_records else torch.ones_like(nats)
+    return share * (nats * learned).sum() / learned.sum().clamp(min=1) + (1 - share) * text_loss(logits, ids)
+
+
+def mean_distribution(ids: Tensor, log_probs: Tensor) -> Tensor:
+    """The mean of several teachers' distributions. What they leave of 1 is spread evenly over all ids. Shapes: (B, T, N, k), result (B, T, V).
+
+    >>> both = mean_distribution(torch.tensor([[[[3], [3]]]]), torch.tensor([[[[0.5], [0.25]]]]).log())  # two teachers, one id of each
+    >>> [round(p, 4) for p in (both[0, 0, 3].item(), both[0, 0, 4].item(), both.sum().item())]
+    [0.3774, 0.0024, 1.0]
+    """
+    probs = log_probs.float().exp().flatten(-2) / ids.size(-2)
+    rest = (1 - probs.sum(-1, keepdim=True)).clamp(min=0)
+    return (rest / NUM_IDS).expand(*rest.shape[:-1], NUM_IDS).scatter_add(-1, ids.flatten(-2).long(), probs)
 
 
 def in_prompt(ids: Tensor) -> Tensor:

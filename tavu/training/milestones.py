@@ -50,7 +50,7 @@ class Milestones:
         """Duration of the latest validation."""
         self.records: dict[str, Any] = record_facts(corpus.train) if recipe.data.as_records else {}
         self.documents = sample_documents(corpus.valid, within_budget(recipe.train, recipe.train.valid_bytes, VALID_BYTES_PER_MINUTE))
-        self.final_documents = sample_documents(corpus.valid, within_budget(recipe.train, FINAL_VALID_BYTES, FINAL_BYTES_PER_MINUTE))
+        self.final_documents = final_documents(recipe, corpus)
         self.used_bytes = _used_bytes(corpus, recipe.train.begin_from)
         self.sampling = SamplingConfig(
             temperature=recipe.sample.temperature,
@@ -162,6 +162,11 @@ def bytes_per_patch(model: Model, documents: Sequence[np.ndarray]) -> float:
     """Mean number of bytes per patch, over the first hundred documents, each cut to the context."""
     places = [model.places_in_patch(torch.from_numpy(d[: model.config.max_seq_len].astype(np.int64))[None]) for d in documents[:100]]
     return round(sum(p.numel() for p in places) / sum(int((p == 0).sum()) for p in places), 2)
+
+
+def final_documents(recipe: Recipe, corpus: Corpus) -> Sequence[np.ndarray]:
+    """The documents on which a run is measured at its end."""
+    return sample_documents(corpus.valid, within_budget(recipe.train, FINAL_VALID_BYTES, FINAL_BYTES_PER_MINUTE))
 
 
 def sample_documents(documents: DocumentFile, num_bytes: int) -> Sequence[np.ndarray]:

@@ -4,7 +4,7 @@ Shapes: B rows of a batch, T ids of a row.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -19,11 +19,14 @@ from tavu.training.machine import Plan, best_rate
 from tavu.training.randomness import seeded
 
 
-def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, plan: Plan, loss_fn: Loss) -> float:
-    """Accumulate the gradients of the mean loss of ids (B, T) over micro-batches, and return that loss in nats."""
+def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, plan: Plan, loss_fn: Loss, *, targets: Sequence[Tensor] = ()) -> float:
+    """Accumulate the gradients of the mean loss of ids (B, T) over micro-batches, and return that loss in nats.
+
+    The loss also gets the rows of the `targets` (B, ...), if there are any, as a student's loss does.
+    """
     total = 0.0
-    for rows in ids.split(plan.micro_batch_rows):
-        loss = loss_fn(forward(rows, plan.dtype), rows) * (len(rows) / len(ids))
+    for rows, *target_rows in zip(*(tensor.split(plan.micro_batch_rows) for tensor in (ids, *targets)), strict=True):
+        loss = loss_fn(forward(rows, plan.dtype), rows, *target_rows) * (len(rows) / len(ids))
         loss.backward()
         total += loss.item()
     return total
