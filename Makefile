@@ -9,7 +9,7 @@ VENV = .venv/bin
 	$(VENV)/pip install --quiet --editable '.[dev]'
 	touch .venv/ready
 
-.PHONY: story test check golden docs
+.PHONY: story test check golden docs wasm
 # Two minutes read little text: small batches, with Muon at every other step, learn more from it (records/LOG.md).
 story: .venv/ready    ## Train on a few of the built-in tales for two minutes, then let that model, and the one that comes with tavu, write a story.
 	@rm -rf runs/story
@@ -38,3 +38,12 @@ golden: .venv/ready   ## Write the golden texts and losses anew, after a change 
 docs: .venv/ready     ## Build the documentation into site/.
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/python -m mkdocs build --strict --quiet
 	@echo "The documentation: site/index.html"
+
+# The engine for browsers, which comes with tavu, so that an export takes no compiler: the same bytes wherever the same version of ziglang builds it.
+WASM = tavu/export/tavu.wasm
+WASM_EXPORTS = malloc free tavu_open tavu_close tavu_read_text tavu_write_text tavu_why_ended tavu_free_text
+wasm:                 ## Build the engine as WebAssembly anew, after a change of tavu/engine/.
+	@$(VENV)/python -m ziglang cc -target wasm32-wasi -mexec-model=reactor -std=c11 -O3 -msimd128 -g0 \
+		-fno-math-errno -fno-trapping-math -fno-signed-zeros -Wl,--strip-all $(WASM_EXPORTS:%=-Wl,--export=%) \
+		$(sort $(wildcard tavu/engine/*.c)) -o $(WASM)
+	@chmod 644 $(WASM) && ls -l $(WASM)

@@ -8,7 +8,7 @@ import typer
 
 def export(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
-    to: Annotated[str, typer.Option(help="c: a C program, with the engine in one file.")],
+    to: Annotated[str, typer.Option(help="web: an ES module for browsers. c: a C program, with the engine in one file.")],
     out: Annotated[Path, typer.Option(help="The folder to write. It must not exist.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
@@ -19,9 +19,10 @@ def export(
     from tavu.cli.json_line import print_json_line
     from tavu.config import check
     from tavu.export.c import export_c
+    from tavu.export.web import export_web
 
-    formats = {"c": export_c}
-    check(to in formats, "to", to, f"{' or '.join(formats)}.")
+    formats = {"web": export_web, "c": export_c}
+    check(to in formats, "to", to, f"one of {', '.join(formats)}.")
     exported = formats[to](model, out)
     if as_json:
         print_json_line({"to": to, "out": str(exported.out), "num_bytes": exported.num_bytes})

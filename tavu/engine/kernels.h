@@ -17,10 +17,11 @@ typedef struct {
 } Kernels;
 
 extern const Kernels any_kernels;
-extern const Kernels avx2_kernels, avx512_kernels, dotprod_kernels; /* empty where they were not compiled */
+extern const Kernels avx2_kernels, avx512_kernels, dotprod_kernels, wasm_kernels; /* empty where they were not compiled */
 int has_avx2(void);
 int has_avx512(void); /* with VNNI */
 int has_dotprod(void);
+int has_wasm(void);
 
 #if defined(__GNUC__)
 #define PREFETCH(address) __builtin_prefetch(address)

@@ -4,17 +4,18 @@ static int always(void) { return 1; }
 static const struct {
     const Kernels *kernels;
     int (*has)(void);
-} all_kernels[] = {{&any_kernels, always}, {&avx2_kernels, has_avx2}, {&avx512_kernels, has_avx512}, {&dotprod_kernels, has_dotprod}};
+} all_kernels[] = {
+    {&any_kernels, always}, {&avx2_kernels, has_avx2}, {&avx512_kernels, has_avx512}, {&dotprod_kernels, has_dotprod}, {&wasm_kernels, has_wasm}};
 static const Kernels *kernels;
 
 int use_kernels(int which) {
-    if (which < ANY_CPU || which > WITH_DOTPROD || !all_kernels[which].has()) return 0;
+    if (which < ANY_CPU || which > WITH_WASM || !all_kernels[which].has()) return 0;
     kernels = all_kernels[which].kernels;
     return 1;
 }
 
 void use_best_kernels(void) {
-    for (int which = WITH_DOTPROD; !kernels; which--) use_kernels(which);
+    for (int which = WITH_WASM; !kernels; which--) use_kernels(which);
 }
 
 enum { MAX_QUANTIZED = INT16_MAX - 128 }; /* so that rounding to a multiple of 256, in split_bytes, does not overflow */

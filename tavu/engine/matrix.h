@@ -36,7 +36,7 @@ typedef struct {
     void *parts;      /* 4 bytes a number, for kernels that split numbers into high and low bytes */
 } Quantized;
 
-enum { ANY_CPU, WITH_AVX2, WITH_AVX512, WITH_DOTPROD };
+enum { ANY_CPU, WITH_AVX2, WITH_AVX512, WITH_DOTPROD, WITH_WASM };
 int use_kernels(int which); /* of kernels.h, from now on; 0 where this processor lacks them */
 void use_best_kernels(void);
 

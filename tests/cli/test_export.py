@@ -4,7 +4,7 @@ import pytest
 
 from tests.export.conftest import FORMAT
 
-OUT = {"c": "story"}
+OUT = {"web": "story", "c": "story"}
 to = pytest.mark.parametrize("to", OUT)
 
 
