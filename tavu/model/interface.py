@@ -18,9 +18,17 @@ class Model(nn.Module, ABC):
 
     config: ModelConfig
 
-    @abstractmethod
     def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Logits float32, computed in dtype. (B, T) -> (B, T, V)"""
+        return self.predict(self.read(ids), dtype)
+
+    @abstractmethod
+    def read(self, ids: Tensor, *, padded: bool = False) -> Any:
+        """What `predict` needs of ids (B, T). Padded, all of it has one of a few shapes, and the logits are the same."""
+
+    @abstractmethod
+    def predict(self, inputs: Any, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The logits (B, T, V) of what was read, float32, computed in dtype. It can be compiled: nothing in it depends on the values of ids."""
 
     @abstractmethod
     def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32, insist: float = 1.0) -> Any:

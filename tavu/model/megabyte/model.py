@@ -46,7 +46,10 @@ class Megabyte(Model):
         self.config = config
         self.levels = cast(Sequence[Level], nn.ModuleList(Level(config, i) for i in range(len(config.levels))))  # a ModuleList has untyped items
 
-    def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
+    def read(self, ids: Tensor, *, padded: bool = False) -> Tensor:  # (B, T) -> (B, T)
+        return ids
+
+    def predict(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
         T = ids.size(1)
         ids = F.pad(ids, (0, -T % self.config.levels[0].patch_size), value=END)  # no logit before T sees what comes after
         out = None

@@ -3,20 +3,24 @@
 A subword model scores whole words at once; so does the global model here. The score of a byte comes from its share of the probability of the words
 that start with the prefix so far. Where no word of the lexicon does, all scores are 0 and the byte is left to the local model.
 
-Shapes: S patches, W words, D global width, M nodes of the tree of prefixes, N the most bytes that follow one.
+Shapes: S patches, W words, D global width, M nodes of the tree of prefixes, N the most bytes that follow one, V ids.
 """
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tavu.config import WordPatchConfig
 from tavu.model.layers import Linear
-from tavu.model.words.read import NUM_FINGERPRINTS, word_features
+from tavu.model.words.read import NUM_FINGERPRINTS, pad_to_size, word_features
 from tavu.vocabulary import NUM_IDS
 
 MAX_NEXT_BYTES = 32
+BLOCK = 16
+"""Words whose probabilities are summed at once."""
 PROB_FLOOR = 1e-3
 """A byte of probability p scores log(1 + p / PROB_FLOOR), times a learned strength: one of probability 0 scores 0."""
 PROB_UNLIKELY = 1e-5
@@ -28,28 +32,70 @@ def prefix_key(row: Tensor, fingerprint: Tensor) -> Tensor:
     return row * NUM_FINGERPRINTS + fingerprint
 
 
-class SumsUpTo(torch.autograd.Function):
-    """Place s W + n - 1 gives the sum of the first n probabilities of row s, n >= 1. Shapes: probs (S, W), places any.
+@dataclass(frozen=True)
+class NextBytes:
+    """The bytes that words of the lexicon allow next, after the prefix that stands at each of some positions.
 
-    Summed in float64, since the probability of a prefix is the difference of two sums near 1; Apple's GPUs have none. Written out with its gradient
-    because autograd's own way copies all (S, W) several times.
+    Shapes: C pairs of a position and a byte, P positions. Ranges of words are [first, past).
+    """
+
+    patch: Tensor
+    """(P,): the index of each position's patch among the S."""
+    prefix: Tensor
+    """(P, 2): the range of words with the prefix; empty where the lexicon has none."""
+    position: Tensor
+    """(C,): which of the positions; a pair of zeros alone is padding, and adds 0 to a score."""
+    next_id: Tensor
+    """(C,): the byte."""
+    words: Tensor
+    """(C, 2): the range of words with the prefix and the byte."""
+
+    def padded(self) -> "NextBytes":
+        """The same, with pairs of zeros up to one of a few sizes."""
+        return replace(self, **dict(zip(("position", "next_id", "words"), pad_to_size(self.position, self.next_id, self.words), strict=True)))
+
+
+class RangeSums(torch.autograd.Function):
+    """The sum of probs[row, first:past] for each range of words. Shapes: probs (S, W), W a multiple of BLOCK; row (R,), ranges (R, 2), sums (R,).
+
+    Whole blocks are summed by the difference of two cumulative sums, in float64 since these are near 1 (Apple's GPUs have none); the words of a block
+    that is not whole one by one. So few sums are cumulative, which is slow. Written out with its gradient because autograd's own way adds up several
+    (S, W).
     """
 
     @staticmethod
-    def forward(context: Any, probs: Tensor, places: Tensor) -> Tensor:
-        context.save_for_backward(places)
-        context.shape = probs.shape
-        sums = probs.cumsum(1, dtype=torch.float32 if probs.device.type == "mps" else torch.float64)
-        return sums.flatten().index_select(0, places.flatten()).view(places.shape)
+    def forward(context: Any, probs: Tensor, row: Tensor, ranges: Tensor) -> Tensor:
+        blocks = probs.unflatten(1, (-1, BLOCK))  # (S, N, BLOCK)
+        N = blocks.size(1)
+        first_block, last_block = (ranges // BLOCK).unbind(-1)
+        begin, end = row * (N + 1) + torch.minimum(first_block + 1, last_block), row * (N + 1) + last_block
+        up_to = F.pad(blocks.sum(-1).cumsum(1, dtype=cumulative_dtype(probs)), (1, 0)).flatten()  # (S (N + 1),)
+        whole = up_to.index_select(0, end) - up_to.index_select(0, begin)
+        lane = torch.arange(BLOCK, device=probs.device)
+        after_first, before_past = (lane >= (ranges[:, :1] % BLOCK)), (lane < (ranges[:, 1:] % BLOCK))  # (R, BLOCK)
+        is_one_block = (first_block == last_block)[:, None]
+        in_first, in_last = after_first & (before_past | ~is_one_block), before_past & ~is_one_block
+        ends = torch.stack((row * N + first_block, row * N + last_block)).clamp(max=probs.size(0) * N - 1)  # (2, R)
+        inside = torch.stack((in_first, in_last)).float()  # (2, R, BLOCK)
+        context.save_for_backward(begin, end, ends, inside)
+        context.shape = blocks.shape
+        of_ends = blocks.flatten(0, 1).index_select(0, ends.flatten()).view_as(inside)
+        return whole.float() + (of_ends * inside).sum((0, 2))
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (gradient,), (places,) = gradients, context.saved_tensors
-        of_sums = gradient.new_zeros(context.shape)
-        of_sums.view(-1).index_add_(0, places.flatten(), gradient.flatten())
-        of_earlier_sums = of_sums.cumsum(1)
-        total = of_earlier_sums[:, -1:].clone()
-        return of_sums.sub_(of_earlier_sums).add_(total).float(), None  # a probability is in its own sum and all later ones
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,), (begin, end, ends, inside) = gradients, context.saved_tensors
+        S, N, _ = context.shape
+        of_sums = torch.zeros(S * (N + 1), dtype=cumulative_dtype(gradient), device=gradient.device)
+        of_sums = of_sums.index_add_(0, end, gradient.to(of_sums.dtype)).index_add_(0, begin, -gradient.to(of_sums.dtype)).view(S, N + 1)
+        of_blocks = of_sums.sum(1, keepdim=True) - of_sums.cumsum(1)[:, :-1]  # a block is in all later sums
+        of_probs = of_blocks.float().unsqueeze(-1).repeat(1, 1, BLOCK).view(S * N, BLOCK)
+        of_probs.index_add_(0, ends.flatten(), (gradient[:, None] * inside).flatten(0, 1))
+        return of_probs.view(S, N * BLOCK), None, None
+
+
+def cumulative_dtype(x: Tensor) -> torch.dtype:
+    return torch.float32 if x.device.type == "mps" else torch.float64
 
 
 class Lexicon(nn.Module):
@@ -71,6 +117,7 @@ class Lexicon(nn.Module):
         super().__init__()
         self.config = config
         num_words = config.lexicon_words
+        self.num_probs = -(-num_words // BLOCK) * BLOCK
         self.words = Linear(config.levels[0].dim, num_words, zero=True)
         self.bias = nn.Parameter(torch.zeros(num_words))
         self.strength = nn.Parameter(torch.full((1,), 0.5))
@@ -119,23 +166,26 @@ class Lexicon(nn.Module):
         return words
 
     def word_probs(self, global_out: Tensor) -> Tensor:
-        """The probability that each word comes next. (..., D) -> (..., W) float32"""
-        return (self.words(global_out).float() + self.bias).softmax(-1)
+        """The probability that each word comes next, and zeros up to a multiple of BLOCK. (..., D) -> (..., W) float32"""
+        padding = self.num_probs - len(self.bias)
+        logits = F.linear(global_out, F.pad(self.words.weight, (0, 0, 0, padding)).to(global_out.dtype))
+        return (logits.float() + F.pad(self.bias, (0, padding), value=float("-inf"))).softmax(-1)
 
-    def forward(self, word_probs: Tensor, patch: Tensor, row: Tensor, fingerprint: Tensor) -> Tensor:
-        """The scores of each next id, (..., 257) float32, given the prefix so far.
-
-        Shapes: word_probs (S, W); patch (...), the index of each position's patch among the S; row, fingerprint (...) of the prefix.
-        """
+    def next_bytes(self, patch: Tensor, row: Tensor, fingerprint: Tensor) -> NextBytes:
+        """What may come next at P positions. Shapes: all (P,): the index of each one's patch among the S; row and fingerprint of its prefix."""
         key = prefix_key(row, fingerprint)
         place = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         node = torch.where(self.keys[place] == key, self.node_of_key[place], 0)
-        byte, first, past = self.ranges[node].long().unbind(-1)  # (..., N)
-        begin, end = self.whole[node].long().unbind(-1)  # (...)
-        words = torch.cat((first, past, begin[..., None], end[..., None]), dim=-1)
-        places = (words - 1).clamp(min=0) + (patch * word_probs.size(-1))[..., None]
-        sums = SumsUpTo.apply(word_probs, places) * (words > 0)
-        before, up_to, begin, end = sums.split((MAX_NEXT_BYTES, MAX_NEXT_BYTES, 1, 1), dim=-1)
-        prob = (up_to - before) / (end - begin + PROB_UNLIKELY)
-        scores = self.strength * torch.log1p(prob / PROB_FLOOR).float()
-        return scores.new_zeros(*patch.shape, NUM_IDS).scatter_add(-1, byte, scores)
+        ranges = self.ranges[node]  # (P, N, 3)
+        position, which = (ranges[..., 2] > 0).nonzero(as_tuple=True)
+        found = ranges[position, which].long()
+        return NextBytes(patch, self.whole[node].long(), position, found[:, 0], found[:, 1:])
+
+    def forward(self, word_probs: Tensor, next_bytes: NextBytes) -> Tensor:
+        """The scores of each next id, (P, V) float32. Shapes: word_probs (S, W)."""
+        P = len(next_bytes.patch)
+        row = torch.cat((next_bytes.patch, next_bytes.patch[next_bytes.position]))
+        sums = RangeSums.apply(word_probs, row, torch.cat((next_bytes.prefix, next_bytes.words)))
+        prob = sums[P:] / (sums[:P][next_bytes.position] + PROB_UNLIKELY)
+        scores = self.strength * torch.log1p(prob / PROB_FLOOR)
+        return scores.new_zeros(P * NUM_IDS).index_add(0, next_bytes.position * NUM_IDS + next_bytes.next_id, scores).view(P, NUM_IDS)

@@ -6,6 +6,9 @@ Alignment: logits[:, t] is the distribution of ids[:, t] given ids[:, :t]; the s
 
     ids (B, T) -> words (B, K) -> global transformer (B, K, D) -> context (B, T, L) -> local MLPs, byte by byte -> logits (B, T, V)
 
+A forward is `read`, which finds words and looks up tables, and `predict`, which does the arithmetic. What `read` gives can be padded to a few sizes,
+so that `predict` can be compiled.
+
 Decoding reads the whole row again for each byte, with the same functions as training; the native engine, which is the fast one, reads byte by byte.
 DIFFERS_FROM_PAPER, in __init__.py, lists the differences from the paper.
 """
@@ -22,9 +25,9 @@ from tavu.model.interface import Model
 from tavu.model.layers import MLP, Linear, norm, soft_cap
 from tavu.model.transformer import Transformer
 from tavu.model.words.embedders import ByteEmbedder, WordEmbedder
-from tavu.model.words.lexicon import Lexicon
+from tavu.model.words.lexicon import Lexicon, NextBytes
 from tavu.model.words.pointer import Pointer
-from tavu.model.words.read import BEGIN, WordFeatures, word_features
+from tavu.model.words.read import BEGIN, PATCH_STEP, WordFeatures, word_features
 from tavu.model.words.repeats import Repeats, find_hints, find_repeats
 from tavu.vocabulary import NUM_IDS
 
@@ -59,6 +62,28 @@ class PatchContext:
     copy_probs: Tensor | None
 
 
+@dataclass(frozen=True)
+class PositionInputs:
+    """What predicts the ids at some positions, besides the context of their patches.
+
+    Shapes: patch (...), the index of each position's patch among the S; bytes (..., L), the local model's own input.
+    """
+
+    patch: Tensor
+    bytes: Tensor
+    next_bytes: NextBytes | None
+    repeats: Repeats | None
+
+
+@dataclass(frozen=True)
+class WordInputs:
+    """All that the model reads of ids (B, T). Shapes: words (B, K, D), the global model's input; hints (B, K, 2, M), see find_hints."""
+
+    words: Tensor
+    hints: Tensor | None
+    at: PositionInputs
+
+
 class WordCache:
     """All that a step needs of the ids before it."""
 
@@ -70,7 +95,7 @@ class WordCache:
         self.pointer_keys = torch.zeros(rows, num_patches, config.pointer_dim, device=device)
         self.context = PatchContext(
             torch.zeros(rows, config.levels[1].dim, dtype=dtype, device=device),
-            torch.zeros(rows, config.lexicon_words, device=device) if config.lexicon_words else None,
+            torch.zeros(rows, model.lexicon.num_probs, device=device) if model.lexicon is not None else None,
             torch.zeros(rows, num_patches, device=device) if config.pointer_dim else None,
         )
         """Of the current patch of each row."""
@@ -102,16 +127,37 @@ class WordModel(Model):
         self.pointer = Pointer(config) if config.pointer_dim else None
         self.local_model = LocalModel(config)
 
-    def forward(self, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:  # (B, T) -> (B, T, V)
-        features = word_features(ids, self.config)
-        global_out = norm(self.global_model(self.global_inputs(features, dtype)))  # (B, K, D)
-        num_known = torch.arange(1, global_out.size(1) + 1, device=ids.device)
-        keys, hints = (None, None) if self.pointer is None else (self.pointer.keys(global_out), find_hints(ids, features))
-        context = self.patch_context(global_out, keys, hints, num_known)  # of all B K patches
-        patch = features.patch + global_out.size(1) * torch.arange(len(ids), device=ids.device)[:, None]  # (B, T), of all B K
-        last_id = F.pad(ids[:, :-1], (1, 0), value=BEGIN)
-        repeats = None if self.pointer is None else find_repeats(ids, features)
-        return self.local_logits(context, patch, last_id, features.byte_rows, features.byte_fingerprints, repeats)  # (B, T, V)
+    def read(self, ids: Tensor, *, padded: bool = False) -> WordInputs:
+        features = word_features(ids, self.config, patch_step=PATCH_STEP if padded else 1)
+        K = features.start.size(1)
+        at = self.at_positions(
+            patch=features.patch + K * torch.arange(len(ids), device=ids.device)[:, None],  # (B, T), of all B K
+            last_id=F.pad(ids[:, :-1], (1, 0), value=BEGIN),
+            rows=features.byte_rows,
+            fingerprints=features.byte_fingerprints,
+            repeats=None if self.pointer is None else find_repeats(ids, features),
+            padded=padded,
+        )
+        hints = None if self.pointer is None else find_hints(ids, features)
+        return WordInputs(self.word_embedder(features.last_word, features.pair_row, features.last_id), hints, at)
+
+    def at_positions(
+        self, *, patch: Tensor, last_id: Tensor, rows: Tensor, fingerprints: Tensor, repeats: Repeats | None, padded: bool = False
+    ) -> PositionInputs:
+        """What predicts the ids at some positions. Shapes: patch, last_id (...); rows, fingerprints (..., O)."""
+        next_bytes = None
+        if self.lexicon is not None:
+            next_bytes = self.lexicon.next_bytes(patch.flatten(), rows[..., 0].flatten(), fingerprints[..., 0].flatten())
+        if padded:
+            next_bytes, repeats = next_bytes and next_bytes.padded(), repeats and repeats.padded()
+        return PositionInputs(patch, self.byte_embedder(last_id, rows, fingerprints), next_bytes, repeats)
+
+    def predict(self, inputs: WordInputs, dtype: torch.dtype = torch.float32) -> Tensor:
+        global_out = norm(self.global_model(norm(inputs.words.to(dtype))))  # (B, K, D)
+        num_known = torch.arange(1, global_out.size(1) + 1, device=global_out.device)
+        keys = None if self.pointer is None else self.pointer.keys(global_out)
+        context = self.patch_context(global_out, keys, inputs.hints, num_known)  # of all B K patches
+        return self.local_logits(context, inputs.at)  # (B, T, V)
 
     def global_inputs(self, features: WordFeatures, dtype: torch.dtype) -> Tensor:  # -> (B, K, D)
         return norm(self.word_embedder(features.last_word, features.pair_row, features.last_id).to(dtype))
@@ -125,18 +171,13 @@ class WordModel(Model):
         assert keys is not None and hints is not None
         return PatchContext(global_context, word_probs, self.pointer.copy_probs(global_out, keys, hints, num_known, insist).flatten(0, 1))
 
-    def local_logits(
-        self, context: PatchContext, patch: Tensor, last_id: Tensor, rows: Tensor, fingerprints: Tensor, repeats: Repeats | None
-    ) -> Tensor:  # -> (..., V)
-        """The logits at some positions.
-
-        Shapes: patch (...), the index of each position's patch among the S; last_id (...); rows, fingerprints (..., O).
-        """
-        global_context = context.global_context.index_select(0, patch.flatten()).view(*patch.shape, -1)  # (..., L)
-        own = self.byte_embedder(last_id, rows, fingerprints).to(global_context.dtype)
-        scores = [] if self.lexicon is None else [self.lexicon(context.word_probs, patch, rows[..., 0], fingerprints[..., 0])]
-        scores += [] if self.pointer is None else [self.pointer(context.copy_probs, patch, repeats)]
-        return self.local_model(own, global_context, sum(scores) if scores else None)
+    def local_logits(self, context: PatchContext, at: PositionInputs) -> Tensor:  # -> (..., V)
+        """The logits at some positions."""
+        shape = at.patch.shape
+        global_context = context.global_context.index_select(0, at.patch.flatten()).view(*shape, -1)  # (..., L)
+        scores = [] if self.lexicon is None else [self.lexicon(context.word_probs, at.next_bytes).view(*shape, -1)]
+        scores += [] if self.pointer is None else [self.pointer(context.copy_probs, at.patch, at.repeats)]
+        return self.local_model(at.bytes.to(global_context.dtype), global_context, sum(scores) if scores else None)
 
     def empty_cache(self, rows: int, dtype: torch.dtype = torch.float32, insist: float = 1.0) -> WordCache:
         return WordCache(self, rows, dtype, insist)
@@ -200,8 +241,14 @@ class WordModel(Model):
         """The logits of the byte that comes next in each row, (B, V)."""
         ids = cache.ids
         repeats = None if self.pointer is None else find_repeats(F.pad(ids, (0, 1)), features, first=ids.size(1))
-        patch = torch.arange(len(ids), device=ids.device)
-        return self.local_logits(cache.context, patch, ids[:, -1], features.byte_rows[:, -1], features.byte_fingerprints[:, -1], repeats)
+        at = self.at_positions(
+            patch=torch.arange(len(ids), device=ids.device),
+            last_id=ids[:, -1],
+            rows=features.byte_rows[:, -1],
+            fingerprints=features.byte_fingerprints[:, -1],
+            repeats=repeats,
+        )
+        return self.local_logits(cache.context, at)
 
     def global_attention(self, ids: Tensor) -> Tensor:  # (1, T) -> (layers, K, K)
         return self.global_model.attention_maps(self.global_inputs(word_features(ids, self.config), torch.float32))[:, 0]

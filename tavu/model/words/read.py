@@ -23,6 +23,8 @@ BEGIN = NUM_IDS
 NUM_FINGERPRINTS = 1 << 16
 FINGERPRINT_SHIFT = 40
 PAIR_MULTIPLIER = 31
+PATCH_STEP = 16
+"""Padded, the number of patches is a multiple of this."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,16 @@ class WordFeatures:
     """The hash of the letters of the patch before this position."""
 
 
-def word_features(ids: Tensor, config: WordPatchConfig) -> WordFeatures:
-    """The patches of ids (B, T), and what the model reads at each position and patch, from the ids before it."""
+def word_features(ids: Tensor, config: WordPatchConfig, *, patch_step: int = 1) -> WordFeatures:
+    """The patches of ids (B, T), and what the model reads at each position and patch, from the ids before it.
+
+    K is rounded up to a multiple of patch_step, as if the longest row had that many patches.
+    """
     B, T = ids.shape
     position = torch.arange(T, device=ids.device)
     letter = is_letter(ids)
     patch = begins_patch(ids, letter, config.max_patch_size).cumsum(1) - 1
-    num_patches = int(patch[:, -1].max()) + 1
+    num_patches = -(-(int(patch[:, -1].max()) + 1) // patch_step) * patch_step
     start = torch.full((B, num_patches), T, device=ids.device).scatter_reduce_(1, patch, position.expand(B, T), "amin")
     run_hash = run_hashes(ids, longest=max(config.ngram_orders, default=0))
 
@@ -94,3 +99,15 @@ def word_features(ids: Tensor, config: WordPatchConfig) -> WordFeatures:
         first_letter=first_letter,
         prefix=run_hash(torch.minimum(first_letter.gather(1, patch), here), here),
     )
+
+
+def pad_to_size(*lists: Tensor) -> list[Tensor]:
+    """Lists of one length (R, ...), padded by zeros to one of a few lengths: at most eight between a power of two and the next.
+
+    >>> [len(pad_to_size(torch.ones(n))[0]) for n in (3, 100, 130, 1030)]
+    [64, 104, 144, 1152]
+    """
+    length = max(64, len(lists[0]))
+    step = 1 << max(0, (length - 1).bit_length() - 4)
+    padding = -(-length // step) * step - len(lists[0])
+    return [F.pad(each, (*(0, 0) * (each.dim() - 1), 0, padding)) for each in lists]

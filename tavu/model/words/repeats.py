@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tavu.model.words.cut import documents
-from tavu.model.words.read import WordFeatures
+from tavu.model.words.read import WordFeatures, pad_to_size
 from tavu.vocabulary import MARK_ID
 
 
@@ -28,6 +28,10 @@ class Repeats:
     """Which patch of the row it is."""
     next_id: Tensor
     """The id that follows if the word is repeated: its next letter, or the id after its letters."""
+
+    def padded(self) -> "Repeats":
+        """The same repeats, padded by zeros to one of a few sizes: the first position repeats word 0, of which it knows nothing."""
+        return Repeats(*pad_to_size(self.position, self.word, self.next_id))
 
 
 def find_repeats(ids: Tensor, features: WordFeatures, first: int = 0) -> Repeats:

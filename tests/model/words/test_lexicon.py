@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
-from tavu.model.words.lexicon import PROB_FLOOR, PROB_UNLIKELY, Lexicon, SumsUpTo
+from tavu.model.words.lexicon import BLOCK, PROB_FLOOR, PROB_UNLIKELY, Lexicon, RangeSums
 from tavu.model.words.read import word_features
 from tavu.vocabulary import END
 
@@ -28,7 +28,7 @@ def scores(lexicon: Lexicon, word_probs: torch.Tensor, prefix: bytes) -> torch.T
     """The scores of each next id after a prefix, for the word probabilities (1, W) of one patch."""
     read = word_features(torch.tensor([[*prefix, END]]), lexicon.config)
     assert len(prefix) < 2 or not read.patch[0, len(prefix)]
-    return lexicon(word_probs, torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_fingerprints[0, -1:, 0])[0]
+    return lexicon(word_probs, lexicon.next_bytes(torch.tensor([0]), read.byte_rows[0, -1:, 0], read.byte_fingerprints[0, -1:, 0]))[0]
 
 
 @torch.inference_mode()
@@ -70,12 +70,17 @@ def test_a_word_that_comes_becomes_more_probable(lexicon):
     assert shares[WORDS.index(b"then ")] > 0.9
 
 
-def test_running_sums_have_the_gradient_of_sums():
-    shares = torch.rand(3, 5, dtype=torch.float64, requires_grad=True)
-    places = torch.tensor([[0, 3, 4], [5, 9, 8], [12, 14, 14]])
-    sums = SumsUpTo.apply(shares, places)
-    slow = torch.stack([torch.stack([shares[p // 5, : p % 5 + 1].sum() for p in row]) for row in places.tolist()])
-    assert torch.allclose(sums, slow)
-    weights = torch.rand(3, 3)
-    (fast,), (plain,) = (torch.autograd.grad((x * weights).sum(), shares) for x in (sums, slow))
-    assert torch.allclose(fast, plain.float().double(), atol=1e-6)
+def test_sums_of_ranges_and_their_gradients():
+    """Ranges that are empty, within a block, at its borders, and over several blocks; a small sum beside a probability near 1 keeps its digits."""
+    W = 4 * BLOCK
+    probs = torch.rand(3, W).square() * 1e-6
+    probs[1, 5] = 0.999
+    probs.requires_grad_()
+    ends = [0, 1, 5, 6, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + 2, W - 1, W]
+    row, first, past = torch.tensor([(r, a, b) for r in range(3) for a in ends for b in ends if a <= b]).T
+    sums = RangeSums.apply(probs, row, torch.stack((first, past), dim=-1))
+    expected = torch.stack([probs[r, a:b].double().sum() for r, a, b in zip(row.tolist(), first.tolist(), past.tolist(), strict=True)])
+    assert torch.allclose(sums.double(), expected, rtol=1e-5, atol=1e-12)
+    weights = torch.rand(len(sums))
+    ours, plain = (torch.autograd.grad((x * weights).sum(), probs)[0] for x in (sums, expected))
+    assert torch.allclose(ours, plain, rtol=1e-5)

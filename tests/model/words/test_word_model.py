@@ -3,13 +3,14 @@
 The laws that it shares with fixed patches are in test_megabyte.py.
 """
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tavu.config import MLPStackConfig, TransformerConfig, WordPatchConfig
 from tavu.model.words.embedders import ByteEmbedder, WordEmbedder
-from tavu.model.words.read import word_features
+from tavu.model.words.read import PATCH_STEP, word_features
 from tavu.vocabulary import END
 
 CLOSE = 1e-5
@@ -53,6 +54,28 @@ def test_nothing_is_seen_too_early_whatever_the_ids(make_model):
         changed = [row[:t] + [random.randrange(257) for _ in row[t:]] for row in rows]
         first, second = (models[cap](torch.tensor(x), torch.float64) for x in (rows, changed))
         assert torch.allclose(first[:, : t + 1], second[:, : t + 1], atol=CLOSE)
+
+    law()
+
+
+@pytest.mark.parametrize("cap", CAPS)
+def test_padded_inputs_give_the_same_logits_and_gradients(make_model, cap):
+    """Whatever the ids: padding adds patches after the last, and pairs of a byte and a word that add nothing."""
+    model = make_model(config(cap)).train()
+
+    @settings(max_examples=20)
+    @given(rows_of_ids)
+    def law(rows):
+        ids = torch.tensor(rows)
+        results = []
+        for padded in (False, True):
+            inputs = model.read(ids, padded=padded)
+            logits = model.predict(inputs)
+            model.zero_grad()
+            logits.square().mean().backward()
+            results.append([logits, *(p.grad.to_dense() for p in model.parameters())])
+        assert inputs.words.size(1) % PATCH_STEP == 0
+        assert all(torch.allclose(exact, padded, atol=CLOSE) for exact, padded in zip(*results, strict=True))
 
     law()
 
