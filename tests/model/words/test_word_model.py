@@ -75,7 +75,7 @@ def test_padded_inputs_give_the_same_logits_and_gradients(make_model, cap):
             logits.square().mean().backward()
             results.append([logits, *(p.grad.to_dense() for p in model.parameters())])
         assert inputs.words.size(1) % PATCH_STEP == 0
-        assert all(torch.allclose(exact, padded, atol=CLOSE) for exact, padded in zip(*results, strict=True))
+        assert all(torch.allclose(exact, padded, rtol=1e-4, atol=CLOSE) for exact, padded in zip(*results, strict=True))
 
     law()
 
