@@ -1,0 +1,173 @@
+"""The exact next-byte distributions of a model over tokens: sums over the token strings that cover each prefix of a document.
+
+A token string covers a prefix if it spells at least that, and without its last token does not (Vieira et al. 2024, arXiv 2412.03719, section 3;
+Phan et al. 2024, arXiv 2410.09303, the Byte-Token Representation Lemma). The probability of a prefix is the sum over its covers, and that of the
+next byte is a ratio of two such sums. END after a document: the token strings that spell exactly the document, each followed by the end token.
+Covers are all token strings, as in Vieira et al., not only those that the tokenizer writes, as in Phan et al.: a model gives the others some
+probability too, and only the sum over all is a distribution over bytes.
+
+A token string that spells exactly document[:i] is a node of a tree. It contributes to row i, and to the rows within the tokens that may follow it.
+First the tokenizer's own tokens of the document, the trunk, are read in one pass, then all nodes one token away from it, and so on.
+The number of nodes is exponential in the length of the document. So a node is dropped, with all that follows it, if its share of the probability of
+its prefix is below `epsilon`; with epsilon 0 none is. That probability is the sum so far, a lower bound, so fewer nodes are dropped, never more.
+A row is off by at most the total share of what was dropped, in total variation.
+
+Shapes: n bytes of a document, V tokens, 257 ids.
+"""
+
+import bisect
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tavu.distillation.token_tree import ROOT, TokenTree, nodes_at_once
+from tavu.vocabulary import END, NUM_IDS
+
+FLOOR = -80.0
+"""The natural logarithm that stands for a probability of 0, so that sums over ids stay finite."""
+
+
+@dataclass(frozen=True)
+class Branching:
+    """The tokens that start with a prefix, [first, last) of the sorted ones: [first, longer) are the prefix itself, and the rest go on."""
+
+    first: int
+    longer: int
+    last: int
+    next_bytes: np.ndarray
+    """The bytes that follow the prefix in longer tokens, ascending."""
+    starts: np.ndarray
+    """Where the tokens with each of those bytes begin, counted from `longer`."""
+
+
+class TokenTrie:
+    """Tokens sorted by their bytes, so that those with a common prefix lie together."""
+
+    def __init__(self, spellings: dict[int, bytes], end: int):
+        pairs = sorted((spelling, token) for token, spelling in spellings.items())
+        self.spelling = spellings
+        self.spellings = [spelling for spelling, _ in pairs]
+        self.tokens = np.array([token for _, token in pairs])
+        self.end = end
+        self.longest = max(map(len, self.spellings))
+        self._branchings: dict[bytes, Branching | None] = {}
+
+    def after(self, prefix: bytes) -> Branching | None:
+        """The tokens that start with the prefix; None if there are none."""
+        if prefix not in self._branchings:
+            self._branchings[prefix] = self._find(prefix)
+        return self._branchings[prefix]
+
+    def _find(self, prefix: bytes) -> Branching | None:
+        first = bisect.bisect_left(self.spellings, prefix)
+        last = self._end_of(prefix, first)
+        if first == last:
+            return None
+        longer = bisect.bisect_right(self.spellings, prefix, first, last)
+        next_bytes, starts, start = [], [], longer
+        while start < last:
+            value = self.spellings[start][len(prefix)]
+            next_bytes.append(value)
+            starts.append(start - longer)
+            start = self._end_of(prefix + bytes([value]), start)
+        return Branching(first, longer, last, np.array(next_bytes, dtype=np.int64), np.array(starts, dtype=np.int64))
+
+    def _end_of(self, prefix: bytes, first: int) -> int:
+        return bisect.bisect_right(self.spellings, prefix, first, key=lambda spelling: spelling[: len(prefix)])
+
+
+class _Masses:
+    """For each position the probability of each next id, times that of all bytes before it, on a scale of its own so that nothing underflows."""
+
+    def __init__(self, num_bytes: int):
+        self.masses = np.zeros((num_bytes + 1, NUM_IDS))
+        self.scales = [-math.inf] * (num_bytes + 1)
+        """Natural logarithms of what the rows of `masses` are to be multiplied by."""
+
+    def add(self, position: int, log_weight: float, ids: np.ndarray | int, masses: np.ndarray | float) -> None:
+        scale = self.scales[position]
+        if log_weight > scale:
+            self.masses[position] *= math.exp(scale - log_weight)
+            self.scales[position] = scale = log_weight
+        self.masses[position, ids] += math.exp(log_weight - scale) * masses
+
+    def log_totals(self) -> np.ndarray:
+        """The logarithm of the probability of each prefix (n + 1,), as far as it was added."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.masses.sum(axis=1)) + self.scales
+
+
+def next_byte_log_probs(
+    document: bytes, trunk: Sequence[int], start: int, trie: TokenTrie, tree: TokenTree, *, epsilon: float, max_tokens: int
+) -> np.ndarray:
+    """Natural logarithms of the distribution of each byte and of END, given the bytes before it: (n + 1, 257) float64, none below FLOOR.
+
+    `trunk` is a token string that spells the document, `start` the token before it, and `tree` a new tree. Token strings of more than `max_tokens`,
+    `start` included, are dropped; the trunk must not be longer.
+    """
+    parents, tokens = [ROOT, *range(len(trunk))], [start, *trunk]
+    positions = [0, *itertools.accumulate(len(trie.spelling[token]) for token in trunk)]
+    log_weights = [0.0, *(math.nan for _ in trunk)]  # those of the trunk are found on the way
+    depths = list(range(len(tokens)))
+    assert positions[-1] == len(document) and len(tokens) <= max_tokens
+    masses = _Masses(len(document))
+    size = nodes_at_once(len(trie.tokens))
+    first = 0
+    while first < len(tokens):
+        found: list[tuple[int, _Child]] = []
+        for begin in range(first, len(tokens), size):
+            rows = tree.add(parents[begin : begin + size], tokens[begin : begin + size]).astype(np.float64)  # (N, V)
+            for node, row in enumerate(rows, begin):
+                for child in _spread(document, positions[node], log_weights[node], row, trie, masses):
+                    if node < len(trunk) and child.token == trunk[node]:
+                        log_weights[node + 1] = child.log_weight
+                    elif depths[node] + 2 <= max_tokens:
+                        found.append((node, child))
+        first = len(tokens)
+        for parent, child in _drop_negligible(found, masses.log_totals(), epsilon):
+            parents.append(parent)
+            tokens.append(child.token)
+            positions.append(child.position)
+            log_weights.append(child.log_weight)
+            depths.append(depths[parent] + 1)
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(masses.masses / masses.masses.sum(axis=1, keepdims=True)), FLOOR)
+
+
+class _Child(NamedTuple):
+    token: int
+    position: int
+    """The number of bytes that it and its ancestors spell."""
+    log_weight: float
+    """The logarithm of the probability of its token string."""
+
+
+def _spread(document: bytes, position: int, log_weight: float, row: np.ndarray, trie: TokenTrie, masses: _Masses) -> list[_Child]:
+    """Add what may follow a node to `masses`, and return the tokens that may follow within the document. `row` (V,) are their log-probabilities."""
+    sorted_row = row[trie.tokens]
+    probs = np.exp(sorted_row)
+    masses.add(position, log_weight, END, math.exp(row[trie.end]))
+    children = []
+    for stop in range(position, min(len(document), position + trie.longest) + 1):
+        branching = trie.after(document[position:stop])
+        if branching is None:
+            break
+        for index in range(branching.first, branching.longer):
+            children.append(_Child(int(trie.tokens[index]), stop, log_weight + float(sorted_row[index])))
+        if branching.longer < branching.last:
+            sums = np.add.reduceat(probs[branching.longer : branching.last], branching.starts)
+            masses.add(stop, log_weight, branching.next_bytes, sums)
+    return children
+
+
+def _drop_negligible(found: Sequence[tuple[int, _Child]], log_totals: np.ndarray, epsilon: float) -> Iterator[tuple[int, _Child]]:
+    """The children whose share of the probability of their prefix is at least epsilon. The children themselves are added to `log_totals` (n + 1,)."""
+    np.logaddexp.at(log_totals, [child.position for _, child in found], [child.log_weight for _, child in found])
+    log_epsilon = math.log(epsilon) if epsilon > 0 else -math.inf
+    for parent, child in found:
+        if child.log_weight > -math.inf and child.log_weight >= log_epsilon + log_totals[child.position]:
+            yield parent, child
