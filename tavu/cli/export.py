@@ -8,20 +8,21 @@ import typer
 
 def export(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
-    to: Annotated[str, typer.Option(help="web: an ES module for browsers. c: a C program, with the engine in one file.")],
-    out: Annotated[Path, typer.Option(help="The folder to write. It must not exist.")],
+    to: Annotated[str, typer.Option(help="page: one HTML file that writes offline; web: an ES module for browsers; c: a C program.")],
+    out: Annotated[Path, typer.Option(help="The file or folder to write, which must not exist.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
     """Export a model for use without tavu.
 
-    Example: tavu export runs/stories --to c --out story
+    Example: tavu export runs/stories --to page --out story.html
     """
     from tavu.cli.json_line import print_json_line
     from tavu.config import check
     from tavu.export.c import export_c
+    from tavu.export.page import export_page
     from tavu.export.web import export_web
 
-    formats = {"web": export_web, "c": export_c}
+    formats = {"page": export_page, "web": export_web, "c": export_c}
     check(to in formats, "to", to, f"one of {', '.join(formats)}.")
     exported = formats[to](model, out)
     if as_json:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from tavu.config import INSIST, SamplingConfig
 from tavu.evaluation.obedience import SEED_STRIDE, TRIES
 from tavu.generation.writing import Writer
+from tavu.reports.model_facts import model_facts
 from tavu.run_folder import MODEL, REPORT
 from tavu.serving.examples import examples
 from tavu.stored_model import StoredModel
@@ -18,28 +18,5 @@ def report_of(stored: StoredModel) -> Path | None:
 
 
 def about(stored: StoredModel, writer: Writer) -> dict[str, Any]:
-    """The facts as the page expects them. Facts of a wrong type, which a third-party file may contain, are ignored."""
-    facts, features = stored.facts, stored.facts.get("features")
-    numbers = {key: _number(facts.get(key)) for key in ("val_bpb", "seconds", "train_bytes", "train_documents", "weight_bits")}
-    return (
-        numbers
-        | examples(stored, writer)
-        | {
-            "kind": "bytes" if facts.get("kind") == "bytes" else "text",
-            "tries": TRIES,
-            "temperature": SamplingConfig.temperature,
-            "insist": INSIST,
-            "seeds_apart": SEED_STRIDE,
-            "note": facts["note"] if isinstance(facts.get("note"), str) else None,
-            "name": stored.name,
-            "records": stored.records,
-            "features": [feature for feature in features if isinstance(feature, str)] if isinstance(features, list) else [],
-            "parameters": stored.num_parameters,
-            "file_bytes": stored.file.stat().st_size,
-            "context_bytes": stored.config.max_seq_len,
-        }
-    )
-
-
-def _number(fact: Any) -> float | None:
-    return fact if isinstance(fact, (int, float)) and abs(fact) < 1e300 else None  # excludes NaN and infinity, which JSON lacks
+    """The facts as the page expects them."""
+    return model_facts(stored) | examples(stored, writer) | {"tries": TRIES, "seeds_apart": SEED_STRIDE}

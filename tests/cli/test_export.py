@@ -4,7 +4,7 @@ import pytest
 
 from tests.export.conftest import FORMAT
 
-OUT = {"web": "story", "c": "story"}
+OUT = {"page": "story.html", "web": "story", "c": "story"}
 to = pytest.mark.parametrize("to", OUT)
 
 

@@ -1,7 +1,4 @@
-// A model of tavu, and its engine in WebAssembly: for browsers and their workers, Deno and Node.
-//
-//   const model = await load("model.safetensors");
-//   for await (const piece of model.stream("Once upon a time")) console.log(piece);
+// A model of tavu, and its engine in WebAssembly.
 
 /** What a model reads around a prompt, by the records it was fine-tuned on, in Latin-1; and the labels of a request. */
 const READS = {}; // filled in by tavu export
@@ -15,21 +12,13 @@ const BLOCK = 8; // milliseconds after which others get their turn
 const ROOM = 16; // bytes of a piece
 const encoder = new TextEncoder();
 
-/** A model, and the engine that writes it: each the address of a file, or its bytes. */
-export async function load(model = new URL("model.safetensors", import.meta.url), engine = new URL("tavu.wasm", import.meta.url)) {
-  const [modelBytes, engineBytes] = await Promise.all([bytesOf(model), bytesOf(engine)]);
+/** A model from its bytes, and the engine's. */
+async function openModel(modelBytes, engineBytes) {
   const { instance } = await WebAssembly.instantiate(engineBytes);
   return new Model(instance.exports, modelBytes);
 }
 
-async function bytesOf(source) {
-  if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) return source instanceof ArrayBuffer ? new Uint8Array(source) : source;
-  const response = await fetch(source);
-  if (!response.ok) throw new Error(`${source} cannot be loaded: ${response.status} ${response.statusText}.`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-export class Model {
+class Model {
   #wasm;
   #bytes;
   #engine;
