@@ -136,7 +136,7 @@ def new_recipe(
     data |= {"as_records": True, "skip_bad": True} if as_records else {}
     tables = _merge(tables, "data", data)
     if teachers:
-        tables = _merge(tables, "distill", {"teachers": [_absolute_teacher(name, as_bytes=as_bytes) for name in teachers]})
+        tables = _merge(tables, "distill", {"teachers": [_absolute_teacher(name, as_bytes=as_bytes, as_records=as_records) for name in teachers]})
         tables |= {"train": STUDENT | tables.get("train", {})}
     elif train_teachers:
         tables = _merge(tables, "distill", {"train_teachers": train_teachers})
@@ -382,11 +382,14 @@ def _merge(tables: Tables, section: str, values: Tables) -> Tables:
     return tables | {section: tables.get(section, {}) | values}
 
 
-def _absolute_teacher(name: str, *, as_bytes: bool) -> str:
-    """The absolute path of a teacher. Raises TavuError if there is none, or it cannot teach this kind of data."""
-    from tavu.distillation.model_teacher import open_teacher
+def _absolute_teacher(name: str, *, as_bytes: bool, as_records: bool) -> str:
+    """A teacher with its absolute path; a name of the hub unchanged. Raises TavuError if there is none, or it cannot teach this kind of data."""
+    from tavu.distillation.model_teacher import SUBWORD_PREFIX, open_teacher
 
-    open_teacher(name, as_bytes=as_bytes)
+    open_teacher(name, as_bytes=as_bytes, as_records=as_records)
+    if name.startswith(SUBWORD_PREFIX):
+        path = Path(name.removeprefix(SUBWORD_PREFIX))
+        return f"{SUBWORD_PREFIX}{path.resolve()}" if path.exists() else name
     return str(find_model(name).resolve())
 
 

@@ -10,7 +10,9 @@ def distill(
     source: Annotated[list[str], typer.Argument(help="The text to learn from, as for `tavu train`.")],
     teacher: Annotated[
         list[str],
-        typer.Option(help="A model file or run folder to learn from. Can be given several times: the mean of their distributions teaches."),
+        typer.Option(
+            help="A model file or run folder to learn from, or hf:NAME, a model of transformers. Several may be given: the mean of them teaches."
+        ),
     ],
     valid: Annotated[
         list[str] | None, typer.Option(help="Text to validate on. By default, part of SOURCE is held out.", rich_help_panel="Text")

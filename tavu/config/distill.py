@@ -12,7 +12,7 @@ class DistillConfig:
     """Who teaches a student, and how much of its loss is what they say (distillation/teacher.py)."""
 
     teachers: tuple[str, ...] = ()
-    """Model files and run folders."""
+    """Model files, run folders, and models of transformers: hf: and a folder or a name on the hub."""
     train_teachers: int = 0
     """Train this many teachers first, with different seeds, within the budget of the run."""
     teachers_fraction: float = 0.6

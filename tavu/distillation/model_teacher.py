@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from tavu.data.kept import file_digest
+from tavu.distillation.subword import PREFIX as SUBWORD_PREFIX
+from tavu.distillation.subword import open_subword_teacher
 from tavu.distillation.teacher import Teacher
 from tavu.engine.native import NativeEngine, why_not
 from tavu.errors import TavuError
@@ -25,8 +27,18 @@ Logits = Callable[[Sequence[np.ndarray], Sequence[int]], list[np.ndarray]]
 """From sequences of ids (T,) and the first counted id of each to the logits (T - first, V) that predict these."""
 
 
-def open_teacher(name: str, *, as_bytes: bool, device: str = "cpu") -> Teacher:
-    """The teacher with this name: a model file or run folder. Raises TavuError if there is none, or it was trained on another kind of data."""
+def open_teacher(name: str, *, as_bytes: bool, as_records: bool = False, device: str = "cpu") -> Teacher:
+    """The teacher with this name: a model file, a run folder, or hf: and a model of transformers.
+
+    Raises TavuError if there is none, or it was trained on another kind of data.
+    """
+    if name.startswith(SUBWORD_PREFIX):
+        if as_bytes or as_records:
+            raise TavuError(
+                f"The teacher {name} is a model of plain text, but the student is to learn {'raw bytes' if as_bytes else 'records'}. "
+                f"Omit {'--bytes' if as_bytes else '--records'}, or name a teacher that `tavu train` made of such data."
+            )
+        return open_subword_teacher(name, device)
     stored = open_model(name)
     if (stored.facts.get("kind") == "bytes") != as_bytes:
         teacher, student = ("text", "raw bytes") if as_bytes else ("raw bytes", "text")

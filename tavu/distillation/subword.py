@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,6 @@ class SubwordTeacher:
         self.allowed[tokens.end] = True
         sample = [tokens.start, *tokens.encode(b"Once upon a time, there was a bear.")][: self.max_tokens]
         self.new_tree = CachedTree if reads_trees(model, self.allowed, sample) else UncachedTree
-        self.digest = self._digest()
 
     def log_probs(self, documents: Sequence[bytes]) -> Iterator[np.ndarray]:
         """See Teacher. Raises TavuError for a byte that no token of the model spells."""
@@ -65,7 +65,9 @@ class SubwordTeacher:
             parts.append(rows if start == 0 else rows[ends[first_new] - ends[start] + 1 :])
         return np.concatenate(parts)[len(self.tokens.prefix) :]
 
-    def _digest(self) -> str:
+    @cached_property
+    def digest(self) -> str:
+        """See Teacher."""
         digest = hashlib.sha256(json.dumps([_VERSION, self.epsilon, self.max_tokens, self.tokens.serialized, str(self.model.config)]).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode())
@@ -112,11 +114,18 @@ def open_subword_teacher(model: str, device: str = "cpu") -> SubwordTeacher:
 
 
 def _from_pretrained(path: str, *, local_only: bool) -> tuple[Any, Any]:
-    """A tokenizer and a model of transformers."""
+    """A tokenizer and a model of transformers, without its progress bars: there are others on the screen."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
-    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=local_only)
-    return tokenizer, AutoModelForCausalLM.from_pretrained(path, local_files_only=local_only, dtype=torch.float32)
+    had_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=local_only)
+        return tokenizer, AutoModelForCausalLM.from_pretrained(path, local_files_only=local_only, dtype=torch.float32)
+    finally:
+        if had_bars:
+            logging.enable_progress_bar()
 
 
 def _check_causal(network: Any, tokens: TokenBytes, name: str) -> None:

@@ -51,7 +51,7 @@ def teach(
     if known and len(found) == len(known):
         return SoftTargets(found)
     device = pick_device(recipe.train.device)
-    teachers = [open_teacher(name, as_bytes=recipe.data.as_bytes, device=device) for name in distill.teachers]
+    teachers = [open_teacher(name, as_bytes=recipe.data.as_bytes, as_records=recipe.data.as_records, device=device) for name in distill.teachers]
     for name, teacher, facts in zip(distill.teachers, teachers, known, strict=bool(known)):
         if teacher.digest != facts.digest:
             raise TavuError(f"The teacher {name} has changed since this run started. Put back the model that it was, or start a new run.")

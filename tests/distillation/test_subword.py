@@ -1,6 +1,7 @@
 """Next-byte probabilities of a model over tokens equal brute force, and a tokenizer that loses bytes is refused."""
 
 import math
+import os
 import sys
 from collections.abc import Callable
 
@@ -20,12 +21,16 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from tavu import runs
 from tavu.distillation import covers, subword
+from tavu.distillation.model_teacher import open_teacher
 from tavu.distillation.subword import SubwordTeacher, open_subword_teacher, windows
 from tavu.distillation.token_bytes import read_tokenizer
 from tavu.distillation.token_tree import ROOT, CachedTree, UncachedTree
 from tavu.errors import TavuError
+from tavu.training.events import Taught
 from tavu.vocabulary import END, NUM_IDS
+from tests.training.conftest import TINY
 
 CONTEXT = 24
 TEXTS = ["then the ää aah", "ähä then", "the end"]
@@ -290,6 +295,24 @@ def test_a_byte_that_no_token_spells_is_refused():
     assert teacher._document_log_probs(b"the")[:, 0xFF] == pytest.approx(np.full(4, covers.FLOOR))
     with pytest.raises(TavuError, match=r"hf:tiny: a document has byte 0xff, which no token spells\."):
         list(teacher.log_probs([b"the\xff"]))
+
+
+def test_a_student_learns_from_a_folder(folder, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("\n<|endoftext|>\n".join(f"the ähä {i}" for i in range(40)), encoding="utf-8")
+    name = os.path.relpath(folder)  # the run names the folder from the root, so that it can be resumed anywhere
+    recipe = runs.new_recipe([str(text)], steps=2, teachers=[f"hf:{name}"], settings=TINY)
+    events = list(runs.run(recipe, tmp_path / "run", resume=False, command=["tavu"], read_progress=lambda done, total: None))
+    [taught] = [event for event in events if isinstance(event, Taught)]
+    assert taught.names == (f"hf:{folder}",)
+    assert 4 < taught.bits_per_byte[0] < 16
+    assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", ["bytes", "records"])
+def test_a_student_of_other_data_than_text_is_refused(folder, kind):
+    with pytest.raises(TavuError, match=rf"The teacher hf:.* is a model of plain text, but the student is to learn .*{kind}\. Omit --{kind}, or"):
+        open_teacher(f"hf:{folder}", as_bytes=kind == "bytes", as_records=kind == "records")
 
 
 def test_without_transformers_a_sentence_says_how_to_install_it(folder, monkeypatch):
