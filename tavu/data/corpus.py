@@ -1,7 +1,8 @@
 """Documents -> corpus: train and valid on disk, built once and cached by content.
 
-Two passes: the first writes all documents to one spool file and keeps 16 bytes per document in memory; the second drops duplicates and copies
-each remaining document to train or valid. documents.py has the file layout, split.py the train/valid split, kept.py the cache.
+Two passes: the first writes all documents to spool files, in several processes at once, and keeps a few numbers per document in memory (reading.py);
+the second drops duplicates and copies each remaining document to train or valid. documents.py has the file layout, split.py the train/valid split,
+kept.py the cache. The corpus is the same, byte for byte, whatever the number of processes.
 
 Without valid sources a hash of each document assigns it to train or valid, so adding documents never moves others.
 """
@@ -9,7 +10,7 @@ Without valid sources a hash of each document assigns it to train or valid, so a
 import hashlib
 import json
 import os
-from array import array
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,37 +19,34 @@ import numpy as np
 
 from tavu.config import DataConfig
 from tavu.data import split
-from tavu.data.documents import SEP, write_documents
+from tavu.data.documents import write_documents
 from tavu.data.formats import MAX_DOCUMENT_BYTES
 from tavu.data.hub import HUB_FILES
-from tavu.data.kept import Corpus, CorpusReport, file_digest, move_into_place, open_corpus, read_corpus, read_meta, temporary_folder, write_meta
-from tavu.data.records import split_document
-from tavu.data.sources import TALES_SEED, Located, SourceReport, is_text, locate, read_documents
+from tavu.data.kept import (
+    Corpus,
+    CorpusReport,
+    are_worth_remembering,
+    file_digest,
+    file_states,
+    find_corpus,
+    move_into_place,
+    open_corpus,
+    read_corpus,
+    read_meta,
+    remember,
+    temporary_folder,
+    write_meta,
+)
+from tavu.data.parts import TALES_SEED, is_text
+from tavu.data.reading import Progress, read_sources
+from tavu.data.sources import Located, locate
 from tavu.data.splitting import looks_like_many
+from tavu.data.spool import Spool
 from tavu.data.streams import endings
 from tavu.errors import TavuError
 
 FORMAT = 3
 """Incremented when the same sources would be read or stored differently, so that older cached corpora are rebuilt."""
-_PROGRESS_BYTES = 1 << 20
-
-Progress = Callable[[int, int | None], None]
-"""Called with (bytes done, total bytes); the total is None when it is not known."""
-
-
-@dataclass(frozen=True)
-class _Spool:
-    """All documents in reading order, those of valid sources last.
-
-    Shapes: N documents; offsets of SEPs (N + 1,), digests and completion_digests (N,), all uint64.
-    """
-
-    path: Path
-    offsets: np.ndarray
-    digests: np.ndarray
-    completion_digests: np.ndarray
-    """For records, digests of the completions alone: one story under two prompts must not be in both train and valid. Else equal to digests."""
-    num_train: int
 
 
 def build_corpus(
@@ -74,29 +72,34 @@ def build_corpus(
     places = (*train_places, *valid_places)
     source_notes = tuple(note for place in places for note in place.notes)
     files = [file for place in places for file in place.files]
-    states = _states(files)
-    final = cache_dir / _content_key(train_places, valid_places, data, valid_percent)
-    if corpus := read_corpus(final):
+    states = file_states(files)
+    facts = _facts(data, valid_percent)
+    seen = _digest_of(facts, train_places, valid_places, lambda place: file_states(place.files)) if are_worth_remembering(files) else None
+    if seen and (corpus := find_corpus(cache_dir, seen)):
         return _with_notes(corpus, source_notes)
-    report = SourceReport()
-    num_bytes = None if any(place.num_tales for place in places) else sum(size for size, _ in states)
+    final = cache_dir / _digest_of(facts, train_places, valid_places, _content)
+    if corpus := read_corpus(final):
+        remember(final, seen)
+        return _with_notes(corpus, source_notes)
     try:
         if os.path.lexists(final):
             source_notes += (f"the cached copy of this text in {cache_dir} was damaged, so it was rebuilt",)
         with temporary_folder(cache_dir, final.name) as folder:
-            spool = _write_spool(folder / "spool", data, report, progress, num_bytes)
-            if _states(files) != states:
+            (folder / "spool").mkdir()
+            spool, report = read_sources(folder / "spool", data, train_places, valid_places, progress)
+            if file_states(files) != states:
                 raise TavuError(f"{_listed(data.sources)} changed while being read. Run the command again.")
             choice = _choose(spool, valid_percent, _listed(data.sources))
             warnings = _warnings(spool, choice, places, data)
-            with spool.path.open("rb") as source:
-                write_documents(folder / "train", source, *choice.train)
-                write_documents(folder / "valid", source, *choice.valid)
-            spool.path.unlink()
+            with spool.open() as source:
+                train_digest, used_bytes = write_documents(folder / "train", source, *choice.train)
+                valid_digest, _ = write_documents(folder / "valid", source, *choice.valid)
+            shutil.rmtree(folder / "spool")
             skipped = [f"skipped: {reason}" for reason in report.reasons]
             notes = (*split_notes, *choice.notes, *report.markup_lines(), *warnings, *skipped)
             lengths = np.concatenate([choice.train[1], choice.valid[1]])
-            write_meta(folder, CorpusReport(len(lengths), int(lengths.sum()), choice.duplicates, choice.in_valid, report.skipped, notes))
+            about = CorpusReport(len(lengths), int(lengths.sum()), choice.duplicates, choice.in_valid, report.skipped, notes)
+            write_meta(folder, about, {"train.bin": train_digest, "valid.bin": valid_digest}, used_bytes)
             move_into_place(folder, final)
         meta = read_meta(final)
     except OSError as fault:
@@ -105,6 +108,7 @@ def build_corpus(
             "of the text: free some space there, or set TAVU_CACHE to another folder."
         ) from None
     assert meta is not None, f"{final} was built and cannot be read"
+    remember(final, seen)
     return _with_notes(open_corpus(final, meta), source_notes)
 
 
@@ -117,29 +121,32 @@ def _listed(sources: Sequence[str]) -> str:
     return ", ".join(sources[:3]) + (" and others" if len(sources) > 3 else "")
 
 
-def _states(files: Sequence[Path]) -> list[tuple[int, int]]:
-    stats = [file.stat() for file in files]
-    return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
-
-
-def _content_key(train: Sequence[Located], valid: Sequence[Located], data: DataConfig, valid_percent: float) -> str:
-    """The cache name of a corpus. It depends on the content and the endings of its files, not on their names or folders."""
-    facts = {
+def _facts(data: DataConfig, valid_percent: float) -> dict[str, object]:
+    """What a corpus depends on besides its sources."""
+    return {
         "format": [FORMAT, MAX_DOCUMENT_BYTES, split.MAX_VALID_BYTES],
         "options": {key: value for key, value in asdict(data).items() if key not in ("sources", "valid")},
         "valid_percent": valid_percent,
-        "train": [_content(place) for place in train],
-        "valid": [_content(place) for place in valid],
     }
-    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _digest_of(facts: dict[str, object], train: Sequence[Located], valid: Sequence[Located], of_files: Callable[[Located], list]) -> str:
+    """A digest of the facts and the sources, each given by its files or its number of tales."""
+    of_sources = {
+        name: [_tales(place) if place.num_tales else of_files(place) for place in places] for name, places in (("train", train), ("valid", valid))
+    }
+    return hashlib.blake2b(json.dumps(facts | of_sources, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _tales(place: Located) -> list[object]:
+    from tavu.data import tales
+
+    code = sorted(Path(str(tales.__file__)).parent.glob("*.py"))  # the code is hashed, so no version number can be forgotten
+    return ["tales", place.num_tales, place.num_plots, TALES_SEED, *(file_digest(file) for file in code)]
 
 
 def _content(place: Located) -> list[object]:
-    if place.num_tales:
-        from tavu.data import tales
-
-        code = sorted(Path(str(tales.__file__)).parent.glob("*.py"))  # the code is hashed, so no version number can be forgotten
-        return ["tales", place.num_tales, place.num_plots, TALES_SEED, *(file_digest(file) for file in code)]
+    """The content and the endings of the files: the cache name of a corpus does not depend on their names or folders."""
     return [(endings(file), _digest_if_readable(file)) for file in place.files]
 
 
@@ -148,37 +155,6 @@ def _digest_if_readable(file: Path) -> str:
         return file_digest(file)
     except OSError as fault:
         return f"unreadable: {fault.strerror}"  # reading it will raise, or skip it
-
-
-def _write_spool(
-    path: Path,
-    data: DataConfig,
-    report: SourceReport,
-    progress: Progress | None,
-    num_file_bytes: int | None,
-) -> _Spool:
-    offsets, digests, completion_digests = array("Q", [0]), array("Q"), array("Q")
-    num_train = 0
-    reported = 0
-    with path.open("wb", buffering=_PROGRESS_BYTES) as spool:
-        spool.write(SEP)
-        for index, source in enumerate((*data.sources, *data.valid)):
-            for document in read_documents(source, data, report):
-                spool.write(document)
-                spool.write(SEP)
-                offsets.append(offsets[-1] + len(document) + 1)
-                digests.append(split.document_digest(document))
-                completion_digests.append(split.document_digest(split_document(document)[1]) if data.as_records else digests[-1])
-                num_done = report.bytes if num_file_bytes is None else report.file_bytes_read
-                if progress and num_done >= reported + _PROGRESS_BYTES:
-                    progress(num_done, num_file_bytes)
-                    reported = num_done
-            if index < len(data.sources):
-                num_train = len(digests)
-    if progress:
-        progress(report.bytes if num_file_bytes is None else num_file_bytes, num_file_bytes)
-    offsets_of, digests_of, completions_of = (np.frombuffer(numbers, dtype=np.uint64) for numbers in (offsets, digests, completion_digests))
-    return _Spool(path, offsets_of, digests_of, completions_of, num_train)
 
 
 @dataclass(frozen=True)
@@ -192,9 +168,8 @@ class _Choice:
     notes: tuple[str, ...]
 
 
-def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
-    starts = spool.offsets[:-1].astype(np.int64) + 1
-    lengths = spool.offsets[1:].astype(np.int64) - starts
+def _choose(spool: Spool, valid_percent: float, sources: str) -> _Choice:
+    starts, lengths = spool.starts, spool.lengths
     train = split.first_of_each(spool.digests[: spool.num_train])
     valid = split.first_of_each(spool.digests[spool.num_train :]) + spool.num_train
     duplicates = len(starts) - len(train) - len(valid)
@@ -213,7 +188,7 @@ def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
     start, length = int(starts[longest]), int(lengths[longest])
     if length < 2:
         raise TavuError(f"{sources} holds one byte of text, too little to split into train and valid. Give more text.")
-    with spool.path.open("rb") as source:
+    with spool.open() as source:
         source.seek(start)
         train_end, valid_start = split.place_to_split(source.read(length), split.num_bytes_to_cut(int(lengths.sum()), length, valid_percent))
     lengths[longest] = train_end
@@ -222,14 +197,14 @@ def _choose(spool: _Spool, valid_percent: float, sources: str) -> _Choice:
     return _Choice((starts, lengths), (np.array([start + valid_start]), np.array([length - valid_start])), duplicates, 0, (note,))
 
 
-def _warnings(spool: _Spool, choice: _Choice, places: Sequence[Located], data: DataConfig) -> list[str]:
+def _warnings(spool: Spool, choice: _Choice, places: Sequence[Located], data: DataConfig) -> list[str]:
     """Warnings about likely mistakes: many texts in one document, or too little validation text."""
     warnings = []
-    lengths = np.diff(spool.offsets.astype(np.int64)) - 1
+    lengths = spool.lengths
     longest = int(np.argmax(lengths))
     if data.can_split and 2 * lengths[longest] > lengths.sum() and all(is_text(file) for place in places for file in place.files):
-        with spool.path.open("rb") as source:
-            source.seek(int(spool.offsets[longest]) + 1)
+        with spool.open() as source:
+            source.seek(int(spool.starts[longest]))
             shape = looks_like_many(source.read(int(lengths[longest])))
         if shape:
             way = "If each is a separate text, pass --split lines (or blank, or a regular expression)"

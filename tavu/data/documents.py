@@ -4,7 +4,9 @@ On disk, SEP one byte 0:  SEP d1 SEP d2 SEP ... dn SEP,  and beside it the uint6
 A SEP is read as END. A byte 0 within a document stays 0: the offsets distinguish the two.
 """
 
+import hashlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,15 +46,6 @@ class DocumentFile:
         """How many documents, each with the END before it, do not fit in `num_ids` ids."""
         return int(np.count_nonzero(np.diff(self.offsets) > num_ids))
 
-    def used_bytes(self) -> frozenset[int]:
-        """The byte values that occur in the documents."""
-        seen, num_zeros = SEP, 0
-        for at in range(0, len(self._bytes), _COPY_BYTES):
-            chunk = self._bytes[at : at + _COPY_BYTES].tobytes()
-            num_zeros += chunk.count(SEP)
-            seen += bytes(set(chunk.translate(None, seen)))  # only new byte values are left, and soon none
-        return frozenset(seen if num_zeros > len(self.offsets) else seen[1:])
-
     def document(self, index: int) -> np.ndarray:
         """The bytes of one document, uint8, a view."""
         return self._bytes[int(self.offsets[index]) + 1 : int(self.offsets[index + 1])]
@@ -67,27 +60,67 @@ class DocumentFile:
         return ids
 
 
-def write_documents(path: Path, source: BinaryIO, starts: np.ndarray, lengths: np.ndarray) -> None:
-    """Write the documents of `source`, given by starts and lengths (int64), as a DocumentFile.
+def write_documents(path: Path, source: BinaryIO, starts: np.ndarray, lengths: np.ndarray) -> tuple[str, frozenset[int]]:
+    """Write the documents of `source`, given by starts and lengths (int64), as a DocumentFile. Returns the digest of its .bin and its byte values.
 
     Documents that are one byte apart in `source`, as they are here, are copied together with the byte between them.
     """
     breaks = np.flatnonzero(starts[1:] != starts[:-1] + lengths[:-1] + 1) + 1
     firsts, lasts = np.append(0, breaks), np.append(breaks, len(starts)) - 1
-    with path.with_suffix(".bin").open("wb") as target:
+    with path.with_suffix(".bin").open("wb", _COPY_BYTES) as file, ThreadPoolExecutor(1) as thread:
+        target = _Target(file, thread)
         for begin, end in zip(starts[firsts].tolist(), (starts + lengths)[lasts].tolist(), strict=True):
             target.write(SEP)
             _copy(source, begin, end, target)
         target.write(SEP)
-        _to_disk(target)
+        _to_disk(file)
+        digest, used_bytes = target.finish(num_separators=len(starts) + 1)
     offsets = np.zeros(len(starts) + 1, dtype=np.uint64)
     np.cumsum(lengths + 1, out=offsets[1:])
-    with path.with_suffix(".npy").open("wb") as target:
-        np.save(target, offsets)
-        _to_disk(target)
+    with path.with_suffix(".npy").open("wb") as file:
+        np.save(file, offsets)
+        _to_disk(file)
+    return digest, used_bytes
 
 
-def _copy(source: BinaryIO, begin: int, end: int, target: BinaryIO) -> None:
+def new_digest() -> "hashlib.blake2b":
+    """The digest of a file's content."""
+    return hashlib.blake2b(digest_size=16)
+
+
+class _Target:
+    """A file to write, with the digest of what is written, which another thread computes meanwhile, and the byte values in it."""
+
+    def __init__(self, file: BinaryIO, thread: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._thread = thread
+        self._digest = new_digest()
+        self._held = bytearray()
+        self._digesting: Future[None] | None = None
+        self._seen, self._num_zeros = SEP, 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._held += data
+        if len(self._held) >= _COPY_BYTES:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._digesting is not None:
+            self._digesting.result()
+        held, self._held = bytes(self._held), bytearray()
+        self._digesting = self._thread.submit(self._digest.update, held)
+        self._num_zeros += held.count(SEP)
+        self._seen += bytes(set(held.translate(None, self._seen)))  # only new byte values are left, and soon none
+
+    def finish(self, *, num_separators: int) -> tuple[str, frozenset[int]]:
+        self._pass_on()
+        assert self._digesting is not None
+        self._digesting.result()
+        return self._digest.hexdigest(), frozenset(self._seen if self._num_zeros > num_separators else self._seen[1:])
+
+
+def _copy(source: BinaryIO, begin: int, end: int, target: _Target) -> None:
     source.seek(begin)
     for at in range(begin, end, _COPY_BYTES):
         target.write(source.read(min(_COPY_BYTES, end - at)))

@@ -35,9 +35,12 @@ class Wanted:
         return names if all(name in present for name in names) else None
 
 
-def texts(rows: Iterator[tuple[str, object]], wanted: Wanted) -> Iterator[bytes | TavuError]:
-    """The document of each row (an object, or the text itself); a TavuError in place of a bad row."""
-    names: list[str] | None = None
+def texts(rows: Iterator[tuple[str, object]], wanted: Wanted, known_names: Sequence[str] | None = None) -> Iterator[bytes | TavuError]:
+    """The document of each row (an object, or the text itself); a TavuError in place of a bad row.
+
+    The first row that has them determines which of the wanted fields are read, unless they are known from earlier rows.
+    """
+    names = list(known_names) if known_names else None
     for where, row in rows:
         if isinstance(row, TavuError):
             yield row

@@ -46,12 +46,15 @@ def split_stream(stream: io.BufferedReader, separator: bytes, max_piece_bytes: i
         if held.find(separator, unsearched) >= 0:
             *whole, rest = bytes(held).split(separator)
             for piece in whole:
-                yield from _cut(piece, offset, max_piece_bytes)
+                if len(piece) <= max_piece_bytes:  # of millions, nearly all
+                    yield offset, piece, True
+                else:
+                    yield from _cut(piece, offset, max_piece_bytes)
                 offset += len(piece) + len(separator)
             held = bytearray(rest)
         # The piece is too long only if no separator can start within its first max_piece_bytes.
         while len(held) >= max_piece_bytes + len(separator):
-            end = _place_to_cut(held, max_piece_bytes)
+            end = place_to_cut(held, max_piece_bytes)
             yield offset, bytes(held[:end]), False
             offset += end
             del held[:end]
@@ -60,7 +63,7 @@ def split_stream(stream: io.BufferedReader, separator: bytes, max_piece_bytes: i
 
 def _cut(piece: bytes, offset: int, max_piece_bytes: int) -> Iterator[tuple[int, bytes, bool]]:
     while len(piece) > max_piece_bytes:
-        end = _place_to_cut(piece, max_piece_bytes)
+        end = place_to_cut(piece, max_piece_bytes)
         yield offset, piece[:end], False
         offset, piece = offset + end, piece[end:]
     yield offset, piece, True
@@ -78,7 +81,8 @@ def _split_further(pieces: Iterator[tuple[int, bytes, bool]], splitter: Splitter
             yield offset + start, part, True
 
 
-def _place_to_cut(text: bytes | bytearray, limit: int) -> int:
+def place_to_cut(text: bytes | bytearray, limit: int) -> int:
+    """Where a text that is too long is cut: after the last newline before `limit`, else between two characters."""
     newline = text.rfind(b"\n", 0, limit)
     return newline + 1 if newline >= 0 else character_start(text, limit)
 
@@ -95,10 +99,10 @@ def character_start(text: Sequence[int], at: int) -> int:
     return at if text[start] & 0xC0 == 0x80 else start
 
 
-def raw_documents(stream: BinaryIO, name: str, record_bytes: int | None) -> Reading:
-    """The whole file unchanged, or each `record_bytes` of it."""
+def raw_documents(stream: BinaryIO, name: str, record_bytes: int | None, *, offset: int = 0) -> Reading:
+    """The whole file unchanged, or each `record_bytes` of it. `offset` is the position of the stream in the file."""
     size = record_bytes or MAX_DOCUMENT_BYTES
-    num_bytes = 0
+    num_bytes = offset
     while document := stream.read(size):
         num_bytes += len(document)
         if record_bytes and len(document) < record_bytes:

@@ -2,6 +2,9 @@
 
 Each has a folder of its own, readable only by its owner: train and valid (documents.py), and meta.json with the digest of each file.
 corpus.py decides which corpus is needed and builds it.
+
+Reading gigabytes only to see that they are unchanged takes too long, so for a large corpus, last_seen.json holds the sizes and times of its files and
+of its sources when they were last read. While these are the same, the corpus is found and opened without reading either.
 """
 
 import hashlib
@@ -10,12 +13,12 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tavu.data.documents import DocumentFile
+from tavu.data.documents import DocumentFile, new_digest
 from tavu.errors import TavuError
 from tavu.vocabulary import END
 
@@ -25,10 +28,15 @@ except ImportError:  # Windows
     fcntl = None
 
 _FILES = ("train.bin", "train.npy", "valid.bin", "valid.npy")
+_LAST_SEEN = "last_seen.json"
 _LEFTOVER_SECONDS = 3600.0
 """On systems without file locks: a temporary folder not modified for this long is abandoned."""
 _NEW_SECONDS = 5.0
 """A younger temporary folder may not be locked yet."""
+LARGE_BYTES = 1 << 26
+"""Files with more bytes than this in all are not read again while their sizes and times are unchanged. Reading less takes no time to speak of."""
+_TICK_SECONDS = 2.0
+"""The coarsest clock of a file system (FAT): a file changed more recently may change again without a new time."""
 
 
 @dataclass(frozen=True)
@@ -70,29 +78,86 @@ def default_cache_dir() -> Path:
 
 def file_digest(file: Path) -> str:
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return hashlib.file_digest(stream, new_digest).hexdigest()
 
 
-def write_meta(folder: Path, report: CorpusReport) -> None:
-    """Write meta.json: the digests of the corpus files, the used ids and the report."""
-    used_ids = sorted(DocumentFile(folder / "train").used_bytes() | {END})
-    meta = {"files": {name: file_digest(folder / name) for name in _FILES}, "used_ids": used_ids, "report": asdict(report)}
+def write_meta(folder: Path, report: CorpusReport, digests: Mapping[str, str], used_bytes: Set[int]) -> None:
+    """Write meta.json: the digests of the corpus files, of which `digests` are known, the ids in train and the report."""
+    files = {name: digests.get(name) or file_digest(folder / name) for name in _FILES}
+    meta = {"files": files, "used_ids": sorted(used_bytes | {END}), "report": asdict(report)}
     with (folder / "meta.json").open("w", encoding="utf-8") as file:
-        json.dump(meta | {"digest": _json_digest(meta)}, file, indent=1)
+        json.dump(meta | {"digest": json_digest(meta)}, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _json_digest(value: object) -> str:
+def json_digest(value: object) -> str:
+    """A digest of a value that can be written as JSON."""
     return hashlib.blake2b(json.dumps(value).encode(), digest_size=16).hexdigest()
 
 
+def file_states(files: Sequence[Path]) -> list[tuple[object, ...]]:
+    """The path, size and times of each file: while these are the same, so is the content. Raises OSError if a file is missing."""
+    stats = [(file, file.stat()) for file in files]
+    # A program can set the time of modification, but not that of the last change (ctime).
+    return [(os.fsencode(os.path.abspath(file)).hex(), s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for file, s in stats]
+
+
+def are_worth_remembering(files: Sequence[Path]) -> bool:
+    """Whether files are so large that reading them takes time, and old enough for every change from now on to show in their states."""
+    stats = [file.stat() for file in files]
+    newest = max((max(stat.st_mtime, stat.st_ctime) for stat in stats), default=0.0)
+    return sum(stat.st_size for stat in stats) > LARGE_BYTES and newest < time.time() - _TICK_SECONDS
+
+
+def find_corpus(cache_dir: Path, sources: str) -> Corpus | None:
+    """The intact corpus that was last built or found for `sources`, a digest of their states and options."""
+    with suppress(OSError):
+        for folder in cache_dir.iterdir():
+            if _last_seen(folder).get("sources") == sources and (corpus := read_corpus(folder)):
+                return corpus
+    return None
+
+
+def remember(folder: Path, sources: str | None = None) -> None:
+    """Store the states of the files of a corpus that was just built or verified, and `sources`, the digest of those that it was found for.
+
+    The files of the corpus may be new, since nobody else changes them.
+    """
+    files = _paths(folder)
+    is_large = sum(file.stat().st_size for file in files) > LARGE_BYTES
+    before = _last_seen(folder)
+    seen = {"files": json_digest(file_states(files)) if is_large else None, "sources": sources or before.get("sources")}
+    if seen == before or not any(seen.values()):
+        return
+    with suppress(OSError):  # the cache may be read only
+        temporary = folder / f"{_LAST_SEEN}.{os.getpid()}.tmp"
+        temporary.write_text(json.dumps(seen), encoding="utf-8")
+        temporary.replace(folder / _LAST_SEEN)
+
+
+def _last_seen(folder: Path) -> dict:
+    try:
+        seen = json.loads((folder / _LAST_SEEN).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return seen if isinstance(seen, dict) else {}
+
+
+def _paths(folder: Path) -> list[Path]:
+    return [folder / name for name in (*_FILES, "meta.json")]
+
+
 def read_corpus(folder: Path) -> Corpus | None:
-    """The corpus in a folder, or None if there is none or it is damaged. Verifying reads all of it, at about 1 GB/s."""
+    """The corpus in a folder, or None if there is none or it is damaged. Verifying reads all of it, at about 1 GB/s, unless it is as last seen."""
     try:
         meta = read_meta(folder)
-        if meta is None or any(file_digest(folder / name) != digest for name, digest in meta["files"].items()):
+        if meta is None:
             return None
+        if _last_seen(folder).get("files") != json_digest(file_states(_paths(folder))):
+            if any(file_digest(folder / name) != digest for name, digest in meta["files"].items()):
+                return None
+            remember(folder)
     except OSError:
         return None
     return open_corpus(folder, meta)
@@ -104,13 +169,13 @@ def read_meta(folder: Path) -> dict | None:
         meta = json.loads((folder / "meta.json").read_bytes())
     except (ValueError, RecursionError):
         return None
-    return meta if isinstance(meta, dict) and meta.pop("digest", None) == _json_digest(meta) else None
+    return meta if isinstance(meta, dict) and meta.pop("digest", None) == json_digest(meta) else None
 
 
 def open_corpus(folder: Path, meta: dict) -> Corpus:
     report = CorpusReport(**{**meta["report"], "notes": tuple(meta["report"]["notes"])})
     train, valid = DocumentFile(folder / "train"), DocumentFile(folder / "valid")
-    return Corpus(folder, train, valid, report, _json_digest(meta["files"]), frozenset(meta["used_ids"]))
+    return Corpus(folder, train, valid, report, json_digest(meta["files"]), frozenset(meta["used_ids"]))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any
 
 from tavu.config import RecordKind
 from tavu.data.conversations import messages_of
+from tavu.data.rows import RowCount
 from tavu.errors import TavuError
 from tavu.vocabulary import MARK_ID
 
@@ -204,18 +205,17 @@ def of_rows(rows: Iterator[tuple[str, object]]) -> Iterator[bytes | TavuError]:
             yield _bad(where, TavuError("it holds half of a surrogate pair, which is no character"))
 
 
-def of_text(documents: Iterator[bytes | TavuError], name: str) -> Iterator[bytes | TavuError]:
-    """The documents of a TinyStories-Instruct file, fields unchanged; a TavuError in place of a bad record."""
-    number = 0
+def of_text(documents: Iterator[bytes | TavuError], name: str, count: RowCount) -> Iterator[bytes | TavuError]:
+    """The documents of a TinyStories-Instruct file, fields unchanged, numbered on from `count`; a TavuError in place of a bad record."""
     for document in documents:
         if isinstance(document, TavuError) or not document:
             yield document
             continue
-        number += 1
+        count.number += 1
         try:
             yield _document(parse_record(document.decode()))
         except TavuError as fault:
-            yield _bad(f"{name} record {number:,}", fault)
+            yield _bad(f"{name} record {count.number:,}", fault)
 
 
 def _bad(where: str, fault: TavuError) -> TavuError:

@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tavu.data import fields
@@ -24,16 +25,29 @@ _DELIMITERS = ",;\t|"
 Rows = Iterator[tuple[str, object]]
 
 
-def json_rows(stream: io.BufferedReader, name: str) -> Rows:
-    """JSON Lines, or JSON values across lines: the items of lists, and values outside of lists."""
+@dataclass
+class RowCount:
+    """The number of rows of a file that were read so far; errors name the row."""
+
+    number: int = 0
+
+
+def json_rows(stream: io.BufferedReader, name: str, count: RowCount | None = None) -> Rows:
+    """JSON Lines, or JSON values across lines: the items of lists, and values outside of lists. Rows of JSON Lines are added to `count`."""
+    return line_rows(stream, name, count or RowCount()) if is_one_row_per_line(stream) else _values(stream, name)
+
+
+def is_one_row_per_line(stream: io.BufferedReader) -> bool:
+    """Whether JSON, by how it begins, has one row per line."""
     begin = stream.peek(CHUNK_BYTES).lstrip()
-    is_over_lines = begin.startswith(b"[") or begin.partition(b"\n")[0].strip() == b"{"
-    return _values(stream, name) if is_over_lines else _line_rows(stream, name)
+    return not begin.startswith(b"[") and begin.partition(b"\n")[0].strip() != b"{"
 
 
-def _line_rows(stream: io.BufferedReader, name: str) -> Rows:
-    for number, line in enumerate(_lines(stream, name), 1):
-        where = f"{name} row {number:,}"
+def line_rows(stream: io.BufferedReader, name: str, count: RowCount) -> Rows:
+    """The rows of JSON Lines, numbered on from `count`."""
+    for line in _lines(stream, name):
+        count.number += 1
+        where = f"{name} row {count.number:,}"
         if not line.strip():
             continue
         try:
@@ -145,25 +159,26 @@ def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted, *, tab
         number += 1
 
 
-def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_bytes: int) -> Rows:
-    """One dict of the wanted columns per row, with few rows in memory. Text is str if all columns are wanted, else bytes."""
+def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_bytes: int, first_group: int = 0, end_group: int | None = None) -> Rows:
+    """One dict of the wanted columns per row of some row groups, with few rows in memory. Text is str if all columns are wanted, else bytes."""
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise TavuError(f'{name}: reading parquet files needs pyarrow, which is not installed. Install it: pip install "tavu[hub]"') from None
-    number = 0
     try:
         with parquet.ParquetFile(path) as file:
             columns = fields.columns(name, file.schema_arrow.names, wanted)
             kinds = [(column.name, column.type) for column in file.schema_arrow if columns is None or column.name in columns]
             num_bytes = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+            chosen = range(file.num_row_groups)[first_group:end_group]
+            number = sum(file.metadata.row_group(i).num_rows for i in range(chosen.start))
         if num_bytes > max(max_unpacked_bytes, HONEST_RATIO * path.stat().st_size):
             raise too_much(name, max_unpacked_bytes)
         # Keep the dictionary encoding of texts: a text of megabytes may be repeated in a thousand rows.
         texts = [column for column, kind in kinds if kind in (pyarrow.string(), pyarrow.large_string(), pyarrow.binary(), pyarrow.large_binary())]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            for batch in file.iter_batches(batch_size=1024, columns=columns):
+            for batch in file.iter_batches(batch_size=1024, columns=columns, row_groups=list(chosen)) if chosen else ():
                 names = batch.schema.names
                 for values in zip(*(_plain(column, decode=wanted.all) for column in batch.columns), strict=True):
                     number += 1
@@ -174,6 +189,17 @@ def parquet_rows(path: Path, name: str, wanted: fields.Wanted, max_unpacked_byte
         raise TavuError(
             f"{name} is damaged, or not a parquet file ({str(fault)[:200]}). Copy or download it again, or pass --skip-bad to use what can be read."
         ) from None
+
+
+def row_group_bytes(path: Path) -> list[int]:
+    """The size of each row group of a parquet file, unpacked; [] if it cannot be read, as when pyarrow is not installed."""
+    try:
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(path) as file:
+            return [file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)]
+    except Exception:  # pyarrow does not document what it raises; reading the file raises it again, as a sentence
+        return []
 
 
 def _plain(column, *, decode: bool) -> list[object]:  # pyarrow has no types

@@ -7,68 +7,19 @@ and records.py read them; corpus.py drops duplicates.
 import difflib
 import glob
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from tavu.config import DataConfig
-from tavu.data import fields, formats, hub, records, rows
-from tavu.data.first_bytes import marked_up, markup, start_of_text
+from tavu.data import hub
 from tavu.data.folders import files_below, files_matching
-from tavu.data.splitting import Splitter
-from tavu.data.streams import HONEST_RATIO, SNIFF_BYTES, endings, open_stream, too_much, with_line_feeds
+from tavu.data.parts import KINDS, Part, SourceReport, read_parts
 from tavu.errors import TavuError
 
-KINDS = {
-    ".txt": "text",
-    ".text": "text",
-    ".md": "text",
-    ".jsonl": "json",
-    ".json": "json",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-}
 NUM_TALES, MAX_TALES = 40_000, 100_000_000
-TALES_SEED = 0
 PLOTS_PER_MINUTE, TALES_PER_PLOT = 2, 1000
 """How many plots of `tales` a model learns per minute of training (records/LOG.md), and how many tales each plot gets, up to NUM_TALES in all."""
-_NUM_REASONS = 5
-_READ_BYTES = 1 << 16
-_SKIP_ADVICE = re.compile(r",? or (?:pass )?--skip-bad[^.]*")
-"""The advice in an error that does not apply once --skip-bad was passed."""
-
-
-@dataclass
-class SourceReport:
-    """Counts and notes, updated while documents are read."""
-
-    documents: int = 0
-    bytes: int = 0
-    skipped: int = 0
-    reasons: list[str] = field(default_factory=list)
-    """Why the first few documents were skipped."""
-    file_bytes_read: int = 0
-    """For progress: bytes of the files on disk, before decompression."""
-    notes: list[str] = field(default_factory=list)
-    """What was skipped in folders."""
-
-    markup: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Files with markup: language -> the warning for the first such file, and the number of files."""
-
-    def markup_lines(self) -> list[str]:
-        return [warning + (f" ({number - 1:,} more like it.)" if number > 1 else "") for warning, number in self.markup.values()]
-
-    def lines(self) -> list[str]:
-        """All notes and warnings, to be printed."""
-        return [*self.notes, *self.markup_lines(), *([f"Skipped {self.skipped:,}, for example: {self.reasons[0]}"] if self.skipped else [])]
-
-    def skip(self, reason: str) -> None:
-        self.skipped += 1
-        if len(self.reasons) < _NUM_REASONS:
-            self.reasons.append(reason)
 
 
 @dataclass(frozen=True)
@@ -88,27 +39,22 @@ def read_documents(source: str, data: DataConfig, report: SourceReport) -> Itera
 
     Raises TavuError for a bad document, unless data.skip_bad, and if there is no document at all.
     """
-    num_before = report.documents
-    first_reason = ""
     located = locate(source, data)
     report.notes += located.notes
-    splitter = Splitter(data.split) if data.split is not None else None
-    for document in _read_tales(located, data) if located.num_tales else _read_files(located.files, data, splitter, report):
-        if isinstance(document, TavuError):
-            if not data.skip_bad:
-                raise document from None
-            reason = _SKIP_ADVICE.sub("", str(document))
-            first_reason = first_reason or reason
-            report.skip(reason)
-        elif document:
-            report.documents += 1
-            report.bytes += len(document)
-            yield document
-    if report.documents == num_before and first_reason:
+    report.first_reason = ""
+    num_before, matches_before = report.documents, report.num_matches
+    parts = [Part(end=located.num_tales, num_plots=located.num_plots)] if located.num_tales else [Part(str(file)) for file in located.files]
+    yield from read_parts(parts, data, report)
+    check_read(source, located, data, report.documents - num_before, report.num_matches - matches_before, report.first_reason)
+
+
+def check_read(source: str, located: Located, data: DataConfig, num_documents: int, num_matches: int, first_reason: str) -> None:
+    """Raise TavuError if a source has no document, or if --split matches nothing in it. `first_reason` is why its first document was skipped."""
+    if not num_documents and first_reason:
         raise TavuError(f"{source} has only bad documents, and all were skipped. The first: {first_reason}")
-    if report.documents == num_before:
+    if not num_documents:
         raise TavuError(f"{source} has no documents, only white space and separators. Give a source with text.")
-    if splitter is not None and located.files and not splitter.num_matches:
+    if data.split is not None and located.files and not num_matches:
         others = " or ".join(split for split in ("lines", "blank") if split != data.split)
         raise TavuError(f"--split {data.split!r} matches nothing in {source}. Try {others}, or another expression, or omit it.")
 
@@ -139,11 +85,6 @@ def locate(source: str, data: DataConfig) -> Located:
     except OSError as fault:
         raise TavuError(f"{source} cannot be read: {fault.strerror or fault}. Change its permissions, or give another source.") from None
     return Located(files=found.files, notes=found.notes)
-
-
-def is_text(file: Path) -> bool:
-    """Whether a file of this name is plain text, neither rows nor a table."""
-    return KINDS.get(endings(file)[0], "text") == "text"
 
 
 def expand_user(path: str) -> Path:
@@ -194,63 +135,3 @@ def _missing(source: str, path: Path) -> TavuError:
     near += difflib.get_close_matches(source, known, n=1)
     advice = f"Did you mean {' or '.join(near)}?" if near else f"Give a file, a folder, a glob, or one of {', '.join(known)}."
     return TavuError(f"{source}: no such file or folder. {advice}")
-
-
-def _read_tales(located: Located, data: DataConfig) -> Iterator[bytes]:
-    from tavu.data.tales import PLOTS, first_plots, tell_many
-
-    for tale in tell_many(TALES_SEED, located.num_tales, first_plots(located.num_plots or len(PLOTS))):
-        if data.as_records:
-            row = {"story": tale.text, "words": tale.words, "features": tale.features, "summary": tale.summary}
-            yield from records.documents_of_row(row)
-        else:
-            yield tale.text.encode()
-
-
-def _read_files(files: tuple[Path, ...], data: DataConfig, splitter: Splitter | None, report: SourceReport) -> Iterator[bytes | TavuError]:
-    for path in files:
-        read_before = report.file_bytes_read
-        try:
-            with path.open("rb", _READ_BYTES) as raw:
-                bytes_left = max(data.max_unpacked_mb * 10**6, HONEST_RATIO * path.stat().st_size)
-                for document in _read_file(raw, path, data, splitter, report):
-                    report.file_bytes_read = read_before + raw.tell()
-                    yield document
-                    bytes_left -= len(document) if isinstance(document, bytes) else 0
-                    if bytes_left < 0:
-                        raise too_much(str(path), data.max_unpacked_mb * 10**6)
-            report.file_bytes_read = read_before + path.stat().st_size
-        except TavuError as fault:
-            yield fault
-        except OSError as fault:
-            yield TavuError(f"{path} cannot be read: {fault.strerror or fault}. Change its permissions, or pass --skip-bad to skip it.")
-
-
-def _read_file(raw: BinaryIO, path: Path, data: DataConfig, splitter: Splitter | None, report: SourceReport) -> formats.Reading:
-    name = str(path)
-    if data.as_bytes:
-        return formats.raw_documents(raw, name, data.record_bytes)
-    ending, compression = endings(path)
-    kind = KINDS.get(ending, "unknown")
-    if splitter is not None and not is_text(path):
-        raise TavuError(f"{name} has rows, and each row is a document: --split is for plain text. Omit it, or name text files only.")
-    wanted = fields.Wanted(data.text_field, all=data.as_records)
-    max_unpacked_bytes = data.max_unpacked_mb * 10**6
-    if kind == "parquet":
-        if compression:
-            raise TavuError(f"{name} is a compressed parquet file, expected a plain one: parquet compresses itself. Unpack it first.")
-        read = rows.parquet_rows(path, name, wanted, max_unpacked_bytes)
-    else:
-        stream = open_stream(raw, name, compression, max_unpacked_bytes)
-        offset = start_of_text(stream, name, check=kind == "unknown")
-        stream = with_line_feeds(stream)
-        if is_text(path):
-            if language := markup(stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]):
-                if language == "JSON" and data.as_records:
-                    raise TavuError(marked_up(name, language))
-                warning, number = report.markup.get(language, (marked_up(name, language), 0))
-                report.markup[language] = warning, number + 1
-            texts = formats.text_documents(stream, name, splitter, offset=offset)
-            return records.of_text(texts, name) if data.as_records else texts
-        read = rows.json_rows(stream, name) if kind == "json" else rows.csv_rows(stream, name, wanted, tab=kind == "tsv")
-    return records.of_rows(read) if data.as_records else fields.texts(read, wanted)

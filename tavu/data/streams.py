@@ -152,6 +152,25 @@ class _ZstdReader:
         return bytes(data)
 
 
+def until(raw: BinaryIO, end: int) -> io.BufferedReader:
+    """An open file from where it is, up to position `end`."""
+    return io.BufferedReader(_Until(raw, end), CHUNK_BYTES)
+
+
+class _Until(io.RawIOBase):
+    def __init__(self, raw: BinaryIO, end: int) -> None:
+        self._raw = raw
+        self._end = end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target) -> int:
+        data = self._raw.read(min(len(target), self._end - self._raw.tell()))
+        target[: len(data)] = data
+        return len(data)
+
+
 def with_line_feeds(stream: io.BufferedReader) -> io.BufferedReader:
     """The stream, with LF instead of CR if its lines end in CR alone, as in classic Mac OS files."""
     head = stream.peek(SNIFF_BYTES)[:SNIFF_BYTES]

@@ -230,7 +230,7 @@ def test_valid_percent_is_checked(tmp_path: Path) -> None:
 def test_a_corpus_is_cached_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.txt", stories(100))
     first = build(tmp_path, path)
-    monkeypatch.setattr(corpus_module, "_write_spool", None)  # whatever is built from here on fails
+    monkeypatch.setattr(corpus_module, "read_sources", None)  # whatever is built from here on fails
     assert build(tmp_path, path).folder == first.folder
     os.rename(path, tmp_path / "renamed.txt")
     again = build(tmp_path, str(tmp_path / "renamed.txt"))
