@@ -26,7 +26,7 @@ from tavu.files import clear_unfinished, make_folder, replace_file, unwritable
 from tavu.recipe import Tables, override, parse_toml, read_preset, to_recipe, to_tables, to_toml
 from tavu.run_folder import ENVIRONMENT, LOCK, MODEL, OWN_TEACHERS, RECIPE, STATE, STATE_FILE
 from tavu.stored_model import find_model, open_model
-from tavu.training.events import Event, Finished, Milestone, Started, Stopping, TeacherTrains
+from tavu.training.events import Event, Finished, Milestone, Note, Progress, Started, Stopping, TeacherTrains
 from tavu.training.run_lock import locked
 from tavu.training.run_log import is_finished
 from tavu.training_display import Display
@@ -47,6 +47,8 @@ FINETUNE: Tables = {
 as the rates fall."""
 STUDENT: Tables = {"dropout": 0.0}
 """Training settings of a student: what its teachers say keeps it from memorizing the text."""
+MIN_EPOCHS = 4
+"""Teachers of one's own pay when the budget would let a single model read the text about this often, or more (records/LOG.md)."""
 _OPENING_WORDS = 4
 
 ReadProgress = Callable[[int, int | None], None]
@@ -259,11 +261,8 @@ def run(
                 _refuse_a_run(folder)
             clear_unfinished(folder)
             clear_unfinished(folder / STATE)
-            if recipe.distill is not None and recipe.distill.train_teachers:
-                if not (yield from _train_teachers(recipe, folder, resume, command, read_progress)):
-                    return
-                recipe, resume = student_recipe(recipe, folder), (folder / STATE / STATE_FILE).exists()
-            yield from _run(recipe, folder, resume, command, read_progress)
+            stages = _with_own_teachers if recipe.distill is not None and recipe.distill.train_teachers else _run
+            yield from stages(recipe, folder, resume, command, read_progress)
         finally:
             if was_empty and not (folder / RECIPE).exists():
                 _remove_unstarted(folder, itself=is_new)
@@ -310,11 +309,11 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
             yield event
 
 
-def _train_teachers(
+def _with_own_teachers(
     recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str], read_progress: ReadProgress | None
-) -> Generator[Corpus | Event, None, bool]:
-    """Train the teachers of a run that have not finished yet, one after another. Returns False when a signal stopped one."""
-    distill = recipe.distill
+) -> Iterator[Corpus | Event]:
+    """Train the teachers of a run that have not finished yet, one after another, then their student. Ends after a training that a signal stopped."""
+    distill, corpus, warned = recipe.distill, None, False
     assert distill is not None
     if not resume:  # so that a kill while they train can be resumed
         replace_file(folder / RECIPE, to_toml(recipe).encode(errors="surrogateescape"))
@@ -324,10 +323,28 @@ def _train_teachers(
             continue
         yield TeacherTrains(number, distill.train_teachers)
         for event in run(teacher_recipe(recipe, number), teacher, resume=(teacher / RECIPE).exists(), command=command, read_progress=read_progress):
+            if isinstance(event, Progress) and corpus is not None and not warned:
+                warned = True
+                if text := too_few_epochs(recipe.train, event.bytes_per_second, corpus.train.num_bytes):
+                    yield Note(text)
+            if isinstance(event, Corpus):
+                corpus, is_new = event, corpus is None
+                if not is_new:
+                    continue
             yield event
             if isinstance(event, Finished) and event.stopped == "interrupted":
-                return False
-    return True
+                return
+    events = _run(student_recipe(recipe, folder), folder, (folder / STATE / STATE_FILE).exists(), command, read_progress)
+    yield from (event for event in events if corpus is None or not isinstance(event, Corpus))
+
+
+def too_few_epochs(train: TrainConfig, bytes_per_second: float, num_bytes: int) -> str | None:
+    """Why teachers do not pay, if the whole budget is too short for it: the time is then better spent on a single model (records/LOG.md)."""
+    read = train.steps * train.batch_bytes if train.steps is not None else 60 * (train.minutes or 0.0) * bytes_per_second
+    if read >= MIN_EPOCHS * num_bytes:
+        return None
+    epochs = f"In this budget a single model reads the text about {read / num_bytes:.1f} times"
+    return f"{epochs}; teachers pay from about {MIN_EPOCHS} times. Without --teachers the result is likely better."
 
 
 def teacher_recipe(recipe: Recipe, number: int) -> Recipe:

@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from tavu.config import DataConfig, FixedPatchConfig, LevelConfig, MLPStackConfig, ProgressConfig, TrainConfig, TransformerConfig, WordPatchConfig
+from tavu.config import (
+    DataConfig,
+    DistillConfig,
+    FixedPatchConfig,
+    LevelConfig,
+    MLPStackConfig,
+    ProgressConfig,
+    TrainConfig,
+    TransformerConfig,
+    WordPatchConfig,
+)
 from tavu.errors import TavuError
 
 GLOBAL, LOCAL = LevelConfig(16, 1, 2, 32, 4), LevelConfig(8, 1, 1, 16)
@@ -69,6 +79,12 @@ WRONG = {
     "huge context of patches": (lambda: fixed(max_seq_len=HUGE), f"model.max_seq_len is {HUGE}, expected"),
     "huge tables": (lambda: words(prefix_rows=1 << 40), f"model.prefix_rows is {1 << 40}, expected"),
     "no source": (lambda: DataConfig(sources=()), "data.sources is [], expected at least one source"),
+    "no teachers": (DistillConfig, "distill has neither of teachers and train_teachers, expected one of them."),
+    "teachers of two kinds": (lambda: DistillConfig(("a",), 2), "distill has both of teachers and train_teachers, expected one of them."),
+    "one teacher twice": (lambda: DistillConfig(("a", "a")), "distill.teachers is ['a', 'a'], expected different models."),
+    "a share above one": (lambda: DistillConfig(("a",), share=1.5), "distill.share is 1.5, expected 0 (only the text) to 1 (only the teachers)."),
+    "no temperature": (lambda: DistillConfig(("a",), temperature=0.0), "distill.temperature is 0.0, expected more than 0, at most 20."),
+    "more ids than there are": (lambda: DistillConfig(("a",), top_k=258), "distill.top_k is 258, expected 1 to 257."),
     "two budgets": (lambda: TrainConfig(minutes=10, steps=5), "train.minutes is 10 and train.steps is 5, expected one budget."),
     "no budget": (lambda: TrainConfig(minutes=None), "train.minutes is None, expected a budget"),
     "no time": (lambda: TrainConfig(minutes=0.0), "train.minutes is 0.0, expected more than 0."),

@@ -11,6 +11,7 @@ from typing import Any
 from reference_from_code.markdown import code, escaped, prose, table
 from tavu.config import (
     DataConfig,
+    DistillConfig,
     FixedPatchConfig,
     LevelConfig,
     MLPStackConfig,
@@ -43,6 +44,7 @@ operations and memory of each, and how it differs from the paper. What a preset 
 SECTIONS = (
     ("data", DataConfig, "words", "The text, and how it is read."),
     ("train", TrainConfig, "words", "The budget, the learning rates, saving, and the machine."),
+    ("distill", DistillConfig, "words", "The teachers of a student, as `tavu distill` and `tavu train --teachers` write them."),
     ("sample", ProgressConfig, "words", "What the model writes at each milestone of a training."),
     ("model", WordPatchConfig, "words", 'Models whose patches are words: `patching = "words"`.'),
     ("model", FixedPatchConfig, "megabyte", 'MEGABYTE, with patches of a fixed number of bytes: `patching = "fixed"`.'),

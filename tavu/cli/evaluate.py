@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A model file or run folder.")],
-    source: Annotated[list[str], typer.Argument(help="Text that the model has not seen: files, folders, globs.")],
+    source: Annotated[
+        list[str], typer.Argument(help="Text that the model has not seen: files, folders, globs. With --ensemble: more models, then one text.")
+    ],
+    ensemble: Annotated[bool, typer.Option("--ensemble", help="Measure several models, and the mean of their distributions.")] = False,
     text_field: Annotated[
         str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.", rich_help_panel="Text")
     ] = None,
@@ -90,6 +93,12 @@ def evaluate(
     from tavu.evaluation.ngram import MAX_TRAIN_BYTES
     from tavu.memory import peak_memory_mb
 
+    if ensemble:
+        if stories or engine is not None:
+            raise TavuError("--ensemble excludes --stories and --engine. Omit them.")
+        options = DataConfig(tuple(source[-1:]), text_field=text_field, record_bytes=None, skip_bad=skip_bad, as_records=records, split=split)
+        _evaluate_ensemble([str(model), *source[:-1]], options, record_bytes, device, as_json)
+        return
     loaded = load(model, device, engine)
     if record_bytes is not None and loaded.is_text:
         raise TavuError(f"--record-bytes is {record_bytes}, but {model} is a model of text: only models of raw bytes have it. Omit it.")
@@ -147,6 +156,42 @@ def _read(data: "DataConfig", report: "SourceReport", progress: Callable[[float]
         for document in read_documents(source, data, report):
             yield document
             progress(report.file_bytes_read / max(1, num_bytes))
+
+
+def _evaluate_ensemble(models: list[str], data: "DataConfig", record_bytes: int | None, device: str, as_json: bool) -> None:
+    """Measure several models and the mean of their distributions, and print the results."""
+    from dataclasses import asdict, replace
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tavu.cli.json_line import print_json_line
+    from tavu.data.sources import SourceReport
+    from tavu.distillation.ensemble import measure
+    from tavu.distillation.model_teacher import learned_bytes, open_teacher
+    from tavu.errors import TavuError
+    from tavu.memory import peak_memory_mb
+    from tavu.training.machine import pick_device
+
+    if len(models) < 2:
+        raise TavuError("--ensemble needs several models, and a text after them, as in `tavu evaluate runs/a runs/b valid.txt --ensemble`.")
+    as_bytes = learned_bytes(models[0])
+    teachers = [open_teacher(name, as_bytes=as_bytes, device=pick_device(device, "--device")) for name in models]
+    data, report = replace(data, as_bytes=as_bytes, record_bytes=record_bytes), SourceReport()
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("measuring", total=1.0)
+        documents = list(_read(data, report, lambda share: None))
+        each, mean = measure(teachers, documents, as_records=data.as_records, progress=lambda share: bar.update(task, completed=share))
+    if as_json:
+        about = {"models": models, "model_bpb": [result.bits_per_byte for result in each], "skipped": report.skipped}
+        print_json_line(asdict(mean) | about | {"peak_memory_mb": peak_memory_mb()})
+        return
+    print(f"Bits per byte over {mean.num_bytes:,} bytes in {mean.num_documents:,} documents. Lower is better.\n")
+    for result, name in zip((*each, mean), (*models, "the mean of their distributions"), strict=True):
+        error = f" ± {result.standard_error:.4f}" if result.num_documents > 1 else ""
+        print(f"  {result.bits_per_byte:.4f}{error}  {name}")
+    for line in report.lines():
+        print(line)
 
 
 def _evaluate_stories(

@@ -25,12 +25,12 @@ class DistillConfig:
     """How many ids of each distribution are stored on disk, in 4 bytes each; the rest is spread over all ids."""
 
     def __post_init__(self) -> None:
-        if bool(self.teachers) == (self.train_teachers > 0):
-            got = "both" if self.teachers else "neither"
-            raise TavuError(f"distill has {got} of teachers and train_teachers, expected one of them. Name models, or how many to train.")
         check(self.train_teachers >= 0, "distill.train_teachers", self.train_teachers, "0 or more.")
         check(len(set(self.teachers)) == len(self.teachers), "distill.teachers", list(self.teachers), "different models. Name each once.")
         check(0 < self.teachers_fraction < 1, "distill.teachers_fraction", self.teachers_fraction, "more than 0 and less than 1.")
         check(0 <= self.share <= 1, "distill.share", self.share, "0 (only the text) to 1 (only the teachers).")
         check(0 < self.temperature <= 20, "distill.temperature", self.temperature, "more than 0, at most 20. The usual is 1.")
         check(1 <= self.top_k <= NUM_IDS, "distill.top_k", self.top_k, f"1 to {NUM_IDS}.")
+        if bool(self.teachers) == (self.train_teachers > 0):
+            got = "both" if self.teachers else "neither"
+            raise TavuError(f"distill has {got} of teachers and train_teachers, expected one of them. Name models, or how many to train.")

@@ -32,19 +32,19 @@ def open_teacher(name: str, *, as_bytes: bool, as_records: bool = False, device:
 
     Raises TavuError if there is none, or it was trained on another kind of data.
     """
-    if name.startswith(SUBWORD_PREFIX):
-        if as_bytes or as_records:
-            raise TavuError(
-                f"The teacher {name} is a model of plain text, but the student is to learn {'raw bytes' if as_bytes else 'records'}. "
-                f"Omit {'--bytes' if as_bytes else '--records'}, or name a teacher that `tavu train` made of such data."
-            )
-        return open_subword_teacher(name, device)
-    stored = open_model(name)
-    if (stored.facts.get("kind") == "bytes") != as_bytes:
-        teacher, student = ("text", "raw bytes") if as_bytes else ("raw bytes", "text")
-        way_out = "Name a teacher that was trained on raw bytes" if as_bytes else "Name a teacher that was trained on text, or pass --bytes"
-        raise TavuError(f"The teacher {name} is a model of {teacher}, but the student is to learn {student}. {way_out}.")
-    return ModelTeacher(stored, device)
+    if learned_bytes(name) != as_bytes:
+        got, expected = ("text", "raw bytes") if as_bytes else ("raw bytes", "text")
+        raise TavuError(f"{name} is a model of {got}, expected one of {expected}, like the data. Name another model, or data like its own.")
+    if not name.startswith(SUBWORD_PREFIX):
+        return ModelTeacher(open_model(name), device)
+    if as_records:
+        raise TavuError(f"{name} is a model of plain text, expected one of records, like the data. Omit --records, or name a model of tavu.")
+    return open_subword_teacher(name, device)
+
+
+def learned_bytes(name: str) -> bool:
+    """Whether the model with this name was trained on raw bytes, not on text."""
+    return not name.startswith(SUBWORD_PREFIX) and open_model(name).facts.get("kind") == "bytes"
 
 
 class ModelTeacher:

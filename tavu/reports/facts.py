@@ -29,6 +29,7 @@ def facts(record: RunRecord) -> list[tuple[str, Facts]]:
     panels = [
         ("Model", _model_facts(record.environment)),
         ("Data", _data_facts(record)),
+        ("Teachers, in bits per byte", _teacher_facts(record)),
         ("Run", _run_facts(record)),
         ("Machine", _machine_facts(record.environment)),
     ]
@@ -78,6 +79,18 @@ def _corpus(machine: dict[str, Any], part: str) -> str | None:
         return None
     few = ", too few to trust" if part == "valid" and size < FEW_VALID_BYTES else ""
     return scaled(size, "B") + (f" in {documents:,} documents" if _is_number(documents) else "") + few
+
+
+def _teacher_facts(record: RunRecord) -> list[tuple[str, Any]]:
+    """The bits per byte of each teacher, of the mean of their distributions, and of the student; nothing for a run without teachers."""
+    rows, mean = record.teachers.get("teachers"), record.teachers.get("ensemble_bpb")
+    teachers = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if not teachers:
+        return []
+    figures = [(row.get("name", "?"), row.get("val_bpb")) for row in teachers]
+    figures += [("the mean of their distributions", mean)] if len(teachers) > 1 else []
+    figures += [("this student", record.result.val_bpb)] if record.result else []
+    return [(name, f"{bpb:.4f}") for name, bpb in figures if _is_number(bpb)]
 
 
 def _run_facts(record: RunRecord) -> list[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tavu.errors import TavuError
-from tavu.run_folder import ENVIRONMENT, METRICS, RECIPE, SAMPLES, read_lines
+from tavu.run_folder import ENVIRONMENT, METRICS, RECIPE, SAMPLES, TEACHERS, read_lines
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ class RunRecord:
     folder: Path
     recipe: dict[str, Any]
     environment: dict[str, Any]
+    teachers: dict[str, Any]
+    """What teachers.json holds; empty for a run without teachers."""
     train: tuple[TrainPoint, ...]
     valid: tuple[ValidPoint, ...]
     notes: tuple[Note, ...]
@@ -142,6 +144,7 @@ def read_run(folder: Path) -> RunRecord:
         folder=folder,
         recipe=_read_table(folder / RECIPE, tomllib.loads),
         environment=_read_table(folder / ENVIRONMENT, json.loads),
+        teachers=_read_table(folder / TEACHERS, json.loads),
         train=tuple(train),
         valid=tuple(valid),
         notes=tuple(notes),

@@ -106,3 +106,18 @@ def test_a_judge_that_is_down(refused, run_folder, tmp_path):
 def test_options_of_stories_need_stories(refused, run_folder):
     for option in ("--count", "--page"):
         assert refused("evaluate", run_folder, "tales:5", option, "3") == f"{option} belongs to --stories. Pass --stories too, or omit it."
+
+
+def test_an_ensemble_is_the_mean_of_several_models(tavu, answer, refused, run_folder, stories, tmp_path):
+    """The mean of one model twice is that model; that of two models is better than the mean of their bits."""
+    once = package.load(run_folder).bits_per_byte(stories.read_text(encoding="utf-8").split("\n<|endoftext|>\n"))
+    told = answer("evaluate", run_folder, run_folder, stories, "--ensemble")
+    assert told["model_bpb"] == pytest.approx([once.bits_per_byte] * 2, rel=1e-5) and told["bits_per_byte"] == pytest.approx(once.bits_per_byte)
+    assert told["standard_error"] == pytest.approx(once.standard_error, rel=1e-4) and told["num_documents"] == 80
+    told = answer("evaluate", run_folder, "stories", stories, "--ensemble")
+    assert told["models"] == [str(run_folder), "stories"] and told["bits_per_byte"] < sum(told["model_bpb"]) / 2
+    (tmp_path / "one.txt").write_text("Once upon a time, there was a dog.")
+    out = tavu("evaluate", run_folder, "stories", tmp_path / "one.txt", "--ensemble")[1]
+    assert "over 34 bytes in 1 documents" not in out and "  stories\n" in out and out.rstrip().endswith("the mean of their distributions")
+    assert "needs several models, and a text after them" in refused("evaluate", run_folder, stories, "--ensemble")
+    assert "--ensemble excludes --stories and --engine" in refused("evaluate", run_folder, run_folder, stories, "--ensemble", "--stories")

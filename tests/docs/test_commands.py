@@ -49,7 +49,7 @@ def value_of(arguments: list[str], option: str) -> str | None:
 def tiny(arguments: list[str]) -> list[str]:
     """A command as it is run here: with a budget and a model of which it takes a moment."""
     verb, *rest = arguments
-    if verb in ("train", "finetune"):
+    if verb in ("train", "finetune", "distill"):
         rest = without(rest, "--minutes", "--hours", "--steps")
         goes_on, preset = "--resume" in rest, value_of(rest, "--preset")
         settings = small(preset, as_bytes="--bytes" in rest)
@@ -75,7 +75,7 @@ def check_it_parses(arguments: list[str]) -> None:
     VERBS[verb].make_context(f"tavu {verb}", list(rest))
     preset = value_of(rest, "--preset") or ("megabyte" if "--bytes" in rest else "words")
     settings = [value for option, value in zip(rest, rest[1:], strict=False) if option == "--set"]
-    if verb in ("train", "finetune") and preset in preset_names():
+    if verb in ("train", "finetune", "distill") and preset in preset_names():
         to_recipe(override(read_preset(preset), settings))
 
 

@@ -35,7 +35,7 @@ def test_verbs_and_options_are_there(page):
 @each_page
 def test_settings_and_presets_are_there(page):
     for code in code_in(page.prose):
-        for name, value in re.findall(r"\b((?:model|data|train|sample)\.[a-z_0-9.]*[a-z_0-9])(?:=(\S+))?", code):
+        for name, value in re.findall(r"\b((?:model|data|train|sample|distill)\.[a-z_0-9.]*[a-z_0-9])(?:=(\S+))?", code):
             if not re.search(r"\.(txt|toml|jsonl|safetensors|bin)$|\.train|\.load", name) and "tavu." not in code:
                 assert any(_is_setting(name, value, preset) for preset in preset_names()), code
         for preset in re.findall(r"--preset (\S+)", code):
