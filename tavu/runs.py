@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tavu.config import Recipe, TrainConfig
 from tavu.data.corpus import Corpus, build_corpus
@@ -30,6 +32,9 @@ from tavu.training.events import Event, Finished, Milestone, Note, Progress, Sta
 from tavu.training.run_lock import locked
 from tavu.training.run_log import is_finished
 from tavu.training_display import Display
+
+if TYPE_CHECKING:  # slow to import
+    from tavu.training.distributed import Ranks
 
 RUNS = Path("runs")
 """The default parent folder of runs."""
@@ -245,9 +250,15 @@ def _refuse_a_run(folder: Path) -> None:
 
 
 def run(
-    recipe: Recipe, folder: Path, *, resume: bool = False, command: str | Sequence[str] = "", read_progress: ReadProgress | None = None
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool = False,
+    command: str | Sequence[str] = "",
+    read_progress: ReadProgress | None = None,
+    ranks: "Ranks | None" = None,
 ) -> Generator[Corpus | Event]:
-    """Run a training and yield its events: first the corpus, then the events of training.
+    """Run a training and yield its events: first the corpus, then the events of training. With several ranks, this is the first; see `follow`.
 
     Writes recipe.toml and environment.json to the folder once training has started, and report.html and progress.png at every milestone. The folder
     is locked meanwhile. If training never starts, a new folder is removed.
@@ -259,10 +270,14 @@ def run(
         try:
             if not resume:
                 _refuse_a_run(folder)
+            if ranks is not None and recipe.distill is not None:
+                raise TavuError("A student learns from its teachers in one process. Start the command without torchrun.")
             clear_unfinished(folder)
             clear_unfinished(folder / STATE)
-            stages = _with_own_teachers if recipe.distill is not None and recipe.distill.train_teachers else _run
-            yield from stages(recipe, folder, resume, command, read_progress)
+            if recipe.distill is not None and recipe.distill.train_teachers:
+                yield from _with_own_teachers(recipe, folder, resume, command, read_progress)
+            else:
+                yield from _run(recipe, folder, resume, command, read_progress, ranks)
         finally:
             if was_empty and not (folder / RECIPE).exists():
                 _remove_unstarted(folder, itself=is_new)
@@ -281,11 +296,31 @@ def _remove_unstarted(folder: Path, *, itself: bool) -> None:
         RUNS.rmdir()
 
 
-def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str], read_progress: ReadProgress | None) -> Iterator[Corpus | Event]:
-    corpus = build_corpus(recipe.data, cache_dir=default_cache_dir() / "corpora", progress=read_progress)
+def follow(ranks: "Ranks") -> None:
+    """Take part in the training that the first of several ranks runs. Reads no more than the text, and writes nothing but its cache.
+
+    Raises TavuError, as for text that is not there.
+    """
+    from tavu.training.loop import train as train_model
+
+    tables, resume, folder = ranks.from_first((Tables(), False, ""))
+    recipe = to_recipe(tables)
+    corpus = ranks.in_turn(partial(build_corpus, recipe.data, cache_dir=default_cache_dir() / "corpora"))
+    for _ in train_model(recipe, corpus, Path(folder), resume=resume, ranks=ranks):
+        pass
+
+
+def _run(
+    recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str], read_progress: ReadProgress | None, ranks: "Ranks | None" = None
+) -> Iterator[Corpus | Event]:
+    build = partial(build_corpus, recipe.data, cache_dir=default_cache_dir() / "corpora", progress=read_progress)
+    if ranks is not None:
+        ranks.from_first((to_tables(recipe), resume, str(folder)))
+    corpus = build() if ranks is None else ranks.in_turn(build)
     yield corpus
 
     from tavu.reports.report import write_report  # slow imports come after the text was checked
+    from tavu.training.distributed import ALONE
     from tavu.training.loop import train as train_model
 
     recipe, targets, begun = _with_prompts(recipe, corpus), None, time.monotonic()
@@ -295,7 +330,8 @@ def _run(recipe: Recipe, folder: Path, resume: bool, command: str | Sequence[str
         progress = read_progress or (lambda done, total: None)
         targets = yield from teach(recipe, corpus, folder, resume=resume, cache_dir=default_cache_dir() / "targets", progress=progress)
     preparation = time.monotonic() - begun if targets and not resume else 0.0
-    with closing(train_model(recipe, corpus, folder, resume=resume, targets=targets, preparation=preparation)) as training_events:
+    learning = train_model(recipe, corpus, folder, resume=resume, targets=targets, preparation=preparation, ranks=ranks or ALONE)
+    with closing(learning) as training_events:
         for event in training_events:
             if isinstance(event, Started):
                 environment = _environment(event, corpus, command if isinstance(command, str) else shlex.join(command))
@@ -379,6 +415,7 @@ def _environment(started: Started, corpus: Corpus, command: str) -> dict[str, ob
     return {
         "command": command,
         **describe(started.plan),
+        "world_size": started.world_size,
         "num_parameters": whole.num_parameters,
         "flops_per_byte": round(whole.flops_per_byte),
         "train_bytes": corpus.train.num_bytes,

@@ -250,7 +250,8 @@ def _taught_line(taught: events.Taught) -> str:
 def _plan_line(started: events.Started) -> str:
     plan = started.plan
     speeds = "; ".join(f"{entry['setting']}: {entry['bytes_per_second']:,} bytes/s" for entry in plan.probe)
-    chosen = f"{plan.device}, {plan.precision}, {plan.micro_batch_rows} rows at a time{', compiled' if plan.compile else ''}"
+    processes = f"{started.world_size} processes, each " if started.world_size > 1 else ""
+    chosen = f"{processes}{plan.device}, {plan.precision}, {plan.micro_batch_rows} rows at a time{', compiled' if plan.compile else ''}"
     size = f"Model: {sum(p.numel() for p in started.model.parameters()):,} parameters."
     return f"{size} Machine: {chosen}." + (f"\n  measured: {speeds}" if speeds else "")
 

@@ -10,6 +10,7 @@ import typer
 
 import tavu
 from tavu.cli import chat, distill, evaluate, explain, export, finetune, generate, info, instruct_data, presets, quantize, report, serve, train
+from tavu.cli.launched import follow, follows
 from tavu.errors import TavuError
 
 app = typer.Typer(
@@ -62,7 +63,7 @@ def main() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  (a model may write characters that the console cannot encode)
     try:
-        status = app(arguments or ["--help"], prog_name="tavu", standalone_mode=False)
+        status: int | None = follow() if follows(arguments) else app(arguments or ["--help"], prog_name="tavu", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         status = 130

@@ -2,12 +2,13 @@
 
 import signal
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 from tavu import runs
 from tavu.cli.json_line import print_json_line
+from tavu.cli.launched import first_of_several, num_processes
 from tavu.config import Recipe
 from tavu.errors import TavuError
 from tavu.run_folder import REPORT, TEACHERS
@@ -24,10 +25,12 @@ def budget_of(minutes: float | None, hours: float | None, steps: int | None) -> 
 
 def train_and_print(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:
     event = None
+    command = ["tavu", *sys.argv[1:]]
     try:
         with (
+            first_of_several(folder) if num_processes() > 1 else nullcontext() as ranks,
             Display(recipe, folder, resume=resume) as display,
-            closing(runs.run(recipe, folder, resume=resume, command=["tavu", *sys.argv[1:]], read_progress=display.reading)) as training_events,
+            closing(runs.run(recipe, folder, resume=resume, command=command, read_progress=display.reading, ranks=ranks)) as training_events,
         ):
             for event in training_events:
                 display.tell(event)

@@ -22,7 +22,8 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 class Batches:
     """The batches of a training run, by step."""
 
-    def __init__(self, documents: DocumentFile, *, seq_len: int, rows: int, seed: int) -> None:
+    def __init__(self, documents: DocumentFile, *, seq_len: int, rows: int, seed: int, rank: int = 0, num_ranks: int = 1) -> None:
+        """Every num_ranks-th row of each batch, from row `rank` on, for one of several processes that share the rows."""
         # Documents wrap around: the last END is the first one, so the ring is one id shorter than the file.
         self._ring = documents.num_ids - 1
         if self._ring < seq_len:
@@ -34,6 +35,7 @@ class Batches:
         self._seq_len = seq_len
         self._rows = rows
         self._seed = seed
+        self._own = slice(rank, None, num_ranks)
         # In place, since there may be ten million documents: ids of each document -> its rows -> cumulative rows.
         rows_up_to = np.diff(documents.offsets)
         rows_up_to += np.uint64(seq_len - 1)
@@ -47,6 +49,11 @@ class Batches:
         return self._documents.num_bytes
 
     @property
+    def num_ids(self) -> int:
+        """The ids of a whole batch, whoever reads its rows."""
+        return self._rows * self._seq_len
+
+    @property
     def num_starts(self) -> int:
         """S, the number of rows in an epoch."""
         return int(self._rows_up_to[-1])
@@ -57,7 +64,7 @@ class Batches:
 
     def row_starts(self, step: int) -> np.ndarray:
         """The positions (rows,) uint64 at which the rows of a step start."""
-        positions = np.arange(step * self._rows, (step + 1) * self._rows, dtype=np.uint64)
+        positions = np.arange(step * self._rows, (step + 1) * self._rows, dtype=np.uint64)[self._own]
         epochs, places = np.divmod(positions, np.uint64(self.num_starts))
         numbers = np.concatenate([shuffled(places[epochs == epoch], self.num_starts, (self._seed, int(epoch))) for epoch in np.unique(epochs)])
         return self._starts(numbers)

@@ -17,6 +17,7 @@ from tavu.model.layers import set_dropout
 from tavu.model_file import load_model
 from tavu.recipe import to_model_config, to_tables
 from tavu.run_folder import MODEL, RECIPE, STATE
+from tavu.training.distributed import Ranks
 from tavu.training.losses import Loss
 from tavu.training.machine import Plan, keep_freed_memory, make_plan, resumed_plan
 from tavu.training.milestones import Milestones
@@ -24,7 +25,7 @@ from tavu.training.optimizer import Optimizer
 from tavu.training.randomness import seeded
 from tavu.training.run_log import RunLog, is_finished
 from tavu.training.schedule import budget_fraction, within_budget
-from tavu.training.state import Counters, load_counters, load_state, save_state
+from tavu.training.state import Counters, copy_from_first, load_counters, load_state, save_state
 from tavu.training.step import bytes_per_second
 
 MEASURING_SHARE = 0.15
@@ -46,6 +47,8 @@ class Training:
     optimizer: Optimizer
     log: RunLog
     milestones: Milestones
+    ranks: Ranks
+    """The processes that train together. Each does its part of a step, but only the first measures, reports and writes."""
     notes: list[str]
     """Things that did not go as planned, each reported once."""
 
@@ -53,6 +56,11 @@ class Training:
     def fraction(self) -> float:
         """The fraction of the budget that is used, 0 to 1."""
         return budget_fraction(self.recipe.train, self.counters.step, self.counters.seconds, self.counters.overhead)
+
+    def save(self) -> None:
+        """Save the training state, so that a resume continues from here."""
+        if self.ranks.is_first:
+            save_state(self.folder, self.model, self.optimizer, self.counters)
 
     def can_afford(self, measuring: float) -> bool:
         """Whether there is time for another milestone, given the seconds that milestones took so far. A short budget delays or merges some."""
@@ -65,18 +73,72 @@ class Training:
         self.counters.dropout = max(share, self.counters.dropout)
         set_dropout(self.model, self.counters.dropout)
 
+    def follow_first(self) -> None:
+        """Take over the weights and decisions of the first rank."""
+        vars(self.counters).update(self.ranks.from_first(asdict(self.counters)))
+        copy_from_first(self.ranks, self.model, self.optimizer, self.counters)
+        self.raise_dropout(self.counters.dropout)
+        if self.counters.overfits:
+            self.handle_overfitting()
+
     def handle_overfitting(self) -> None:
         """Use maximum dropout and freeze the tables, which memorize rare n-grams."""
         self.raise_dropout(self.recipe.train.dropout)
         self.optimizer.freeze_tables = True
 
 
-def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn: Loss, preparation: float = 0.0) -> Training:
-    """Set up a new training run, or restore one from its saved state. Afterwards the folder can be resumed. Raises the same errors as train."""
+def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn: Loss, preparation: float = 0.0, ranks: Ranks) -> Training:
+    """Set up a new training run, or restore one from its saved state. Afterwards the folder can be resumed. Raises the same errors as train.
+
+    The first rank does it, and the others copy what it has.
+    """
     keep_freed_memory()
     config, begun = recipe.train, time.monotonic()
     rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
-    batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed)
+    batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed, rank=ranks.rank, num_ranks=ranks.size)
+    counters, notes = Counters(), list[str]()
+    if ranks.is_first:
+        counters, notes = _first_counters(recipe, corpus, folder, resume=resume)
+        counters.plan = asdict(_plan(recipe, counters, batches, folder, resume=resume, loss_fn=loss_fn, rows=_rows_of_rank(rows, recipe, ranks)))
+    counters = Counters(**ranks.from_first(asdict(counters)))
+    if counters.corpus != corpus.digest:
+        raise TavuError(f"{', '.join(recipe.data.sources)} holds other text here than for the first process. Give all processes the same text.")
+    plan = Plan(**counters.plan)
+    ranks.use(plan.device)
+    with seeded(config.seed):
+        model = build_model(recipe.model)
+        if config.begin_from is not None and not resume and ranks.is_first:
+            model.load_state_dict(load_model(config.begin_from)[0].state_dict())
+        elif config.counted_bytes and not resume and ranks.is_first:
+            initialize_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
+    model = model.to(plan.device)
+    optimizer = Optimizer(model, {name: spec.role for name, spec in tensor_specs(recipe.model).items()}, config, plan.dtype, ranks)
+    if resume and ranks.is_first:
+        load_state(folder, model, optimizer)
+    counters.preparation += preparation + time.monotonic() - begun
+    counters.ending = counters.ending or max(2.0, counters.preparation)  # an estimate until the first milestone
+    log = RunLog(folder)
+    training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan), ranks, notes)
+    if ranks.is_first:
+        make_folder(folder / STATE)
+        log.begin(counters.step)
+    if not resume:
+        training.save()  # so that a full disk is noticed at once
+    training.follow_first()
+    return training
+
+
+def _rows_of_rank(rows: int, recipe: Recipe, ranks: Ranks) -> int:
+    """The most rows of a batch that a rank has. Raises TavuError where some would have none."""
+    if rows < ranks.size:
+        larger = f"--set train.batch_bytes={ranks.size * recipe.model.max_seq_len}"
+        raise TavuError(f"A batch has {rows} rows of text, too few for {ranks.size} processes. Start at most {rows}, or a new run with {larger}")
+    return -(-rows // ranks.size)
+
+
+def _first_counters(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool) -> tuple[Counters, list[str]]:
+    """The counters of a new run or those that were saved, and notes about them. Raises TavuError if there is nothing left to train."""
+    config = recipe.train
     counters = _saved_counters(recipe, corpus, folder) if resume else Counters(corpus=corpus.digest, recipe=_fixed_settings(recipe))
     has_ended = resume and is_finished(folder)
     if budget_fraction(config, counters.step, counters.seconds, counters.overhead) >= 1 and has_ended:
@@ -91,34 +153,18 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn
     if counters.best_bpb is not None and not _holds_a_model(folder):
         counters.best_bpb = None
         notes.append(f"{folder / MODEL} is missing or damaged: the best model so far is lost. The next milestone writes a new one.")
+    return counters, notes
+
+
+def _plan(recipe: Recipe, counters: Counters, batches: Batches, folder: Path, *, resume: bool, loss_fn: Loss, rows: int) -> Plan:
+    """A new plan, or the one of the run that is resumed, for `rows` rows at each step."""
+    config = recipe.train
 
     def new_plan() -> Plan:
         speed = partial(bytes_per_second, recipe, batches, loss_fn)
         return make_plan(config, rows, recipe.model.max_seq_len, speed, same_shapes=has_fixed_shapes(recipe.model))
 
-    plan = resumed_plan(Plan(**counters.plan), config, folder, new_plan) if resume else new_plan()
-    counters.plan = asdict(plan)
-    with seeded(config.seed):
-        model = build_model(recipe.model)
-        if config.begin_from is not None and not resume:
-            model.load_state_dict(load_model(config.begin_from)[0].state_dict())
-        elif config.counted_bytes and not resume:
-            initialize_from_counts(model, corpus.train, within_budget(config, config.counted_bytes, COUNTED_BYTES_PER_MINUTE), config.min_word_count)
-    model = model.to(plan.device)
-    optimizer = Optimizer(model, {name: spec.role for name, spec in tensor_specs(recipe.model).items()}, config, plan.dtype)
-    if resume:
-        load_state(folder, model, optimizer)
-    counters.preparation += preparation + time.monotonic() - begun
-    counters.ending = counters.ending or max(2.0, counters.preparation)  # an estimate until the first milestone
-    make_folder(folder / STATE)
-    log = RunLog(folder, from_step=counters.step)
-    if not resume:
-        save_state(folder, model, optimizer, counters)  # so that a full disk is noticed at once
-    training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan), notes)
-    training.raise_dropout(counters.dropout)
-    if counters.overfits:
-        training.handle_overfitting()
-    return training
+    return resumed_plan(Plan(**counters.plan), config, folder, new_plan) if resume else new_plan()
 
 
 def _saved_counters(recipe: Recipe, corpus: Corpus, folder: Path) -> Counters:

@@ -50,6 +50,8 @@ class Started:
     step: int
     preparation: float
     """Seconds of setup before the first step, without reading the text."""
+    world_size: int = 1
+    """The number of processes that train together."""
 
 
 @dataclass(frozen=True)

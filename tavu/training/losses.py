@@ -25,7 +25,7 @@ def next_id_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 def completion_loss(logits: Tensor, ids: Tensor) -> Tensor:
     """Mean cross-entropy in nats of completions and of documents that are no records (data/records.py). Shapes: logits (B, T, V), ids (B, T)."""
-    learned = ~in_prompt(ids)
+    learned = ~in_prompt(ids)  # their number: num_learned
     nats = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none")
     return (nats * learned.flatten()).sum() / learned.sum().clamp(min=1)
 
@@ -56,6 +56,11 @@ def mean_distribution(ids: Tensor, log_probs: Tensor) -> Tensor:
     probs = log_probs.float().exp().flatten(-2) / ids.size(-2)
     rest = (1 - probs.sum(-1, keepdim=True)).clamp(min=0)
     return (rest / NUM_IDS).expand(*rest.shape[:-1], NUM_IDS).scatter_add(-1, ids.flatten(-2).long(), probs)
+
+
+def num_learned(ids: Tensor, *, as_records: bool) -> int:
+    """The number of ids that the mean of completion_loss is over, or of all ids (B, T), where they are no records."""
+    return int((~in_prompt(ids)).sum()) if as_records else ids.numel()
 
 
 def in_prompt(ids: Tensor) -> Tensor:

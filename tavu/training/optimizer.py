@@ -7,6 +7,7 @@ Shapes: matrices (out, in); tables (rows, D). The gradients of tables are sparse
 # torch has no public name for its operations on lists of tensors.
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch.optim.adam import adam as torch_adam
 
 from tavu.config import TrainConfig
 from tavu.model.tensors import Role
+from tavu.training.distributed import ALONE, Ranks
 
 MUON_MOMENTUM = 0.95
 BETAS = (0.9, 0.95)
@@ -66,10 +68,13 @@ def gradient(parameter: nn.Parameter) -> Tensor:
 
 
 class Optimizer:
-    """Updates all parameters of a model, each by the rule for its role. `state` holds every tensor that a resume needs."""
+    """Updates all parameters of a model, each by the rule for its role. `state` holds every tensor that a resume needs.
 
-    def __init__(self, model: nn.Module, roles: Mapping[str, Role], config: TrainConfig, dtype: torch.dtype = torch.float32):
-        self.config, self.dtype = config, dtype
+    Several ranks share the work of Muon; all else is cheap, and each does it for itself.
+    """
+
+    def __init__(self, model: nn.Module, roles: Mapping[str, Role], config: TrainConfig, dtype: torch.dtype = torch.float32, ranks: Ranks = ALONE):
+        self.config, self.dtype, self.ranks = config, dtype, ranks
         self.tables, self.matrices, self.rest = (
             {name: p for name, p in model.named_parameters() if roles[name] == role} for role in ("table", "matrix", "dense")
         )
@@ -115,7 +120,7 @@ class Optimizer:
             if self.step_count % self.config.muon_every:
                 continue
             torch._foreach_lerp_(gradients, momenta, MUON_MOMENTUM)  # Nesterov
-            updates = orthogonalized(torch.stack(gradients), self.dtype) * max(1, out_dim / in_dim) ** 0.5
+            updates = self.ranks.shared(partial(orthogonalized, dtype=self.dtype), torch.stack(gradients)) * max(1, out_dim / in_dim) ** 0.5
             torch._foreach_mul_(parameters, 1 - rate * self.config.weight_decay)
             torch._foreach_add_(parameters, list(updates.float().unbind()), alpha=-rate)
 

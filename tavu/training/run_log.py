@@ -11,10 +11,13 @@ from tavu.training.events import Finished, Milestone, Progress
 
 
 class RunLog:
-    """Appends to the two log files of a run folder. A resume first removes lines after the saved step, and damaged lines."""
+    """Appends to the two log files of a run folder."""
 
-    def __init__(self, folder: Path, *, from_step: int = 0):
+    def __init__(self, folder: Path):
         self.metrics, self.samples = folder / METRICS, folder / SAMPLES
+
+    def begin(self, from_step: int) -> None:
+        """Begin with empty files, or continue from a saved step: remove the lines after it, and damaged ones."""
         for path in (self.metrics, self.samples):
             lines = read_lines(path)[0] if from_step else []
             kept = [line for line in lines if _step(line) <= from_step and line.get("event") != "done"]

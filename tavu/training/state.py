@@ -16,6 +16,7 @@ from tavu.model.interface import Model
 from tavu.model.tensors import stored_name
 from tavu.run_folder import STATE, STATE_FILE
 from tavu.tensor_file import bytes_of, write_tensors
+from tavu.training.distributed import Ranks
 from tavu.training.machine import PRECISIONS, Plan
 from tavu.training.optimizer import Optimizer
 
@@ -102,6 +103,15 @@ def load_state(folder: Path, model: Model, optimizer: Optimizer) -> None:
             f"{path} does not fit the recipe beside it ({error}). Train again in another folder: `tavu train SOURCE --out {folder}-2`."
         ) from None
     optimizer.step_count = load_counters(folder).step
+
+
+def copy_from_first(ranks: Ranks, model: Model, optimizer: Optimizer, counters: Counters) -> None:
+    """Give every rank the weights and moments of the first."""
+    weights = model.state_dict()
+    ranks.copy_from_first([*weights.values(), *optimizer.state.values()])
+    if not ranks.is_first:
+        model.load_state_dict(weights)  # so that it derives from them what is not stored
+        optimizer.step_count = counters.step
 
 
 def _stored(model: Model, optimizer: Optimizer) -> dict[str, Tensor]:

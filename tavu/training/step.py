@@ -18,8 +18,11 @@ from tavu.training.losses import Loss
 from tavu.training.machine import Plan, best_rate
 from tavu.training.randomness import seeded
 
+Forward = Callable[[Tensor, torch.dtype], Tensor]
+"""From ids (B, T) to logits (B, T, V) computed in dtype: a model, or what was compiled of it."""
 
-def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, plan: Plan, loss_fn: Loss, *, targets: Sequence[Tensor] = ()) -> float:
+
+def accumulate(forward: Forward, ids: Tensor, plan: Plan, loss_fn: Loss, *, targets: Sequence[Tensor] = ()) -> float:
     """Accumulate the gradients of the mean loss of ids (B, T) over micro-batches, and return that loss in nats.
 
     The loss also gets the rows of the `targets` (B, ...), if there are any, as a student's loss does.
@@ -32,7 +35,7 @@ def accumulate(forward: Callable[[Tensor, torch.dtype], Tensor], ids: Tensor, pl
     return total
 
 
-def make_forward(model: Model, plan: Plan, ids: np.ndarray, seed: int, loss_fn: Loss, notes: list[str]) -> Callable[[Tensor, torch.dtype], Tensor]:
+def make_forward(model: Model, plan: Plan, ids: np.ndarray, seed: int, loss_fn: Loss, notes: list[str]) -> Forward:
     """The model, compiled if the plan says so, with a trial step on ids (B, T). If the compiler fails, add a note and return the model as it is."""
     if not plan.compile:
         return model
@@ -48,7 +51,7 @@ def make_forward(model: Model, plan: Plan, ids: np.ndarray, seed: int, loss_fn: 
     return compiled
 
 
-def _compiled(model: Model) -> Callable[[Tensor, torch.dtype], Tensor]:
+def _compiled(model: Model) -> Forward:
     """The compiled model, with dynamic shapes for word patches: their number differs from batch to batch."""
     return torch.compile(model, dynamic=not has_fixed_shapes(model.config))
 
