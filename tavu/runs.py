@@ -322,8 +322,10 @@ def _run(
     from tavu.reports.report import write_report  # slow imports come after the text was checked
     from tavu.training.distributed import ALONE
     from tavu.training.loop import train as train_model
+    from tavu.training.machine import for_device
 
-    recipe, targets, begun = _with_prompts(recipe, corpus), None, time.monotonic()
+    recipe = _with_prompts(replace(recipe, train=for_device(recipe.train)), corpus)
+    targets, begun = None, time.monotonic()
     if recipe.distill is not None:
         from tavu.distillation.teach import teach
 

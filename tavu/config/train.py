@@ -15,8 +15,8 @@ class TrainConfig:
     """The budget in minutes, including reading the text and validation."""
     steps: int | None = None
     """The budget in steps instead."""
-    batch_bytes: int = 8192
-    """Bytes of text in one step."""
+    batch_bytes: int = 0
+    """Bytes of text in one step. 0: chosen for the device."""
     seed: int = 0
     """The same seed, steps and machine give the same model."""
     begin_from: str | None = None
@@ -35,7 +35,8 @@ class TrainConfig:
     table_learning_rate: float = 0.03
     """For hashed tables; Adam updates the rows that a batch uses."""
     muon_every: int = 1
-    """Update matrices only every this many steps, using the momentum of all of them: Muon is costly, and its updates change slowly."""
+    """Update matrices only every this many steps, using the momentum of all of them: Muon is costly, and its updates change slowly. 0: chosen for the
+    device."""
     weight_decay: float = 0.0
     """For matrices."""
     clip_norm: float = 1.0
@@ -87,7 +88,9 @@ class TrainConfig:
         check(self.clip_norm > 0, "train.clip_norm", self.clip_norm, "more than 0.")
         check(0 <= self.warmup_fraction <= 0.5, "train.warmup_fraction", self.warmup_fraction, "0 to 0.5.")
         check(0 <= self.decay_fraction <= 1 - self.warmup_fraction, "train.decay_fraction", self.decay_fraction, "0 to 1 less the warm-up.")
-        check_positive("train", self, "batch_bytes", "muon_every", "min_word_count", "milestones", "valid_bytes")
+        check_positive("train", self, "min_word_count", "milestones", "valid_bytes")
+        for name in ("batch_bytes", "muon_every"):
+            check(getattr(self, name) >= 0, f"train.{name}", getattr(self, name), "0 (chosen for the device) or more.")
         check(0 < self.patience <= 1, "train.patience", self.patience, "more than 0, at most 1.")
         check(self.save_every_seconds > 0, "train.save_every_seconds", self.save_every_seconds, "more than 0.")
         for name, choices in (

@@ -21,8 +21,11 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 MICRO_BATCH_IDS = {"cpu": 16_384, "gpu": 131_072}
 """The most ids per micro-batch. More are no faster, and take more memory."""
 MIN_BF16_SPEEDUP = 1.5
+BATCH_BYTES = {"cpu": 8192, "gpu": 32_768}
+"""Of a step, where the recipe leaves it to the device. A GPU takes as long for a step of a word model, whatever its size up to this."""
+MUON_EVERY = {"cpu": 4, "gpu": 1}
 COMPILE_FROM_SECONDS = 1200
-"""Compiling takes a minute or so. Shorter budgets do not make up for it."""
+"""Compiling takes a minute or so, and a few where shapes differ from batch to batch. Shorter budgets do not make up for it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,14 @@ def pick_device(wanted: str, name: str = "train.device") -> str:
     if wanted not in ("auto", *available):
         raise TavuError(f"{name} is {wanted!r}, which this machine (or this build of torch) lacks. Expected auto, or one of {', '.join(available)}.")
     return best_device() if wanted == "auto" else wanted
+
+
+def for_device(config: TrainConfig) -> TrainConfig:
+    """The config with the batch size and muon_every that suit the device, where they are 0. Raises TavuError when the device is not available."""
+    if config.batch_bytes and config.muon_every:
+        return config
+    kind = "cpu" if pick_device(config.device) == "cpu" else "gpu"
+    return replace(config, batch_bytes=config.batch_bytes or BATCH_BYTES[kind], muon_every=config.muon_every or MUON_EVERY[kind])
 
 
 def resumed_plan(plan: Plan, config: TrainConfig, folder: Path, new_plan: Callable[[], Plan]) -> Plan:
@@ -96,13 +107,12 @@ def make_plan(config: TrainConfig, rows: int, seq_len: int, bytes_per_second: Ca
     """Decide what the config leaves open. The same machine decides the same however busy it is, so that a seed gives the same model again.
 
     The micro-batch size follows from the number of ids that suits the device. Whether to compile is measured with `bytes_per_second`, if the time
-    budget is long enough to pay for it. A model whose shapes change from batch to batch is compiled only if the config says so, since each
-    recompilation takes minutes.
+    budget is long enough to pay for it. `same_shapes`: whether all batches take tensors of the same shapes.
     """
     device = pick_device(config.device)
     precision = config.precision if config.precision != "auto" else best_precision(device)
     plan = Plan(device, precision, config.micro_batch_rows or pick_micro_batch_rows(rows, seq_len, device), config.compile == "on")
-    if config.compile != "auto" or not same_shapes or not _worth_compiling(config, device):
+    if config.compile != "auto" or not _worth_compiling(plan, config, same_shapes):
         return plan
     speeds = {choice: _speed(choice, bytes_per_second) for choice in (plan, replace(plan, compile=True))}
     probe = [{"setting": _name(choice), "bytes_per_second": round(speed)} for choice, speed in speeds.items()]
@@ -135,9 +145,13 @@ def _matmul_seconds(device: str, dtype: torch.dtype, size: int = 512) -> float:
     return min(taken)
 
 
-def _worth_compiling(config: TrainConfig, device: str) -> bool:
-    compiler = device == "cuda" or any(shutil.which(name) for name in ("g++", "clang++", "c++"))
-    return bool(compiler) and config.minutes is not None and config.minutes * 60 >= COMPILE_FROM_SECONDS
+def _worth_compiling(plan: Plan, config: TrainConfig, same_shapes: bool) -> bool:
+    """Whether to measure if compiled steps are faster. In float32 on a CPU those of a word model are not: products take most of their time
+    (records/LOG.md)."""
+    if plan.device == "cpu" and plan.precision == "fp32" and not same_shapes:
+        return False
+    compiler = plan.device == "cuda" or any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+    return bool(compiler) and config.minutes is not None and config.minutes * 60 >= COMPILE_FROM_SECONDS * (1 if same_shapes else 3)
 
 
 def _name(plan: Plan) -> str:

@@ -4,6 +4,8 @@ Shapes: B rows of a batch, T ids of a row.
 """
 
 import itertools
+import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from tavu.config import Recipe
 from tavu.data.batches import Batches
+from tavu.data.kept import default_cache_dir
 from tavu.model.designs import build_model, has_fixed_shapes
 from tavu.model.interface import Model
 from tavu.training.losses import Loss
@@ -52,8 +55,17 @@ def make_forward(model: Model, plan: Plan, ids: np.ndarray, seed: int, loss_fn: 
 
 
 def _compiled(model: Model) -> Forward:
-    """The compiled model, with dynamic shapes for word patches: their number differs from batch to batch."""
-    return torch.compile(model, dynamic=not has_fixed_shapes(model.config))
+    """The model with its `predict` compiled. What it reads, and its tables' sparse gradients, stay as they are.
+
+    On a GPU launches take the time, so inputs are padded and each shape becomes one CUDA graph. On a CPU arithmetic does, so nothing is padded, and
+    the number of words of a batch is a variable of the compiled code.
+    """
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(default_cache_dir() / "compiled"))  # so that the next run need not compile again
+    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor")  # the compiler looks for gradients of what was read
+    on_gpu = next(model.parameters()).device.type == "cuda"
+    same_shapes = on_gpu or has_fixed_shapes(model.config)
+    predict = torch.compile(model.predict, dynamic=not same_shapes, mode="reduce-overhead" if on_gpu else None)
+    return lambda ids, dtype: predict(model.read(ids, padded=on_gpu), dtype)
 
 
 def bytes_per_second(recipe: Recipe, batches: Batches, loss_fn: Loss, plan: Plan) -> float:
