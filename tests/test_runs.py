@@ -105,7 +105,7 @@ def test_an_old_recipe_with_a_new_budget(run_folder):
     assert (old_recipe(run_folder, minutes=3).train.minutes, old_recipe(run_folder, minutes=3).train.steps) == (3, None)
     assert old_recipe(run_folder, steps=30, settings=["train.muon_learning_rate=0.01"]).train.muon_learning_rate == 0.01
     for setting in ("model.max_patch_size=9", "train.seed=3", "train.batch_bytes=512", "data.text_field=x"):
-        with pytest.raises(tavu.TavuError, match="A resumed run keeps the model, data settings, batch_bytes and seed that it started with"):
+        with pytest.raises(tavu.TavuError, match="A resumed run keeps the model, data settings, batch_bytes, seed and teachers that it started with"):
             old_recipe(run_folder, settings=[setting])
 
 

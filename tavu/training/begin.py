@@ -1,7 +1,7 @@
 """Set up a training run: build the model, or restore the training state that was saved last."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tavu.recipe import to_model_config, to_tables
 from tavu.run_folder import MODEL, RECIPE, STATE
 from tavu.training.distributed import Ranks
 from tavu.training.losses import Loss
-from tavu.training.machine import Plan, keep_freed_memory, make_plan, resumed_plan
+from tavu.training.machine import Plan, for_device, keep_freed_memory, make_plan, resumed_plan
 from tavu.training.milestones import Milestones
 from tavu.training.optimizer import Optimizer
 from tavu.training.randomness import seeded
@@ -93,6 +93,7 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn
     The first rank does it, and the others copy what it has.
     """
     keep_freed_memory()
+    recipe = replace(recipe, train=for_device(recipe.train))
     config, begun = recipe.train, time.monotonic()
     rows = max(1, config.batch_bytes // recipe.model.max_seq_len)
     batches = Batches(corpus.train, seq_len=recipe.model.max_seq_len, rows=rows, seed=config.seed, rank=ranks.rank, num_ranks=ranks.size)

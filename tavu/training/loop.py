@@ -4,7 +4,6 @@ import itertools
 import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -22,7 +21,6 @@ from tavu.training.distributed import ALONE, Ranks
 from tavu.training.events import Event, Note, Overfitting, Progress, Started, Stopping, StopReason
 from tavu.training.losses import Loss, completion_loss, distillation_loss, next_id_loss, num_learned
 from tavu.training.overfitting import dropout_rate, has_overfit
-from tavu.training.machine import for_device
 from tavu.training.randomness import seeded
 from tavu.training.schedule import Stopwatch, budget_fraction, learning_rate_scale, milestones_reached
 from tavu.training.signals import StopRequest
@@ -50,11 +48,10 @@ def train(
     Several ranks train together when each calls this; only the first reports what it measured, and writes.
     Raises TavuError when the loss is not finite, a file cannot be written, or there is nothing to resume.
     """
-    recipe = replace(recipe, train=for_device(recipe.train))
     text_loss = completion_loss if recipe.data.as_records else next_id_loss
     loss_fn = loss_fn or (_student_loss(recipe, text_loss) if targets else text_loss)
     training = begin(recipe, corpus, folder, resume=resume, loss_fn=text_loss, preparation=preparation, ranks=ranks)
-    config, counters, plan, model = recipe.train, training.counters, training.plan, training.model
+    config, counters, plan, model = training.recipe.train, training.counters, training.plan, training.model
     forward = make_forward(model, plan, training.batches.batch(counters.step), config.seed, text_loss, training.notes)
     reached = milestones_reached(training.fraction, config)
     last_save, last_log, measuring = counters.seconds, counters.seconds, 0.0  # measuring: seconds that milestones took

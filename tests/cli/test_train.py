@@ -16,7 +16,7 @@ FILES = {".lock", "model.safetensors", "report.html", "progress.png", "metrics.j
 JSON_KEYS = {"model", "val_bpb", "bytes_seen", "bytes_per_second", "seconds", "whole_seconds", "peak_memory_mb", "steps", "stopped", "report"}
 
 FIXED_ON_RESUME = (
-    "A resumed run keeps the model, data settings, batch_bytes and seed that it started with; only other settings can change. "
+    "A resumed run keeps the model, data settings, batch_bytes, seed and teachers that it started with; only other settings can change. "
     "Start a new run to change these."
 )
 ALLOWED_WITH_RESUME = (
