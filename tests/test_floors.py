@@ -14,7 +14,7 @@ FLOORS = [
     {"model_file"},
     {"generation"},
     {"evaluation"},
-    {"training", "distillation", "compression", "engine"},
+    {"training", "distillation", "compression", "engine", "synthesis"},
     {"reports", "export"},
     {"runs", "training_display", "language_model"},
     {"serving"},

@@ -9,7 +9,23 @@ from typing import Annotated, cast
 import typer
 
 import tavu
-from tavu.cli import chat, distill, evaluate, explain, export, finetune, generate, info, instruct_data, presets, quantize, report, serve, train
+from tavu.cli import (
+    chat,
+    distill,
+    evaluate,
+    explain,
+    export,
+    finetune,
+    generate,
+    info,
+    instruct_data,
+    presets,
+    quantize,
+    report,
+    serve,
+    synthesize,
+    train,
+)
 from tavu.cli.launched import follow, follows
 from tavu.errors import TavuError
 
@@ -22,7 +38,7 @@ app = typer.Typer(
     "Start with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
 )
 VERBS = {
-    "Train": (train, finetune, distill, instruct_data, quantize),
+    "Train": (train, finetune, distill, instruct_data, synthesize, quantize),
     "Write": (generate, chat, serve, export),
     "Measure": (evaluate, explain, info, presets, report),
 }
