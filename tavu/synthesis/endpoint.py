@@ -101,7 +101,9 @@ class Endpoint:
             return Failure(f"answered with status {status}", _seconds(error.response.headers.get("retry-after")))
         said = shortened(self._without_key(" ".join(str(error.message).split())))
         advice = {401: f"Set {KEY} to a valid key.", 403: f"Set {KEY} to a valid key.", 404: "Does the address end in /v1, and is --model right?"}
-        raise TavuError(f"{self.url} refused with status {status}: {said} {advice.get(status, 'Change the options, then repeat the command.')}")
+        raise TavuError(
+            f"{self.url} refused with status {status}: {said} {advice.get(status, 'Change the options, then repeat the command.')}"
+        ) from None
 
     def _without_key(self, text: str) -> str:
         return text if self._key == "none" else text.replace(self._key, "[key]")
