@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
             nth = server.asked[seed]
             server.asked[seed] += 1
             server.bodies.append(body)
-            server.headers_seen.append(dict(self.headers))
+            server.headers_seen.append(self.headers)
             server.times.append(time.monotonic())
             server.under_way += 1
             server.most_under_way = max(server.most_under_way, server.under_way)

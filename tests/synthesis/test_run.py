@@ -135,7 +135,7 @@ def test_an_endpoint_that_keeps_failing_ends_the_run_and_a_resume_completes_it(s
     broken.clear()
     assert ask(server, "--count", 8, "--concurrency", 2)[0] == 0
     assert sorted(numbers_in(tmp_path)) == list(range(8))
-    assert (all(server.asked[seed] == 1 for seed in range(4)) and before == {0: 1, 1: 1, 2: 1, 3: 1}) or fault == "garbage"
+    assert all(server.asked[seed] == 1 for seed in range(4)) and (fault == "garbage" or before == Counter(range(4)))
 
 
 @pytest.mark.parametrize(("status", "advice"), [(401, "Set OPENAI_API_KEY to a valid key."), (404, "/v1"), (400, "Change the options")])
