@@ -21,7 +21,7 @@ def export_c(model: Path, out: Path) -> Exported:
         (folder / PUBLIC_HEADER).write_text(public_header(), encoding="utf-8")
         (folder / "main.c").write_text(program, encoding="utf-8")
         (folder / "Makefile").write_bytes((_TEMPLATES / "Makefile").read_bytes())
-        (folder / "model.safetensors").write_bytes(stored.content)
+        (folder / "model.safetensors").write_bytes(stored.content.data)
     return Exported(out, size_of(out), f'Try it: cd {out} && make && ./story "Once upon a time"')
 
 

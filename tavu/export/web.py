@@ -29,5 +29,5 @@ def export_web(model: Path, out: Path) -> Exported:
         for name in ("tavu.d.ts", "index.html"):
             (folder / name).write_bytes((_TEMPLATES / "web" / name).read_bytes())
         (folder / "tavu.wasm").write_bytes(ENGINE.read_bytes())
-        (folder / "model.safetensors").write_bytes(stored.content)
+        (folder / "model.safetensors").write_bytes(stored.content.data)
     return Exported(out, size_of(out), f"Try it: python -m http.server -d {out}, then open http://localhost:8000 in a browser.")

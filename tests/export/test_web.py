@@ -125,7 +125,7 @@ def test_options_out_of_range_get_a_sentence(stories, make_model, tmp_path):
     cases = {
         "temperature is -1, expected 0 to Infinity.": {"temperature": -1},
         "seed is -1, expected 0 to 2 ** 64 - 1.": {"seed": -1},
-        "stop has an empty string, expected at least one character in each.": {"stop": ["a", ""]},
+        "stop has an empty string or a NUL, expected text in each.": {"stop": ["a", ""]},
         "insist is 11, expected 0 to 10.": {"insist": 11},
     }
     assert [one["error"] for one in writes(stories, *(("Once", options) for options in cases.values()))] == [*cases]

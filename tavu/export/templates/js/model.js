@@ -138,7 +138,7 @@ function settingsOf(options, stops) {
   const all = { ...DEFAULTS, insist: asksForStory ? READS.insist : 1, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
   for (const [name, [least, most]] of Object.entries(RANGES))
     if (!(all[name] >= least && all[name] <= most)) throw new RangeError(`${name} is ${all[name]}, expected ${least} to ${most}.`);
-  if ([all.stop].flat().includes("")) throw new RangeError("stop has an empty string, expected at least one character in each.");
+  if ([all.stop].flat().some((text) => !text || text.includes("\0"))) throw new RangeError("stop has an empty string or a NUL, expected text in each.");
   const view = new DataView(new ArrayBuffer(64)), seed = BigInt(all.seed);
   if (seed < 0n || seed >= 1n << 64n) throw new RangeError(`seed is ${seed}, expected 0 to 2 ** 64 - 1.`);
   [all.temperature, all.topP, all.minP, all.repetitionPenalty, all.insist].forEach((value, i) => view.setFloat64(8 * i, value, true));

@@ -8,7 +8,7 @@ let language = navigator.language.startsWith("fi") ? "fi" : "en";
 const t = (key) => WORDS[language][`${key}_${writes}`] ?? WORDS[language][key] ?? key;
 const counted = (number, unit) => `${number.toLocaleString(language)} ${t(unit)[number === 1 ? 0 : 1]}`;
 
-// The worker
+// The worker: a classic script, since a module made here would need a rule in the policy that lets more run
 
 const worker = new Worker(URL.createObjectURL(new Blob([$("worker").textContent], { type: "text/javascript" })));
 worker.onerror = () => problem(t("unable"));
