@@ -42,7 +42,7 @@ def make_forward(model: Model, plan: Plan, ids: np.ndarray, seed: int, loss_fn: 
     """The model, compiled if the plan says so, with a trial step on ids (B, T). If the compiler fails, add a note and return the model as it is."""
     if not plan.compile:
         return model
-    compiled = _compiled(model)
+    compiled = compile_model(model)
     try:
         with seeded(seed):
             accumulate(compiled, torch.from_numpy(ids).to(plan.device), plan, loss_fn)
@@ -54,7 +54,7 @@ def make_forward(model: Model, plan: Plan, ids: np.ndarray, seed: int, loss_fn: 
     return compiled
 
 
-def _compiled(model: Model) -> Forward:
+def compile_model(model: Model) -> Forward:
     """The model with its `predict` compiled. What it reads, and its tables' sparse gradients, stay as they are.
 
     On a GPU launches take the time, so inputs are padded and each shape becomes one CUDA graph. On a CPU arithmetic does, so nothing is padded, and
@@ -72,7 +72,7 @@ def bytes_per_second(recipe: Recipe, batches: Batches, loss_fn: Loss, plan: Plan
     """Training speed under a plan in bytes per second, measured on a separate model."""
     with seeded(recipe.train.seed):
         model = build_model(recipe.model).to(plan.device)
-    forward = _compiled(model) if plan.compile else model
+    forward = compile_model(model) if plan.compile else model
 
     def steps() -> Iterator[int]:
         for step in itertools.count():
