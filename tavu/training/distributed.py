@@ -12,6 +12,7 @@ Shapes: N matrices (out, in) of one shape; tables (rows, D).
 
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -175,7 +176,7 @@ def _connected() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).splitlines()[0].split(". ")[0].removeprefix("[").rpartition("/")[2]  # without the line of C++ that it begins with
+        reason = re.sub(r"^\[[^]]*\] ", "", str(error)).splitlines()[0].split(". ")[0]  # without the line of C++ that it begins with
         raise Disconnected(f"Another process of this training ended, or its machine cannot be reached ({reason}).") from None
 
 

@@ -3,6 +3,7 @@
 import ast
 import itertools
 import json
+import os
 import re
 import shlex
 import shutil
@@ -10,7 +11,9 @@ import subprocess
 import sys
 
 import pytest
+import torch.distributed.run
 import typer
+import yaml
 
 from tavu.cli.main import app
 from tavu.engine import native
@@ -108,11 +111,16 @@ def test_what_a_page_says_to_type_works(page, give, tavu, serve, tmp_path, monke
     for block in page.blocks:
         if block.language == "python":
             run_program(block, page.name, address)
+        if block.language == "yaml":
+            check_containers(block)
         if block.language == "json":
             for line in block.text.splitlines():
                 json.loads(line)
         for command in commands(block) if block.language == "sh" else ():
             words = shlex.split(command)
+            if "torchrun" in words:
+                run_in_several_processes(words[words.index("torchrun") + 1 :], block)
+                continue
             if not words[0].endswith("tavu"):
                 run_other(words, block, address)
                 continue
@@ -126,6 +134,28 @@ def test_what_a_page_says_to_type_works(page, give, tavu, serve, tmp_path, monke
             elif block.is_run:
                 status, _, err = tavu(*tiny(arguments))
                 assert status == 0, f"{command}: {err}"
+
+
+def run_in_several_processes(words: list[str], block: Block) -> None:
+    """Check a command of torchrun, up to `-m tavu` and after it, and run it."""
+    options, arguments = words[: words.index("tavu") + 1], words[words.index("tavu") + 1 :]
+    parsed = torch.distributed.run.get_args_parser().parse_args(options)
+    assert parsed.module and parsed.training_script == "tavu", words
+    check_it_parses(arguments)
+    if block.is_run:
+        command = [sys.executable, "-m", "torch.distributed.run", *options, *tiny(arguments)]
+        subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True, capture_output=True, timeout=120)
+
+
+def check_containers(block: Block) -> None:
+    """The commands of all containers in a block of YAML can be parsed."""
+    objects = list(yaml.safe_load_all(block.text))
+    for thing in objects:
+        objects += [value for value in (thing.values() if isinstance(thing, dict) else thing) if isinstance(value, (dict, list))]
+        if isinstance(thing, dict) and "command" in thing:
+            words = [re.sub(r"\$\(JOB_COMPLETION_INDEX\)", "0", word) for word in (*thing["command"], *thing["args"])]
+            only_parsed = Block("sh", "", is_run=False)
+            run_in_several_processes(words[1:], only_parsed) if words[0] == "torchrun" else check_it_parses(words[1:])
 
 
 def run_program(block: Block, name: str, address: str) -> None:
