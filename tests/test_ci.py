@@ -5,7 +5,20 @@ from importlib.util import find_spec
 
 from tavu.engine.native import is_built
 
-PACKAGES = ("fastapi", "uvicorn", "httpx", "openai", "huggingface_hub", "pyarrow", "playwright", "schemathesis", "hypothesis", "material", "ziglang", "websockets")
+PACKAGES = (
+    "fastapi",
+    "uvicorn",
+    "httpx",
+    "openai",
+    "huggingface_hub",
+    "pyarrow",
+    "playwright",
+    "schemathesis",
+    "hypothesis",
+    "material",
+    "ziglang",
+    "websockets",
+)
 
 
 def test_what_ci_promises_is_there():
