@@ -18,6 +18,7 @@ import numpy as np
 from tavu.checksum import CHECKSUM, checksum
 from tavu.config import ModelConfig, RecordKind
 from tavu.errors import TavuError, shortened
+from tavu.hub import PUBLISHED, download, is_hub_name, repository_of
 from tavu.recipe import to_model_config
 from tavu.run_folder import MODEL
 from tavu.vocabulary import NUM_BYTES
@@ -67,8 +68,8 @@ class StoredModel:
 
     @property
     def name(self) -> str:
-        """The name of its run folder, or of its file."""
-        return self.file.parent.name if self.file.name == MODEL else self.file.stem
+        """The name of its repository on the hub, of its folder, or of its file."""
+        return repository_of(self.file) or (self.file.parent.name if self.file.name in (MODEL, PUBLISHED) else self.file.stem)
 
     @property
     def num_parameters(self) -> int:
@@ -92,13 +93,18 @@ class StoredModel:
 
 
 def find_model(path: str | Path) -> Path:
-    """Resolve a name to a model file: a file, the model of a run folder, or one that comes with tavu. Raises TavuError if there is none."""
+    """Resolve a name to a model file: a file, the model of a run folder or of an export for transformers, one that comes with tavu, or hf:OWNER/NAME
+    on the hub, which is downloaded. Raises TavuError if there is none."""
     if not isinstance(path, (str, os.PathLike)):
         raise TavuError(f"The model is of type {type(path).__name__}, expected the name of a model file or run folder.")
+    if is_hub_name(path):
+        return download(os.fspath(path))
     path = Path(path)
     shipped = {file.stem: file for file in SHIPPED.glob("*.safetensors")}
     if os.path.isfile(path):  # Path.is_file raises for names that are too long, such as a misplaced prompt
         return path
+    if os.path.isfile(path / PUBLISHED):
+        return path / PUBLISHED
     if os.path.isfile(path / MODEL):
         return path / MODEL
     if str(path) in shipped:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from tavu.engine.native import is_built
 
 PACKAGES = (
+    "transformers",
     "fastapi",
     "uvicorn",
     "httpx",

@@ -9,7 +9,7 @@ FLOORS = [
     {"errors"},
     {"vocabulary", "memory"},
     {"config"},
-    {"checksum", "files", "recipe", "tensor_file", "quantized", "stored_model", "run_folder"},
+    {"checksum", "files", "recipe", "tensor_file", "quantized", "stored_model", "run_folder", "hub"},
     {"model", "data"},
     {"model_file"},
     {"generation"},

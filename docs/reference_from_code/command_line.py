@@ -12,7 +12,8 @@ INTRODUCTION = """\
 
 `tavu VERB --help` shows the same in the terminal. For every verb:
 
-- A model is named by its file, by the run folder it lies in, or, for the one that comes with tavu, as `stories`.
+- A model is named by its file, by the run folder it lies in, by its place on the Hugging Face hub as `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`, or,
+  for the one that comes with tavu, as `stories`.
 - The answer goes to standard output, progress and remarks to standard error. `--json` prints the answer as one JSON object on the last line.
 - A mistake gets one sentence and exit status 2; `--traceback` adds where in the code it was found. Ctrl-C is status 130, but 0 where a training
   could keep its model.

@@ -20,6 +20,7 @@ from tavu.cli import (
     info,
     instruct_data,
     presets,
+    push,
     quantize,
     report,
     serve,
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 VERBS = {
     "Train": (train, finetune, distill, instruct_data, synthesize, quantize),
-    "Write": (generate, chat, serve, export),
+    "Write": (generate, chat, serve, export, push),
     "Measure": (evaluate, explain, info, presets, report),
 }
 for panel, verbs in VERBS.items():

@@ -27,13 +27,19 @@ def quantize(
     from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError
     from tavu.files import check_writable
+    from tavu.hub import is_hub_name
     from tavu.language_model import load
     from tavu.stored_model import SHIPPED, find_model, open_model
 
     file = find_model(model)
-    beside = Path() if file.parent == SHIPPED else file.parent  # do not write into the installed package
-    out = out or beside / f"{file.stem}-{bits}bit.safetensors"
-    if open_model(file).facts.get("weight_bits") == bits:
+    stored = open_model(file)
+    if is_hub_name(model):
+        default = Path(f"{stored.name.rpartition('/')[2]}-{bits}bit.safetensors")  # not in the cache of the hub's library
+    else:
+        beside = Path() if file.parent == SHIPPED else file.parent  # do not write into the installed package
+        default = beside / f"{file.stem}-{bits}bit.safetensors"
+    out = out or default
+    if stored.facts.get("weight_bits") == bits:
         raise TavuError(f"{file} has {bits} bits per weight already. Give another number, such as --bits 4, or use it unchanged.")
     check_writable(out, ".safetensors")
     documents, report = list[bytes](), SourceReport()

@@ -4,7 +4,8 @@ import pytest
 
 from tests.export.conftest import FORMAT
 
-OUT = {"page": "story.html", "web": "story", "c": "story"}
+OUT = {"page": "story.html", "web": "story", "c": "story", "hf": "story"}
+WITH_ENGINE = ["page", "web", "c"]
 to = pytest.mark.parametrize("to", OUT)
 
 
@@ -32,7 +33,7 @@ def test_nothing_is_replaced(refused, tmp_path, to):
     assert (tmp_path / "a").read_text() == "mine" and len([*tmp_path.iterdir()]) == 1
 
 
-@to
+@pytest.mark.parametrize("to", WITH_ENGINE)
 def test_a_model_that_the_engine_does_not_know(refused, tmp_path, to):
     file = FORMAT / "fixed-convolutions.safetensors"
     assert refused("export", file, "--to", to, "--out", tmp_path / "x") == (
