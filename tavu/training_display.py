@@ -21,7 +21,7 @@ from tavu.data.documents import DocumentFile
 from tavu.data.records import request_of
 from tavu.data.split import FEW_VALID_BYTES
 from tavu.errors import TavuError
-from tavu.reports.wording import showable
+from tavu.reports.wording import counted, showable
 from tavu.run_folder import PICTURE, RECIPE, REPORT
 from tavu.training import events
 from tavu.training.signals import without_interrupts
@@ -77,7 +77,8 @@ class Display:
             case Corpus():
                 view.line(_corpus_line(event))
                 if recipe.data.as_records and (num := event.train.num_longer_than(recipe.model.max_seq_len)):
-                    context = f"{num:,} records are longer than the context of {recipe.model.max_seq_len:,} bytes"
+                    longer = f"{counted(num, 'record')} {'is' if num == 1 else 'are'} longer"
+                    context = f"{longer} than the context of {recipe.model.max_seq_len:,} bytes"
                     view.line(f"{context}: the rest of each is trained on without its prompt.")
             case events.TeacherTrains():
                 view.line(f"Teacher {event.number} of {event.of} trains.")
@@ -108,7 +109,7 @@ class Display:
         """A summary in a few lines, with the next command to run."""
         summary_lines = _summary(finished, self.next_options, self.folder)
         if self.recipe.train.minutes is not None and finished.stopped == "budget" and finished.step < FEW_STEPS:
-            summary_lines = f"There was time for only {finished.step:,} steps: give it more minutes.\n{summary_lines}"
+            summary_lines = f"There was time for only {counted(finished.step, 'step')}: give it more minutes.\n{summary_lines}"
         return summary_lines
 
 
@@ -238,7 +239,7 @@ def _corpus_line(corpus: Corpus) -> str:
 
 def _amount(documents: DocumentFile) -> str:
     num = documents.num_documents
-    return f"{documents.num_bytes:,} bytes in {f'{num:,} documents' if num != 1 else 'one document'}"
+    return f"{counted(documents.num_bytes, 'byte')} in {counted(num, 'document') if num != 1 else 'one document'}"
 
 
 def _taught_line(taught: events.Taught) -> str:
@@ -251,7 +252,7 @@ def _plan_line(started: events.Started) -> str:
     plan = started.plan
     speeds = "; ".join(f"{entry['setting']}: {entry['bytes_per_second']:,} bytes/s" for entry in plan.probe)
     processes = f"{started.world_size} processes, each " if started.world_size > 1 else ""
-    chosen = f"{processes}{plan.device}, {plan.precision}, {plan.micro_batch_rows} rows at a time{', compiled' if plan.compile else ''}"
+    chosen = f"{processes}{plan.device}, {plan.precision}, {counted(plan.micro_batch_rows, 'row')} at a time{', compiled' if plan.compile else ''}"
     size = f"Model: {sum(p.numel() for p in started.model.parameters()):,} parameters."
     return f"{size} Machine: {chosen}." + (f"\n  measured: {speeds}" if speeds else "")
 

@@ -97,9 +97,15 @@ def main() -> None:
     sys.exit(status)
 
 
+def _named_command() -> str:
+    """The command that the arguments name, for errors that do not tell."""
+    verb = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    return f"tavu {verb}" if verb in {command.name for command in app.registered_commands} else "tavu"
+
+
 def _sentence(error: Exception) -> str:
     if isinstance(error, _UsageError):
-        message, command = error.format_message(), error.ctx.command_path if error.ctx else "tavu"
+        message, command = error.format_message(), error.ctx.command_path if error.ctx else _named_command()
         sentence = f"{message if message.endswith(('.', '?')) else f'{message}.'} See `{command} --help`."
         begin = re.fullmatch("No such option: (-[^-])", message)
         argument_meant = next((argument for argument in sys.argv[1:] if begin and argument.startswith(begin[1])), None)

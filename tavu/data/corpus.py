@@ -200,6 +200,10 @@ def _choose(spool: Spool, valid_percent: float, sources: str) -> _Choice:
 def _warnings(spool: Spool, choice: _Choice, places: Sequence[Located], data: DataConfig) -> list[str]:
     """Warnings about likely mistakes: many texts in one document, or too little validation text."""
     warnings = []
+    if data.text_field is not None and all(is_text(file) for place in places for file in place.files):
+        warnings.append(
+            f"--text-field {data.text_field} has no effect here: it names a field of .jsonl, .csv or .parquet rows, and plain text has none"
+        )
     lengths = spool.lengths
     longest = int(np.argmax(lengths))
     if data.can_split and 2 * lengths[longest] > lengths.sum() and all(is_text(file) for place in places for file in place.files):

@@ -83,7 +83,10 @@ def header(name: str, row: list[str], following: list[str], wanted: Wanted) -> t
 
     `row` and `following` are the first two rows.
     """
-    if wanted.among(row) is not None or wanted.all:
+    names = wanted.among(row)
+    if names is not None or wanted.all:
+        if twice := next((column for column in names or row if column and row.count(column) > 1), None):
+            raise TavuError(f"{name}: the header has the column '{twice[:40]}' twice, expected each name once. Rename one of them.")
         return row, True
     numbers = [str(place) for place in range(1, len(row) + 1)]
     if wanted.are_numbers and wanted.among(numbers) is not None:

@@ -150,12 +150,8 @@ def csv_rows(stream: io.BufferedReader, name: str, wanted: fields.Wanted, *, tab
         if header and len(row) == len(header):
             yield where, dict(zip(header, row, strict=True))
         elif row:
-            yield (
-                where,
-                TavuError(
-                    f"{where} has {len(row)} fields, expected {len(header or ())} as in the first row. Fix the row, or pass --skip-bad to skip it."
-                ),
-            )
+            has = f"{where} has {len(row)} {'field' if len(row) == 1 else 'fields'}, expected {len(header or ())} as in the first row"
+            yield where, TavuError(f"{has}. Fix the row, or pass --skip-bad to skip it.")
         number += 1
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from tavu.data.split import FEW_VALID_BYTES
 from tavu.reports.run_folder import RunRecord
-from tavu.reports.wording import duration, scaled
+from tavu.reports.wording import counted, duration, scaled
 
 Facts = list[tuple[str, str]]
 
@@ -78,7 +78,7 @@ def _corpus(machine: dict[str, Any], part: str) -> str | None:
     if not _is_number(size):
         return None
     few = ", too few to trust" if part == "valid" and size < FEW_VALID_BYTES else ""
-    return scaled(size, "B") + (f" in {documents:,} documents" if _is_number(documents) else "") + few
+    return scaled(size, "B") + (f" in {counted(documents, 'document')}" if _is_number(documents) else "") + few
 
 
 def _teacher_facts(record: RunRecord) -> list[tuple[str, Any]]:

@@ -34,6 +34,15 @@ def _pair(count: int, per_large: int, large: str, per_small: int, small: str) ->
     return f"{count // per_large} {large}" + (f" {rest} {small}" if rest else "")
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "document"), counted(0, "document"), counted(2300, "document")
+    ('1 document', '0 documents', '2,300 documents')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def scaled(value: float, unit: str = "") -> str:
     """A quantity in three figures and a decimal prefix.
 

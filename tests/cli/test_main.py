@@ -55,7 +55,7 @@ assert not heavy, heavy
         ("train a.txt --minute 3", "No such option: --minute (Possible options: --minutes, --out). See `tavu train --help`."),
         ("--traceabck info", "No such option: --traceabck (Possible options: --traceback). See `tavu --help`."),
         ("train a.txt --minutes soon", "Invalid value for '--minutes': "),
-        ("train --minutes", "Option '--minutes' requires an argument. See `tavu --help`."),
+        ("train --minutes", "Option '--minutes' requires an argument. See `tavu train --help`."),
         ("generate", "Missing argument 'model'. See `tavu generate --help`."),
         ("generate model Once upon a time", "Got unexpected extra argument(s) (upon a time). See `tavu generate --help`."),
         ("evaluate model", "Missing argument 'source'. See `tavu evaluate --help`."),

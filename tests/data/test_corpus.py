@@ -133,6 +133,14 @@ def test_skipped_documents_are_counted_and_reported(tmp_path: Path) -> None:
     assert corpus.report.notes[-1].startswith("skipped: ") and "is not UTF-8" in corpus.report.notes[-1]
 
 
+def test_a_field_of_plain_text_is_told_to_have_no_effect(tmp_path: Path) -> None:
+    told = stories(50)
+    note = "--text-field body has no effect here: it names a field of .jsonl, .csv or .parquet rows, and plain text has none"
+    assert note in build(tmp_path, write(tmp_path / "a.txt", told), text_field="body").report.notes
+    (tmp_path / "b.jsonl").write_text("\n".join(json.dumps({"body": story}) for story in stories(50, 1)), encoding="utf-8")
+    assert note not in build(tmp_path, str(tmp_path / "a.txt"), str(tmp_path / "b.jsonl"), text_field="body").report.notes
+
+
 def test_tales(tmp_path: Path) -> None:
     corpus = build(tmp_path, "tales:200")
     assert corpus.report.documents + corpus.report.duplicates == 200

@@ -55,6 +55,16 @@ def test_garbage_after_a_json_list_is_an_error_and_the_rows_before_can_be_used(t
     assert read(path, skip_bad=True)[0] == "a"
 
 
+@pytest.mark.parametrize(
+    ("header", "options"), [("text,text", {}), ("id,a,a", {"text_field": "a"}), ("prompt,completion,prompt", {"as_records": True})]
+)
+def test_a_csv_header_with_a_wanted_column_twice_is_refused(tmp_path: Path, header: str, options: dict) -> None:
+    path = write(tmp_path / "a.csv", f"{header}\n" + ",".join("xyz"[: header.count(",") + 1]) + "\n")
+    twice = header.rsplit(",", maxsplit=1)[-1]
+    assert mistake(path, **options) == f"{path}: the header has the column '{twice}' twice, expected each name once. Rename one of them."
+    assert read(write(tmp_path / "b.csv", "text,id,id\nOnce,1,2\n")) == ["Once"]  # the one that is read is there once
+
+
 CSV = {
     "tabs": "id\ttext\n1\tOnce, twice.\n",
     "bars": "id|text\n1|Once, twice.\n",

@@ -357,7 +357,7 @@ def test_fields_missing_or_not_text(tmp_path: Path) -> None:
 
 def test_broken_csv(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", b'text,id\na,1\nb\n"c"d,1\ne,1\n\xe4,1\n"never closed')
-    assert "row 2 has 1 fields, expected 2 as in the first row" in mistake(path)
+    assert "row 2 has 1 field, expected 2 as in the first row" in mistake(path)
     documents, report = skipping(path)
     assert (documents, report.skipped) == ([b"a", b"e"], 4)
     assert "row 3 is not CSV" in report.reasons[1]
