@@ -34,7 +34,7 @@ def _pair(count: int, per_large: int, large: str, per_small: int, small: str) ->
     return f"{count // per_large} {large}" + (f" {rest} {small}" if rest else "")
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: float, thing: str) -> str:
     """A number of things.
 
     >>> counted(1, "document"), counted(0, "document"), counted(2300, "document")
