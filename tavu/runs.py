@@ -315,6 +315,9 @@ def _run(
 ) -> Iterator[Corpus | Event]:
     build = partial(build_corpus, recipe.data, cache_dir=default_cache_dir() / "corpora", progress=read_progress)
     if ranks is not None:
+        from tavu.training.machine import for_device
+
+        recipe = replace(recipe, train=for_device(recipe.train))  # the device of this machine decides for all
         ranks.from_first((to_tables(recipe), resume, str(folder)))
     corpus = build() if ranks is None else ranks.in_turn(build)
     yield corpus

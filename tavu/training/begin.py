@@ -133,7 +133,7 @@ def _rows_of_rank(rows: int, recipe: Recipe, ranks: Ranks) -> int:
     """The most rows of a batch that a rank has. Raises TavuError where some would have none."""
     if rows < ranks.size:
         larger = f"--set train.batch_bytes={ranks.size * recipe.model.max_seq_len}"
-        raise TavuError(f"A batch has {rows} rows of text, too few for {ranks.size} processes. Start at most {rows}, or a new run with {larger}")
+        raise TavuError(f"A batch has fewer rows ({rows}) than there are processes ({ranks.size}). Start at most {rows}, or a new run with {larger}")
     return -(-rows // ranks.size)
 
 

@@ -3,7 +3,6 @@
 Run as a program, this is one of two ranks: `python -m tests.training.test_distributed FOLDER PORT...`.
 """
 
-import dataclasses
 import json
 import math
 import os
@@ -12,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 
 from tavu import runs
-from tavu.config import DataConfig, Recipe
+from tavu.config import DataConfig, DistillConfig, Recipe
 from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus, build_corpus
 from tavu.data.records import MARK
@@ -106,7 +106,7 @@ def train_as_rank(folder: Path, ports: list[int]) -> None:
         assert isinstance(events[-1], Finished) == (rank == 0)
     os.environ["MASTER_PORT"] = str(ports[-1])
     with joined(lambda lost: os._exit(3)) as ranks:
-        list(loop.train(recipe, dataclasses.replace(corpus, digest=f"text of rank {rank}"), folder / "other text", ranks=ranks))
+        list(loop.train(recipe, replace(corpus, digest=f"text of rank {rank}"), folder / "other text", ranks=ranks))
 
 
 @pytest.fixture(scope="module")
@@ -198,10 +198,15 @@ def test_rows_of_a_batch_are_shared_out(corpus):
 
 
 def test_what_several_processes_cannot_do_is_a_sentence(tiny, corpus, folder, monkeypatch):
-    with pytest.raises(TavuError, match="A batch has 4 rows of text, too few for 5 processes. Start at most 4, or a new run with --set train.batch"):
+    with pytest.raises(
+        TavuError, match=r"A batch has fewer rows \(4\) than there are processes \(5\). Start at most 4, or a new run with --set train"
+    ):
         list(loop.train(tiny(), corpus, folder / "few rows", ranks=Ranks(0, 5)))
     with pytest.raises(TavuError, match="train on processors or on CUDA GPUs, not on mps. Start one, or add --set train.device=cpu."):
         Ranks(0, 2).use("mps")
+    distilled = replace(tiny(), distill=DistillConfig(teachers=("stories",)))
+    with pytest.raises(TavuError, match="A student learns from its teachers in one process. Start the command without torchrun."):
+        list(runs.run(distilled, folder / "student", ranks=Ranks(0, 2)))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(TavuError, match="has 1 GPUs, fewer than the processes that were started on it. Start one for each GPU with --nproc-per-node"):
         Ranks(1, 2, local_rank=1).use("cuda")
