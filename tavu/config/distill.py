@@ -21,8 +21,8 @@ class DistillConfig:
     """How much of the loss is the cross-entropy against the mean distribution of the teachers; the rest is that against the text."""
     temperature: float = 1.0
     """Distributions of teachers and student are flattened by it before they are compared (Hinton et al. 2015, section 2)."""
-    top_k: int = 8
-    """How many ids of each distribution are stored on disk, in 4 bytes each; the rest is spread over all ids."""
+    top_k: int = 16
+    """How many ids of each distribution are stored on disk, in 4 bytes each; the rest is spread by their frequencies."""
 
     def __post_init__(self) -> None:
         check(self.train_teachers >= 0, "distill.train_teachers", self.train_teachers, "0 or more.")

@@ -1,7 +1,7 @@
 """Soft targets on disk: what a teacher says of every id of a corpus, computed once and read as often as students like.
 
-Of each distribution the k likeliest ids are stored with their log-probabilities. What remains is spread evenly over all ids when it is read
-(training/losses.py); records/LOG.md has what that costs.
+Of each distribution the k likeliest ids are stored with their log-probabilities. What remains is spread over all ids by their frequencies in the text
+when it is read (training/losses.py); records/LOG.md has what that costs.
 
 Two files for each corpus, teacher and k: NAME.rows, one row per id of the corpus in order, and NAME.json, how many rows are whole, and their CRC-32.
 Rows past these were cut off by a kill: the next call overwrites them and continues.
@@ -25,6 +25,7 @@ from tavu.data.documents import DocumentFile
 from tavu.distillation.teacher import Teacher
 from tavu.errors import TavuError
 from tavu.files import make_folder, replace_file
+from tavu.vocabulary import NUM_IDS
 
 try:
     import fcntl
@@ -68,15 +69,24 @@ class SoftTargets:
     The ring of a corpus of m ids (data/batches.py) has m - 1 positions, since its last END is its first: row i is of the id at position i + 1.
     """
 
-    def __init__(self, teachers: Sequence[np.ndarray]):
-        assert len({(len(rows), rows.dtype) for rows in teachers}) == 1, "teachers of different corpora or k"
+    def __init__(self, teachers: Sequence[np.ndarray], documents: DocumentFile):
+        assert {(len(rows), rows.dtype) for rows in teachers} == {(documents.num_ids - 1, teachers[0].dtype)}, "teachers of other corpora or k"
         self._teachers = teachers
+        self.frequencies = id_frequencies(documents)
 
     def batch(self, starts: np.ndarray, seq_len: int) -> tuple[np.ndarray, np.ndarray]:
         """The targets of batch rows that start at these positions (B,): ids int16 and log-probabilities float16, both (B, T, N, k)."""
         positions = (starts.astype(np.int64)[:, None] + np.arange(-1, seq_len - 1)) % len(self._teachers[0])
         rows = np.stack([teacher[positions] for teacher in self._teachers], axis=2)
         return np.ascontiguousarray(rows["ids"]), np.ascontiguousarray(rows["log_probs"])
+
+
+def id_frequencies(documents: DocumentFile) -> np.ndarray:
+    """How often each id occurs in documents, as shares (V,) float32. Ids that never occur count as half of one that occurs once."""
+    counts = np.full(NUM_IDS, 0.5)
+    for start in range(1, documents.num_ids, _ASKED_BYTES):
+        counts += np.bincount(documents.ids(start, min(_ASKED_BYTES, documents.num_ids - start)), minlength=NUM_IDS)
+    return (counts / counts.sum()).astype(np.float32)
 
 
 def targets_name(teacher_digest: str, corpus_digest: str, top_k: int) -> str:

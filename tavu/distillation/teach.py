@@ -49,7 +49,7 @@ def teach(
 
     found = [rows for facts in known if (rows := find(facts.digest)) is not None]
     if known and len(found) == len(known):
-        return SoftTargets(found)
+        return SoftTargets(found, corpus.train)
     device = pick_device(recipe.train.device)
     teachers = [open_teacher(name, as_bytes=recipe.data.as_bytes, as_records=recipe.data.as_records, device=device) for name in distill.teachers]
     for name, teacher, facts in zip(distill.teachers, teachers, known, strict=bool(known)):
@@ -63,7 +63,7 @@ def teach(
         found.append(rows)
     if not known:
         yield _measured(teachers, recipe, corpus, folder)
-    return SoftTargets(found)
+    return SoftTargets(found, corpus.train)
 
 
 def _measured(teachers: list[Teacher], recipe: Recipe, corpus: Corpus, folder: Path) -> Taught:

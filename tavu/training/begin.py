@@ -116,8 +116,9 @@ def begin(recipe: Recipe, corpus: Corpus, folder: Path, *, resume: bool, loss_fn
     optimizer = Optimizer(model, {name: spec.role for name, spec in tensor_specs(recipe.model).items()}, config, plan.dtype, ranks)
     if resume and ranks.is_first:
         load_state(folder, model, optimizer)
-    counters.preparation += preparation + time.monotonic() - begun
-    counters.ending = counters.ending or max(2.0, counters.preparation)  # an estimate until the first milestone
+    setup = time.monotonic() - begun
+    counters.preparation += preparation + setup
+    counters.ending = counters.ending or max(2.0, setup)  # an estimate until the first milestone
     log = RunLog(folder)
     training = Training(recipe, folder, batches, counters, plan, model, optimizer, log, Milestones(recipe, corpus, folder, log, plan), ranks, notes)
     if ranks.is_first:

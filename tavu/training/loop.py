@@ -49,7 +49,7 @@ def train(
     Raises TavuError when the loss is not finite, a file cannot be written, or there is nothing to resume.
     """
     text_loss = completion_loss if recipe.data.as_records else next_id_loss
-    loss_fn = loss_fn or (_student_loss(recipe, text_loss) if targets else text_loss)
+    loss_fn = loss_fn or (_student_loss(recipe, targets, text_loss) if targets else text_loss)
     training = begin(recipe, corpus, folder, resume=resume, loss_fn=text_loss, preparation=preparation, ranks=ranks)
     config, counters, plan, model = training.recipe.train, training.counters, training.plan, training.model
     forward = make_forward(model, plan, training.batches.batch(counters.step), config.seed, text_loss, training.notes)
@@ -103,11 +103,11 @@ def train(
             yield training.milestones.finish(counters, stopped, lambda: counters.preparation + watch.lap())
 
 
-def _student_loss(recipe: Recipe, text_loss: Loss) -> Loss:
+def _student_loss(recipe: Recipe, targets: SoftTargets, text_loss: Loss) -> Loss:
     distill = recipe.distill
     assert distill is not None, "soft targets without a [distill]"
     settings = {"share": distill.share, "temperature": distill.temperature, "as_records": recipe.data.as_records}
-    return partial(distillation_loss, text_loss=text_loss, **settings)
+    return partial(distillation_loss, text_loss=text_loss, frequencies=torch.from_numpy(targets.frequencies), **settings)
 
 
 def _target_rows(training: Training, targets: SoftTargets | None, step: int) -> Sequence[Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tavu.data.records import MARK
 from tavu.model.words.cut import documents
-from tavu.vocabulary import MARK_ID, NUM_IDS
+from tavu.vocabulary import MARK_ID
 
 Loss = Callable[..., Tensor]
 """From logits (B, T, V), ids (B, T) and the batch's other tensors, if it has any, to a mean in nats."""
@@ -31,14 +31,23 @@ def completion_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def distillation_loss(
-    logits: Tensor, ids: Tensor, target_ids: Tensor, target_log_probs: Tensor, *, text_loss: Loss, share: float, temperature: float, as_records: bool
+    logits: Tensor,
+    ids: Tensor,
+    target_ids: Tensor,
+    target_log_probs: Tensor,
+    *,
+    frequencies: Tensor,
+    text_loss: Loss,
+    share: float,
+    temperature: float,
+    as_records: bool,
 ) -> Tensor:
     """`share` of the cross-entropy against the mean of the teachers, and the rest of text_loss, in nats (Hinton et al. 2015, arXiv 1503.02531).
 
     With a temperature, both distributions are flattened by it, and the cross-entropy is scaled by its square (their section 2.1). With records only
-    completions count. Shapes: logits (B, T, V), ids (B, T), target_ids and target_log_probs (B, T, N, k).
+    completions count. Shapes: logits (B, T, V), ids (B, T), target_ids and target_log_probs (B, T, N, k), frequencies (V,).
     """
-    targets = mean_distribution(target_ids, target_log_probs)
+    targets = mean_distribution(target_ids, target_log_probs, frequencies.to(logits.device))
     if temperature != 1:
         targets = (targets.log() / temperature).softmax(-1)
     nats = F.cross_entropy((logits / temperature).flatten(0, 1), targets.flatten(0, 1), reduction="none") * temperature**2
@@ -46,16 +55,18 @@ def distillation_loss(
     return share * (nats * learned).sum() / learned.sum().clamp(min=1) + (1 - share) * text_loss(logits, ids)
 
 
-def mean_distribution(ids: Tensor, log_probs: Tensor) -> Tensor:
-    """The mean of several teachers' distributions. What they leave of 1 is spread evenly over all ids. Shapes: (B, T, N, k), result (B, T, V).
+def mean_distribution(ids: Tensor, log_probs: Tensor, frequencies: Tensor) -> Tensor:
+    """The mean of several teachers' distributions. What they leave of 1 is spread over all ids by their frequencies in the text.
 
-    >>> both = mean_distribution(torch.tensor([[[[3], [3]]]]), torch.tensor([[[[0.5], [0.25]]]]).log())  # two teachers, one id of each
-    >>> [round(p, 4) for p in (both[0, 0, 3].item(), both[0, 0, 4].item(), both.sum().item())]
+    Shapes: ids and log_probs (B, T, N, k), frequencies (V,), which sum to 1, result (B, T, V) float32.
+
+    >>> both = mean_distribution(torch.tensor([[[[3], [3]]]]), torch.tensor([[[[0.5], [0.25]]]]).log(), torch.full((257,), 1 / 257))
+    >>> [round(p, 4) for p in (both[0, 0, 3].item(), both[0, 0, 4].item(), both.sum().item())]     # two teachers, one id of each
     [0.3774, 0.0024, 1.0]
     """
     probs = log_probs.float().exp().flatten(-2) / ids.size(-2)
     rest = (1 - probs.sum(-1, keepdim=True)).clamp(min=0)
-    return (rest / NUM_IDS).expand(*rest.shape[:-1], NUM_IDS).scatter_add(-1, ids.flatten(-2).long(), probs)
+    return (rest * frequencies).scatter_add(-1, ids.flatten(-2).long(), probs)
 
 
 def num_learned(ids: Tensor, *, as_records: bool) -> int:
