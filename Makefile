@@ -9,7 +9,7 @@ VENV = .venv/bin
 	$(VENV)/pip install --quiet --editable '.[dev]'
 	touch .venv/ready
 
-.PHONY: story test check golden docs wasm
+.PHONY: story test check golden docs wheel wasm
 # Two minutes read little text: small batches, with Muon at every other step, learn more from it (records/LOG.md).
 story: .venv/ready    ## Train on a few of the built-in tales for two minutes, then let that model, and the one that comes with tavu, write a story.
 	@rm -rf runs/story
@@ -47,3 +47,10 @@ wasm:                 ## Build the engine as WebAssembly anew, after a change of
 		-fno-math-errno -fno-trapping-math -fno-signed-zeros -Wl,--strip-all $(WASM_EXPORTS:%=-Wl,--export=%) \
 		$(sort $(wildcard tavu/engine/*.c)) -o $(WASM)
 	@chmod 644 $(WASM) && ls -l $(WASM)
+
+wheel: .venv/ready    ## Build the source archive and the wheel into dist/; on Linux a manylinux wheel, which needs no compiler where it is installed.
+	@$(VENV)/pip install --quiet --editable '.[release]'
+	@rm -rf dist build
+	@$(VENV)/python -m build --outdir dist > /dev/null
+	@if [ "$$(uname)" = Linux ]; then PATH="$$PWD/$(VENV):$$PATH" $(VENV)/auditwheel repair --wheel-dir dist dist/*-linux_*.whl && rm dist/*-linux_*.whl; fi
+	@ls -l dist

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 MAY_USE_VECTORS = ["-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"]
@@ -21,6 +22,13 @@ class BuildLibrary(build_ext):
         return []
 
 
+class WheelOfAnyPython(bdist_wheel):
+    """One wheel for each system and processor, since the library does not use Python's headers."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return ("py3", "none", super().get_tag()[2])
+
+
 is_msvc = sys.platform == "win32"
 setup(
     ext_modules=[
@@ -33,5 +41,5 @@ setup(
             optional=True,
         )
     ],
-    cmdclass={"build_ext": BuildLibrary},
+    cmdclass={"build_ext": BuildLibrary, "bdist_wheel": WheelOfAnyPython},
 )
