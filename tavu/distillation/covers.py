@@ -7,7 +7,8 @@ Covers are all token strings, as in Vieira et al., not only those that the token
 probability too, and only the sum over all is a distribution over bytes.
 
 A token string that spells exactly document[:i] is a node of a tree. It contributes to row i, and to the rows within the tokens that may follow it.
-First the tokenizer's own tokens of the document, the trunk, are read in one pass, then all nodes one token away from it, and so on.
+First the tokenizer's own tokens of the document, the trunk, are read in one pass, then all nodes one token away from it, and so on. A node that has
+followed the trunk for some tokens is read together with as many more of them: after unusual tokens within one word, the usual ones go on for long.
 The number of nodes is exponential in the length of the document. So a node is dropped, with all that follows it, if its share of the probability of
 its prefix is below `epsilon`; with epsilon 0 none is. That probability is the sum so far, a lower bound, so fewer nodes are dropped, never more.
 A row is off by at most the total share of what was dropped, in total variation.
@@ -51,7 +52,8 @@ class TokenTrie:
         pairs = sorted((spelling, token) for token, spelling in spellings.items())
         self.spelling = spellings
         self.spellings = [spelling for spelling, _ in pairs]
-        self.tokens = np.array([token for _, token in pairs])
+        self.token_list = [token for _, token in pairs]
+        self.tokens = np.array(self.token_list)
         self.end = end
         self.longest = max(map(len, self.spellings))
         self._branchings: dict[bytes, Branching | None] = {}
@@ -89,6 +91,7 @@ class _Masses:
         """Natural logarithms of what the rows of `masses` are to be multiplied by."""
 
     def add(self, position: int, log_weight: float, ids: np.ndarray | int, masses: np.ndarray | float) -> None:
+        """Add the masses of what may follow, times that of what came before."""
         scale = self.scales[position]
         if log_weight > scale:
             self.masses[position] *= math.exp(scale - log_weight)
@@ -102,65 +105,87 @@ class _Masses:
 
 
 def next_byte_log_probs(
-    document: bytes, trunk: Sequence[int], start: int, trie: TokenTrie, tree: TokenTree, *, epsilon: float, max_tokens: int
+    document: bytes, trunk: list[int], start: int, trie: TokenTrie, tree: TokenTree, *, epsilon: float, max_tokens: int
 ) -> np.ndarray:
     """Natural logarithms of the distribution of each byte and of END, given the bytes before it: (n + 1, 257) float64, none below FLOOR.
 
     `trunk` is a token string that spells the document, `start` the token before it, and `tree` a new tree. Token strings of more than `max_tokens`,
     `start` included, are dropped; the trunk must not be longer.
     """
-    parents, tokens = [ROOT, *range(len(trunk))], [start, *trunk]
-    positions = [0, *itertools.accumulate(len(trie.spelling[token]) for token in trunk)]
-    log_weights = [0.0, *(math.nan for _ in trunk)]  # those of the trunk are found on the way
-    depths = list(range(len(tokens)))
-    assert positions[-1] == len(document) and len(tokens) <= max_tokens
-    masses = _Masses(len(document))
-    size = nodes_at_once(len(trie.tokens))
-    first = 0
-    while first < len(tokens):
+    boundaries = [0, *itertools.accumulate(len(trie.spelling[token]) for token in trunk)]
+    assert boundaries[-1] == len(document) and len(boundaries) <= max_tokens
+    trunk_index = {position: index for index, position in enumerate(boundaries)}
+    nodes, masses = [_Node(ROOT, _Child(start, 0, 0.0), 1, 0)], _Masses(len(document))
+    ahead = _chain(nodes, trunk)
+    size, first = nodes_at_once(len(trie.tokens)), 0
+    while first < len(nodes):
         found: list[tuple[int, _Child]] = []
-        for begin in range(first, len(tokens), size):
-            rows = tree.add(parents[begin : begin + size], tokens[begin : begin + size]).astype(np.float64)  # (N, V)
-            for node, row in enumerate(rows, begin):
-                for child in _spread(document, positions[node], log_weights[node], row, trie, masses):
-                    if node < len(trunk) and child.token == trunk[node]:
-                        log_weights[node + 1] = child.log_weight
-                    elif depths[node] + 2 <= max_tokens:
-                        found.append((node, child))
-        first = len(tokens)
-        for parent, child in _drop_negligible(found, masses.log_totals(), epsilon):
-            parents.append(parent)
-            tokens.append(child.token)
-            positions.append(child.position)
-            log_weights.append(child.log_weight)
-            depths.append(depths[parent] + 1)
+        for begin in range(first, len(nodes), size):
+            part = nodes[begin : begin + size]
+            rows = tree.add([node.parent for node in part], [node.last.token for node in part]).astype(np.float64)  # (N, V)
+            ends, sorted_rows = np.exp(rows[:, trie.end]).tolist(), rows[:, trie.tokens]
+            for number, (end, row, probs) in enumerate(zip(ends, sorted_rows, np.exp(sorted_rows), strict=True), begin):
+                node = nodes[number]
+                masses.add(node.last.position, node.last.log_weight, END, end)
+                for child in _spread(document, node.last, row, probs, trie, masses):
+                    if ahead.get(number) == child.token:
+                        nodes[number + 1] = nodes[number + 1]._replace(last=child)
+                    elif node.length < max_tokens:
+                        found.append((number, child))
+        first = len(nodes)
+        for number, child in _drop_negligible(found, masses.log_totals(), epsilon):
+            parent = nodes[number]
+            index = trunk_index.get(parent.last.position, len(trunk))
+            followed = parent.followed + 1 if trunk[index : index + 1] == [child.token] else 0
+            nodes.append(_Node(number, child, parent.length + 1, followed))
+            ahead |= _chain(nodes, trunk[index + 1 : index + 1 + min(followed, max_tokens - nodes[-1].length)])
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(masses.masses / masses.masses.sum(axis=1, keepdims=True)), FLOOR)
 
 
 class _Child(NamedTuple):
+    """A token after a token string, and the string that it makes."""
+
     token: int
     position: int
-    """The number of bytes that it and its ancestors spell."""
+    """The number of bytes that the string spells."""
     log_weight: float
-    """The logarithm of the probability of its token string."""
+    """The logarithm of the string's probability."""
 
 
-def _spread(document: bytes, position: int, log_weight: float, row: np.ndarray, trie: TokenTrie, masses: _Masses) -> list[_Child]:
-    """Add what may follow a node to `masses`, and return the tokens that may follow within the document. `row` (V,) are their log-probabilities."""
-    sorted_row = row[trie.tokens]
-    probs = np.exp(sorted_row)
-    masses.add(position, log_weight, END, math.exp(row[trie.end]))
+class _Node(NamedTuple):
+    parent: int
+    last: _Child
+    length: int
+    """The number of tokens, the start token included."""
+    followed: int
+    """How many of the last tokens are those of the trunk at the same place."""
+
+
+def _chain(nodes: list[_Node], tokens: Sequence[int]) -> dict[int, int]:
+    """Add nodes for tokens that follow the last node one after another, and return the next token of each node but the last.
+
+    Their positions and weights become known when their parents are read, and are set then.
+    """
+    ahead = {}
+    for token in tokens:
+        ahead[len(nodes) - 1] = token
+        nodes.append(_Node(len(nodes) - 1, _Child(token, -1, math.nan), nodes[-1].length + 1, nodes[-1].followed + 1))
+    return ahead
+
+
+def _spread(document: bytes, last: _Child, row: np.ndarray, probs: np.ndarray, trie: TokenTrie, masses: _Masses) -> list[_Child]:
+    """Add the tokens that may follow a node to `masses`, and return those that end within the document. (V,): log-probabilities and probabilities."""
     children = []
-    for stop in range(position, min(len(document), position + trie.longest) + 1):
-        branching = trie.after(document[position:stop])
+    for stop in range(last.position, min(len(document), last.position + trie.longest) + 1):
+        branching = trie.after(document[last.position : stop])
         if branching is None:
             break
         for index in range(branching.first, branching.longer):
-            children.append(_Child(int(trie.tokens[index]), stop, log_weight + float(sorted_row[index])))
+            children.append(_Child(trie.token_list[index], stop, last.log_weight + float(row[index])))
         if branching.longer < branching.last:
             sums = np.add.reduceat(probs[branching.longer : branching.last], branching.starts)
-            masses.add(stop, log_weight, branching.next_bytes, sums)
+            masses.add(stop, last.log_weight, branching.next_bytes, sums)
     return children
 
 
