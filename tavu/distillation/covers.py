@@ -10,8 +10,9 @@ A token string that spells exactly document[:i] is a node of a tree. It contribu
 First the tokenizer's own tokens of the document, the trunk, are read in one pass, then all nodes one token away from it, and so on. A node that has
 followed the trunk for some tokens is read together with as many more of them: after unusual tokens within one word, the usual ones go on for long.
 The number of nodes is exponential in the length of the document. So a node is dropped, with all that follows it, if its share of the probability of
-its prefix is below `epsilon`; with epsilon 0 none is. That probability is the sum so far, a lower bound, so fewer nodes are dropped, never more.
-A row is off by at most the total share of what was dropped, in total variation.
+its prefix is below `epsilon`, times 1 + the tokens for which it has followed the trunk: after these it says nearly what the trunk says, so its share
+can be left to the others. With epsilon 0 none is dropped. The probability of the prefix is the sum so far, a lower bound, so fewer nodes are dropped,
+never more. A row is off by at most the total share of what was dropped, in total variation.
 
 Shapes: n bytes of a document, V tokens, 257 ids.
 """
@@ -119,7 +120,7 @@ def next_byte_log_probs(
     ahead = _chain(nodes, trunk)
     size, first = nodes_at_once(len(trie.tokens)), 0
     while first < len(nodes):
-        found: list[tuple[int, _Child]] = []
+        found: list[_Node] = []
         for begin in range(first, len(nodes), size):
             part = nodes[begin : begin + size]
             rows = tree.add([node.parent for node in part], [node.last.token for node in part]).astype(np.float64)  # (N, V)
@@ -131,14 +132,15 @@ def next_byte_log_probs(
                     if ahead.get(number) == child.token:
                         nodes[number + 1] = nodes[number + 1]._replace(last=child)
                     elif node.length < max_tokens:
-                        found.append((number, child))
+                        index = trunk_index.get(node.last.position, len(trunk))
+                        follows = trunk[index : index + 1] == [child.token]
+                        found.append(_Node(number, child, node.length + 1, node.followed + 1 if follows else 0))
         first = len(nodes)
-        for number, child in _drop_negligible(found, masses.log_totals(), epsilon):
-            parent = nodes[number]
-            index = trunk_index.get(parent.last.position, len(trunk))
-            followed = parent.followed + 1 if trunk[index : index + 1] == [child.token] else 0
-            nodes.append(_Node(number, child, parent.length + 1, followed))
-            ahead |= _chain(nodes, trunk[index + 1 : index + 1 + min(followed, max_tokens - nodes[-1].length)])
+        for node in _drop_negligible(found, masses.log_totals(), epsilon):
+            nodes.append(node)
+            if node.followed:
+                index = trunk_index[node.last.position]
+                ahead |= _chain(nodes, trunk[index : index + min(node.followed, max_tokens - node.length)])
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(masses.masses / masses.masses.sum(axis=1, keepdims=True)), FLOOR)
 
@@ -189,10 +191,10 @@ def _spread(document: bytes, last: _Child, row: np.ndarray, probs: np.ndarray, t
     return children
 
 
-def _drop_negligible(found: Sequence[tuple[int, _Child]], log_totals: np.ndarray, epsilon: float) -> Iterator[tuple[int, _Child]]:
-    """The children whose share of the probability of their prefix is at least epsilon. The children themselves are added to `log_totals` (n + 1,)."""
-    np.logaddexp.at(log_totals, [child.position for _, child in found], [child.log_weight for _, child in found])
-    log_epsilon = math.log(epsilon) if epsilon > 0 else -math.inf
-    for parent, child in found:
-        if child.log_weight > -math.inf and child.log_weight >= log_epsilon + log_totals[child.position]:
-            yield parent, child
+def _drop_negligible(found: Sequence[_Node], log_totals: np.ndarray, epsilon: float) -> Iterator[_Node]:
+    """The nodes with a large enough share of the probability of their prefix. Their own is added to `log_totals` (n + 1,)."""
+    np.logaddexp.at(log_totals, [node.last.position for node in found], [node.last.log_weight for node in found])
+    for node in found:
+        share = math.exp(node.last.log_weight - log_totals[node.last.position])
+        if share > 0 and share >= epsilon * (1 + node.followed):
+            yield node
