@@ -118,8 +118,8 @@ class Ranks:
     def average(self, parameters: Sequence[nn.Parameter], loss: float, num_learned: Callable[[], int]) -> float:
         """Replace the gradients by their mean over all ranks, and return the mean loss. Each counts as much as it has ids that are learned.
 
-        Dense gradients are reduced in one piece. Of tables, the rows that any rank has read are gathered: three times as fast for the tables of
-        preset words-large as a dense reduction, and a little faster for those of words.
+        Dense gradients are reduced in one piece. Those of tables stay sparse, so that only rows that were read are exchanged: this is faster, the
+        more so the larger the table (records/LOG.md).
         """
         if self.size == 1:
             return loss
@@ -129,16 +129,17 @@ class Ranks:
         flat = torch.cat([*(gradient.flatten() for gradient in dense), dense[0].new_tensor([loss, 1.0])]).mul_(weight)
         with _connected():
             dist.all_reduce(flat, group=self._group(flat))
-            total = flat[-1:].clamp(min=1)
-            flat.div_(total)
-            reduced = iter(flat[:-2].split([gradient.numel() for gradient in dense]))
-            for p in parameters:
-                if p.grad is not None and p.grad.is_sparse:
-                    p.grad = p.grad.coalesce()
-                    p.grad.values().mul_(weight / total)
-                    dist.all_reduce(p.grad)  # of sparse tensors, which only gloo can, wherever they are
-                elif p.grad is not None:
-                    p.grad = next(reduced).view_as(p.grad)
+        total = flat[-1:].clamp(min=1)
+        flat.div_(total)
+        reduced = iter(flat[:-2].split([gradient.numel() for gradient in dense]))
+        for p in parameters:
+            if p.grad is not None and p.grad.is_sparse:
+                p.grad = p.grad.coalesce()
+                p.grad.values().mul_(weight / total)
+                with _connected():
+                    dist.all_reduce(p.grad)  # with gloo on GPUs too: NCCL has no sparse tensors
+            elif p.grad is not None:
+                p.grad = next(reduced).view_as(p.grad)
         return float(flat[-2])
 
     def shared(self, work: Callable[[Tensor], Tensor], stack: Tensor) -> Tensor:
@@ -146,8 +147,8 @@ class Ranks:
         if self.size == 1:
             return work(stack)
         most = -(-len(stack) // self.size)
-        mine = stack[self.rank * most : (self.rank + 1) * most]
-        done = F.pad(work(mine).contiguous() if len(mine) else mine, (0, 0, 0, 0, 0, most - len(mine)))
+        padded = F.pad(stack, (0, 0, 0, 0, 0, self.size * most - len(stack)))  # so that all have as many
+        done = work(padded[self.rank * most : (self.rank + 1) * most]).contiguous()
         parts = [torch.empty_like(done) for _ in range(self.size)]
         with _connected():
             dist.all_gather(parts, done, group=self._group(done))
