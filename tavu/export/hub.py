@@ -51,7 +51,7 @@ def push(model: Path, repository: str, *, private: bool = False) -> Pushed:
             raise TavuError(f"{repository} could not be written without a login: {LOG_IN}.") from None
         except errors.HfHubHTTPError as fault:
             raise TavuError(_refusal(repository, fault)) from None
-        except (errors.HTTPError, OSError) as fault:
+        except (errors.HTTPError, OSError) as fault:  # pyright: ignore[reportPrivateImportUsage]  (of the HTTP library of its version)
             reason = f"{constants.ENDPOINT} could not be reached ({first_line(fault)})"
             raise TavuError(f"{repository} was not uploaded: {reason}. Run the command again when there is a network.") from None
         return Pushed(place, done.oid, size_of(folder), kept_card)
