@@ -50,7 +50,7 @@ def distillation_loss(
     targets = mean_distribution(target_ids, target_log_probs, frequencies.to(logits.device))
     if temperature != 1:
         targets = (targets.log() / temperature).softmax(-1)
-    nats = F.cross_entropy((logits / temperature).flatten(0, 1), targets.flatten(0, 1), reduction="none") * temperature**2
+    nats = F.cross_entropy((logits.float() / temperature).flatten(0, 1), targets.flatten(0, 1), reduction="none") * temperature**2
     learned = ~in_prompt(ids).flatten() if as_records else torch.ones_like(nats)
     return share * (nats * learned).sum() / learned.sum().clamp(min=1) + (1 - share) * text_loss(logits, ids)
 
