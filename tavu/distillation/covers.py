@@ -10,9 +10,10 @@ A token string that spells exactly document[:i] is a node of a tree. It contribu
 First the tokenizer's own tokens of the document, the trunk, are read in one pass, then all nodes one token away from it, and so on. A node that has
 followed the trunk for some tokens is read together with as many more of them: after unusual tokens within one word, the usual ones go on for long.
 The number of nodes is exponential in the length of the document. So a node is dropped, with all that follows it, if its share of the probability of
-its prefix is below `epsilon`, times 1 + the tokens for which it has followed the trunk: after these it says nearly what the trunk says, so its share
-can be left to the others. With epsilon 0 none is dropped. The probability of the prefix is the sum so far, a lower bound, so fewer nodes are dropped,
-never more. A row is off by at most the total share of what was dropped, in total variation.
+the prefix is below `epsilon`, times 1 + the tokens for which it has followed the trunk: after these it says nearly what the trunk says, so its share
+can be left to the others. With epsilon 0 none is dropped. The prefix is two bytes longer than the node, so that a node is kept which may matter
+after a surprising byte, and its probability is the sum so far, a lower bound: fewer nodes are dropped, never more. A row is off by at most the
+total share of what was dropped, in total variation.
 
 Shapes: n bytes of a document, V tokens, 257 ids.
 """
@@ -29,6 +30,8 @@ import numpy as np
 from tavu.distillation.token_tree import ROOT, TokenTree, nodes_at_once
 from tavu.vocabulary import END, NUM_IDS
 
+LOOK_AHEAD = 2
+"""How many bytes of the document after a node decide whether it is negligible."""
 FLOOR = -80.0
 """The natural logarithm that stands for a probability of 0, so that sums over ids stay finite."""
 
@@ -192,9 +195,9 @@ def _spread(document: bytes, last: _Child, row: np.ndarray, probs: np.ndarray, t
 
 
 def _drop_negligible(found: Sequence[_Node], log_totals: np.ndarray, epsilon: float) -> Iterator[_Node]:
-    """The nodes with a large enough share of the probability of their prefix. Their own is added to `log_totals` (n + 1,)."""
+    """The nodes with a large enough share of the probability of the prefix. Their own is added to `log_totals` (n + 1,)."""
     np.logaddexp.at(log_totals, [node.last.position for node in found], [node.last.log_weight for node in found])
     for node in found:
-        share = math.exp(node.last.log_weight - log_totals[node.last.position])
+        share = math.exp(min(0.0, node.last.log_weight - log_totals[min(node.last.position + LOOK_AHEAD, len(log_totals) - 1)]))
         if share > 0 and share >= epsilon * (1 + node.followed):
             yield node

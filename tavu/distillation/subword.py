@@ -20,7 +20,7 @@ from tavu.distillation.token_tree import CachedTree, UncachedTree, reads_trees
 from tavu.errors import TavuError
 
 PREFIX = "hf:"
-EPSILON = 1e-3
+EPSILON = 2e-3
 MAX_TOKENS = 1024
 """The most tokens in a window: the masks of a tree grow with its square."""
 _VERSION = 1
@@ -65,9 +65,13 @@ class SubwordTeacher:
             parts.append(rows if start == 0 else rows[ends[first_new] - ends[start] + 1 :])
         return np.concatenate(parts)[len(self.tokens.prefix) :]
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """See Teacher."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256(json.dumps([_VERSION, self.epsilon, self.max_tokens, self.tokens.serialized, str(self.model.config)]).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode())
