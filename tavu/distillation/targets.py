@@ -102,7 +102,7 @@ def find_targets(folder: Path, name: str, documents: DocumentFile, top_k: int) -
     if done != documents.num_ids - 1 or not path.is_file() or path.stat().st_size != done * row_type(top_k).itemsize:
         return None
     rows = np.asarray(np.memmap(path, dtype=row_type(top_k), mode="r"))
-    return rows if zlib.crc32(memoryview(rows.view(np.uint8))) == checksum else None
+    return rows if zlib.crc32(rows.view(np.uint8).data) == checksum else None
 
 
 def make_targets(teacher: Teacher, documents: DocumentFile, corpus_digest: str, top_k: int, folder: Path, progress: Progress) -> np.ndarray:

@@ -16,6 +16,7 @@ import torch
 
 import tavu
 from tavu import runs
+from tavu.config import TrainConfig
 from tavu.data.batches import Batches
 from tavu.distillation.model_teacher import ModelTeacher, _torch_logits, open_teacher
 from tavu.distillation.targets import SoftTargets, find_targets, make_targets, targets_name
@@ -374,3 +375,11 @@ def test_ctrl_c_while_a_teacher_trains_ends_the_run(stories, tmp_path):
     finished = list(events)[-1]
     assert isinstance(finished, Finished) and finished.stopped == "interrupted"
     assert not (tmp_path / "run/teachers/2").exists() and runs.old_recipe(tmp_path / "run").distill.train_teachers == 2
+
+
+def test_a_budget_that_is_too_short_for_teachers():
+    """In steps by the bytes of a step, in minutes by the speed of the first teacher."""
+    in_steps, in_minutes = TrainConfig(minutes=None, steps=100, batch_bytes=1000), TrainConfig(minutes=1.0)
+    assert runs.too_few_epochs(in_steps, 1.0, 20_000) is None and runs.too_few_epochs(in_minutes, 1000.0, 10_000) is None
+    assert "reads the text about 2.0 times; teachers pay from about 4 times" in runs.too_few_epochs(in_steps, 1.0, 50_000)
+    assert "reads the text about 0.6 times" in runs.too_few_epochs(in_minutes, 1000.0, 100_000)
