@@ -52,7 +52,7 @@ FINETUNE: Tables = {
 as the rates fall."""
 STUDENT: Tables = {"dropout": 0.0}
 """Training settings of a student: what its teachers say keeps it from memorizing the text."""
-MIN_EPOCHS = 4
+MIN_EPOCHS = 10
 """Teachers of one's own pay when the budget would let a single model read the text about this often, or more (records/LOG.md)."""
 _OPENING_WORDS = 4
 

@@ -380,6 +380,6 @@ def test_ctrl_c_while_a_teacher_trains_ends_the_run(stories, tmp_path):
 def test_a_budget_that_is_too_short_for_teachers():
     """In steps by the bytes of a step, in minutes by the speed of the first teacher."""
     in_steps, in_minutes = TrainConfig(minutes=None, steps=100, batch_bytes=1000), TrainConfig(minutes=1.0)
-    assert runs.too_few_epochs(in_steps, 1.0, 20_000) is None and runs.too_few_epochs(in_minutes, 1000.0, 10_000) is None
-    assert "reads the text about 2.0 times; teachers pay from about 4 times" in runs.too_few_epochs(in_steps, 1.0, 50_000)
+    assert runs.too_few_epochs(in_steps, 1.0, 8_000) is None and runs.too_few_epochs(in_minutes, 1000.0, 5_000) is None
+    assert "reads the text about 2.0 times; teachers pay from about 10 times" in runs.too_few_epochs(in_steps, 1.0, 50_000)
     assert "reads the text about 0.6 times" in runs.too_few_epochs(in_minutes, 1000.0, 100_000)
