@@ -38,7 +38,8 @@ from tavu.evaluation.torch_scorer import TorchScorer, id_bits
 from tavu.files import replace_file
 from tavu.language_model import load
 from tavu.model.layers import set_dropout
-from tavu.runs import new_recipe, run
+from tavu.run_recipes import new_recipe
+from tavu.runs import run
 from tavu.training.events import Finished, Milestone
 from tavu.training.machine import keep_freed_memory, processor_name
 from tavu.training.overfitting import dropout_rate

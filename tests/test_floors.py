@@ -16,7 +16,7 @@ FLOORS = [
     {"evaluation"},
     {"training", "distillation", "compression", "engine", "synthesis"},
     {"reports", "export"},
-    {"runs", "training_display", "language_model"},
+    {"runs", "run_recipes", "training_display", "language_model"},
     {"serving"},
     {"cli", "__main__"},
 ]

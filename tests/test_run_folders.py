@@ -15,7 +15,8 @@ import tavu
 from tavu.data.tales import tell_many
 from tavu.model_file import load_model
 from tavu.reports.report import write_report
-from tavu.runs import new_recipe, old_recipe, run
+from tavu.run_recipes import new_recipe, old_recipe
+from tavu.runs import run
 from tavu.training.events import Finished, Note, Started
 from tavu.training.run_lock import locked
 from tavu.training.state import load_counters

@@ -9,7 +9,8 @@ import pytest
 import tavu
 from tavu.config import ProgressConfig
 from tavu.recipe import parse_toml, to_recipe, to_toml
-from tavu.runs import new_folder, new_recipe, old_recipe, run
+from tavu.run_recipes import new_recipe, old_recipe
+from tavu.runs import new_folder, run
 from tavu.training.events import Finished, Started
 from tavu.training.state import load_counters
 from tests.training.conftest import TINY

@@ -47,13 +47,13 @@ def distill(
 
     Example: tavu distill stories.txt --teacher runs/large --teacher runs/larger --minutes 30
     """
-    from tavu import runs
+    from tavu import run_recipes, runs
     from tavu.cli.training import budget_of, train_and_print
     from tavu.errors import TavuError
 
     if as_bytes and as_records:
         raise TavuError("--bytes and --records exclude each other: records are text. Give one.")
-    recipe = runs.new_recipe(
+    recipe = run_recipes.new_recipe(
         source,
         valid=valid or (),
         preset=preset,

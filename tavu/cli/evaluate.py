@@ -259,7 +259,7 @@ def training_text(folder: Path, max_bytes: int) -> Iterator[bytes]:
     """About the first max_bytes of the training documents of a run; empty if its sources no longer exist."""
     from tavu.data.sources import SourceReport, read_documents
     from tavu.errors import TavuError
-    from tavu.runs import old_recipe
+    from tavu.run_recipes import old_recipe
 
     report = SourceReport()
     try:

@@ -37,8 +37,8 @@ def finetune(
 
     Example: tavu finetune runs/stories instruct.jsonl --minutes 15
     """
-    from tavu import runs
+    from tavu import run_recipes, runs
     from tavu.cli.training import train_and_print
 
-    recipe = runs.finetune_recipe(model, data, valid=valid or (), minutes=minutes, steps=steps, seed=seed, settings=setting or ())
+    recipe = run_recipes.finetune_recipe(model, data, valid=valid or (), minutes=minutes, steps=steps, seed=seed, settings=setting or ())
     train_and_print(recipe, runs.new_folder(out, data[0]), resume=False, as_json=as_json)

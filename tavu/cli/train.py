@@ -81,7 +81,7 @@ def train(
 
     Example: tavu train stories.txt --minutes 30
     """
-    from tavu import runs
+    from tavu import run_recipes, runs
     from tavu.cli.training import budget_of, train_and_print
     from tavu.errors import TavuError
 
@@ -94,7 +94,7 @@ def train(
             raise TavuError(
                 "--resume continues a run unchanged: it allows only --minutes, --hours, --steps, --set, and SOURCE or --valid if the text has moved."
             )
-        recipe, folder = runs.old_recipe(resume, sources=source or (), valid=valid or (), settings=settings, **budget), resume
+        recipe, folder = run_recipes.old_recipe(resume, sources=source or (), valid=valid or (), settings=settings, **budget), resume
     elif not source:
         raise TavuError("There is nothing to train on. Name a text, as in `tavu train stories.txt`, or try the built-in one: tavu train tales")
     else:
@@ -103,6 +103,6 @@ def train(
         if teachers is not None and teachers < 1:
             raise TavuError(f"--teachers is {teachers}, expected how many to train, 1 or more. To learn from models that exist, use `tavu distill`.")
         kind = {"as_bytes": as_bytes, "as_records": as_records, "train_teachers": teachers or 0}
-        recipe = runs.new_recipe(source, valid=valid or (), preset=preset, seed=seed, settings=settings, **kind, **budget)
+        recipe = run_recipes.new_recipe(source, valid=valid or (), preset=preset, seed=seed, settings=settings, **kind, **budget)
         folder = runs.new_folder(out, source[0])
     train_and_print(recipe, folder, resume=resume is not None, as_json=as_json)

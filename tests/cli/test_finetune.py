@@ -24,12 +24,12 @@ def records(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tuned(run_folder, records, tmp_path_factory):
     """The run folder of the tiny model after two steps of fine-tuning."""
-    from tavu import runs
+    from tavu import run_recipes, runs
     from tests.training.conftest import TINY
 
     folder = tmp_path_factory.mktemp("runs") / "tuned"
     settings = [setting for setting in TINY if not setting.startswith("model.") and "prompts" not in setting]
-    recipe = runs.finetune_recipe(run_folder, [str(records)], settings=[*settings, "train.steps=2"])
+    recipe = run_recipes.finetune_recipe(run_folder, [str(records)], settings=[*settings, "train.steps=2"])
     list(runs.run(recipe, folder))
     return folder
 
@@ -138,14 +138,14 @@ def test_errors(refused, tuned, run_folder, records, tmp_path):
 @pytest.fixture(scope="module")
 def talker(run_folder, tmp_path_factory):
     """The tiny model after a step on conversations."""
-    from tavu import runs
+    from tavu import run_recipes, runs
     from tests.training.conftest import TINY
 
     folder = tmp_path_factory.mktemp("chat")
     rows = [{"messages": [{"role": "user", "content": f"Say {n}"}, {"role": "assistant", "content": f"{n}!"}]} for n in range(40)]
     (folder / "chat.jsonl").write_text("\n".join(map(json.dumps, rows)))
     settings = [setting for setting in TINY if not setting.startswith("model.") and "prompts" not in setting]
-    list(runs.run(runs.finetune_recipe(run_folder, [str(folder / "chat.jsonl")], settings=[*settings, "train.steps=1"]), folder / "run"))
+    list(runs.run(run_recipes.finetune_recipe(run_folder, [str(folder / "chat.jsonl")], settings=[*settings, "train.steps=1"]), folder / "run"))
     return folder / "run"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tavu.config import DataConfig
 from tavu.data.tales import tell
-from tavu.runs import old_recipe
+from tavu.run_recipes import old_recipe
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from tavu import runs
+from tavu import run_recipes, runs
 from tavu.distillation import covers, subword
 from tavu.distillation.model_teacher import open_teacher
 from tavu.distillation.subword import SubwordTeacher, open_subword_teacher, windows
@@ -301,7 +301,7 @@ def test_a_student_learns_from_a_folder(folder, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("\n<|endoftext|>\n".join(f"the ähä {i}" for i in range(40)), encoding="utf-8")
     name = os.path.relpath(folder)  # the run names the folder from the root, so that it can be resumed anywhere
-    recipe = runs.new_recipe([str(text)], steps=2, teachers=[f"hf:{name}"], settings=TINY)
+    recipe = run_recipes.new_recipe([str(text)], steps=2, teachers=[f"hf:{name}"], settings=TINY)
     events = list(runs.run(recipe, tmp_path / "run", resume=False, command=["tavu"], read_progress=lambda done, total: None))
     [taught] = [event for event in events if isinstance(event, Taught)]
     assert taught.names == (f"hf:{folder}",)

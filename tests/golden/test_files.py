@@ -15,7 +15,8 @@ from tavu.data.records import Request
 from tavu.engine import native
 from tavu.model_file import load_model
 from tavu.reports.report import write_report
-from tavu.runs import old_recipe, run
+from tavu.run_recipes import old_recipe
+from tavu.runs import run
 from tavu.training.events import Finished
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import tavu
-from tavu import runs
+from tavu import run_recipes, runs
 from tavu.config import TrainConfig
 from tavu.data.batches import Batches
 from tavu.distillation.model_teacher import ModelTeacher, _torch_logits, open_teacher
@@ -322,22 +322,22 @@ def test_records_teach_their_completions_alone():
 
 def test_teachers_that_cannot_teach_are_refused(two_teachers, tmp_path, stories):
     with pytest.raises(TavuError, match="There is no model 'nobody'"):
-        runs.new_recipe([str(stories)], teachers=["nobody"])
+        run_recipes.new_recipe([str(stories)], teachers=["nobody"])
     with pytest.raises(TavuError, match="is a model of text, expected one of raw bytes, like the data. Name another model, or data like its own"):
-        runs.new_recipe([str(stories)], teachers=two_teachers, as_bytes=True)
+        run_recipes.new_recipe([str(stories)], teachers=two_teachers, as_bytes=True)
     model, facts = load_model(two_teachers[0])
     save_model(tmp_path / "bytes.safetensors", model, facts | {"kind": "bytes"})
     with pytest.raises(TavuError, match="is a model of raw bytes, expected one of text, like the data"):
-        runs.new_recipe([str(stories)], teachers=[str(tmp_path / "bytes.safetensors")])
+        run_recipes.new_recipe([str(stories)], teachers=[str(tmp_path / "bytes.safetensors")])
     with pytest.raises(TavuError, match="distill.teachers is .* expected different models"):
-        runs.new_recipe([str(stories)], teachers=[two_teachers[0]] * 2)
+        run_recipes.new_recipe([str(stories)], teachers=[two_teachers[0]] * 2)
 
 
 @pytest.fixture(scope="module")
 def own_teachers(stories, tmp_path_factory):
     """The run folder of a run with two teachers of its own, its recipe, and its events."""
     folder = tmp_path_factory.mktemp("own") / "run"
-    recipe = runs.new_recipe([str(stories)], train_teachers=2, settings=[*TINY, "train.steps=50", "train.milestones=1"])
+    recipe = run_recipes.new_recipe([str(stories)], train_teachers=2, settings=[*TINY, "train.steps=50", "train.milestones=1"])
     return folder, recipe, list(runs.run(recipe, folder))
 
 
@@ -360,21 +360,21 @@ def test_a_run_that_trains_its_own_teachers_is_resumed_where_it_was(own_teachers
         if num_started == ["teachers/1", "teachers/2", "."].index(stopped_in) + 1:
             break
     running.close()
-    again = runs.old_recipe(tmp_path / "cut")
+    again = run_recipes.old_recipe(tmp_path / "cut")
     *_, finished = runs.run(again, tmp_path / "cut", resume=True)
     assert finished.step == 20
     assert_same_weights(weights(whole), weights(tmp_path / "cut"))
 
 
 def test_ctrl_c_while_a_teacher_trains_ends_the_run(stories, tmp_path):
-    recipe = runs.new_recipe([str(stories)], train_teachers=2, settings=[*TINY, "train.steps=500000", "train.milestones=1"])
+    recipe = run_recipes.new_recipe([str(stories)], train_teachers=2, settings=[*TINY, "train.steps=500000", "train.milestones=1"])
     for event in (events := runs.run(recipe, tmp_path / "run")):
         if isinstance(event, Started):
             os.kill(os.getpid(), signal.SIGINT)
             break
     finished = list(events)[-1]
     assert isinstance(finished, Finished) and finished.stopped == "interrupted"
-    assert not (tmp_path / "run/teachers/2").exists() and runs.old_recipe(tmp_path / "run").distill.train_teachers == 2
+    assert not (tmp_path / "run/teachers/2").exists() and run_recipes.old_recipe(tmp_path / "run").distill.train_teachers == 2
 
 
 def test_a_budget_that_is_too_short_for_teachers():

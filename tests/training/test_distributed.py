@@ -18,7 +18,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from tavu import runs
+from tavu import run_recipes, runs
 from tavu.config import DataConfig, DistillConfig, Recipe
 from tavu.data.batches import Batches
 from tavu.data.corpus import Corpus, build_corpus
@@ -176,7 +176,7 @@ def test_a_killed_rank_ends_all_and_any_number_of_ranks_resume(tmp_path, folder)
     saved = load_counters(out).step
     assert saved >= 4
 
-    recipe = runs.old_recipe(out, steps=saved + 4)
+    recipe = run_recipes.old_recipe(out, steps=saved + 4)
     *_, finished = runs.run(recipe, out, resume=True)
     assert finished.step == saved + 4
 
