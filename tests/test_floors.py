@@ -15,7 +15,7 @@ FLOORS = [
     {"generation"},
     {"evaluation"},
     {"training", "distillation", "compression", "engine", "synthesis"},
-    {"reports", "export"},
+    {"planning", "reports", "export"},
     {"runs", "run_recipes", "training_display", "language_model"},
     {"serving"},
     {"cli", "__main__"},

@@ -24,6 +24,7 @@ from tavu.cli import (
     quantize,
     report,
     serve,
+    sweep,
     synthesize,
     train,
 )
@@ -39,7 +40,7 @@ app = typer.Typer(
     "Start with: tavu train stories.txt --minutes 10, then tavu generate runs/stories",
 )
 VERBS = {
-    "Train": (train, finetune, distill, instruct_data, synthesize, quantize),
+    "Train": (train, sweep, finetune, distill, instruct_data, synthesize, quantize),
     "Write": (generate, chat, serve, export, push),
     "Measure": (evaluate, explain, info, presets, report),
 }

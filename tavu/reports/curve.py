@@ -74,7 +74,7 @@ def curve_of(record: RunRecord, against: Against) -> Curve:
     texts = _first_texts(record)
     return Curve(
         title=f"Validation bits per byte against {title}. {_summary(record)}",
-        drawing=_svg(figure, against),
+        drawing=svg(figure, against),
         points=tuple(spot(getattr(point, against), point.val_bpb, _tooltip(point), texts.get(point.step)) for point in _marked(record, against)),
         notes=tuple(spot(far, UNIFORM_BPB, f"{duration(note.seconds)}: {note.text}") for note, far in _notes(record, against)),
     )
@@ -145,7 +145,7 @@ def milestone_id(prompt_number: int, step: int) -> str:
     return f"text-{prompt_number}-{step}"
 
 
-def _svg(figure: Figure, salt: str) -> Markup:
+def svg(figure: Figure, salt: str) -> Markup:
     """The figure as elements to put into an `<svg>` of a page, in the page's own colors and letters; the salt keeps the ids of two figures apart."""
     written = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):

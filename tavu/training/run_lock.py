@@ -21,15 +21,24 @@ def locked(folder: Path) -> Iterator[None]:
 
     On file systems without locks there is no protection.
     """
-    path = folder / LOCK
+    with lock_file(folder / LOCK) as is_mine:
+        if not is_mine:
+            raise TavuError(f"{folder} is in use: another process is training in it. Wait until it ends, or stop it, or choose another --out.")
+        yield
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file, which is made if needed. False if another process holds it; then nothing is held.
+
+    Raises TavuError if the file cannot be made.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise TavuError(unwritable(path, error)) from None
     try:
-        if not _lock(descriptor):
-            raise TavuError(f"{folder} is in use: another process is training in it. Wait until it ends, or stop it, or choose another --out.")
-        yield
+        yield _lock(descriptor)
     finally:
         os.close(descriptor)  # this releases the lock
 

@@ -6,7 +6,22 @@ import sys
 
 import pytest
 
-VERBS = ("train", "generate", "evaluate", "info", "report", "instruct-data", "finetune", "quantize", "serve", "explain", "chat", "presets", "push")
+VERBS = (
+    "train",
+    "generate",
+    "evaluate",
+    "info",
+    "report",
+    "instruct-data",
+    "finetune",
+    "quantize",
+    "serve",
+    "explain",
+    "chat",
+    "presets",
+    "push",
+    "sweep",
+)
 
 
 def test_help_lists_every_verb_and_is_shown_without_arguments(tavu):

@@ -52,7 +52,9 @@ def value_of(arguments: list[str], option: str) -> str | None:
 def tiny(arguments: list[str]) -> list[str]:
     """A command as it is run here: with a budget and a model of which it takes a moment."""
     verb, *rest = arguments
-    if verb in ("train", "finetune", "distill"):
+    if verb == "sweep" and ("--list" in rest or "--resume" in rest):
+        return arguments
+    if verb in ("train", "finetune", "distill", "sweep"):
         rest = without(rest, "--minutes", "--hours", "--steps")
         goes_on, preset = "--resume" in rest, value_of(rest, "--preset")
         settings = small(preset, as_bytes="--bytes" in rest)
