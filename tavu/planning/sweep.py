@@ -9,7 +9,7 @@ sweep.html       the page (reports/sweep_page.py); best.toml, the recipe of the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import tomli_w
 
@@ -76,7 +76,7 @@ def new_sweep(folder: Path, recipe: Recipe, varied: tuple[Varied, ...], *, trial
         raise TavuError(f"{folder} already has a sweep. Continue it with --resume {folder}, or choose another --out.")
     if folder.is_file():
         raise TavuError(f"{folder} is a file, expected a folder for the sweep. Choose another --out.")
-    sweep = Sweep(folder, recipe, varied, min(num_trials, num_combinations(varied)), metric)
+    sweep = Sweep(folder, recipe, varied, min(num_trials, num_combinations(varied)), cast(Metric, metric))
     make_folder(folder)
     _save(sweep)
     return sweep
