@@ -52,9 +52,8 @@ def value_of(arguments: list[str], option: str) -> str | None:
 def tiny(arguments: list[str]) -> list[str]:
     """A command as it is run here: with a budget and a model of which it takes a moment."""
     verb, *rest = arguments
-    if verb == "sweep" and ("--list" in rest or "--resume" in rest):
-        return arguments
-    if verb in ("train", "finetune", "distill", "sweep"):
+    plans_sweep = verb == "sweep" and not {"--list", "--resume"} & set(rest)
+    if verb in ("train", "finetune", "distill") or plans_sweep:
         rest = without(rest, "--minutes", "--hours", "--steps")
         goes_on, preset = "--resume" in rest, value_of(rest, "--preset")
         settings = small(preset, as_bytes="--bytes" in rest)

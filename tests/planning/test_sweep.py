@@ -125,6 +125,7 @@ def test_the_page_holds_every_trial(swept):
         assert sample["prompt"] in page
     for setting in ("train.batch_bytes", "train.muon_learning_rate"):
         assert f"<h3><code>{setting}</code>" in page
+    assert "All trials have the same seed" in page and "<code>train.batch_bytes=" in page
     assert page.count('<svg viewBox="0 0 430 280"') >= 2 * 2 + 2
     assert not re.search(r"(src|href)=[\"']?(https?:|//)", page), "the page loads nothing"
 
