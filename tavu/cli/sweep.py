@@ -60,14 +60,14 @@ def sweep(
 
     Example: tavu sweep stories.txt --vary train.batch_bytes=4096,8192 --vary model.levels.0.dim --minutes 2
     """
-    from tavu import runs
     from tavu.cli.training import budget_of
     from tavu.errors import TavuError
     from tavu.recipe import to_tables
+    from tavu.run_recipes import new_recipe
 
     given = {"preset": preset, "seed": seed, "settings": setting or (), "as_bytes": as_bytes, **budget_of(minutes, hours, steps)}
     if as_list:
-        _print_ranges(to_tables(runs.new_recipe(source or ["tales"], valid=valid or (), **given)), as_json=as_json)
+        _print_ranges(to_tables(new_recipe(source or ["tales"], valid=valid or (), **given)), as_json=as_json)
         return
     _need_optuna()
     from tavu.planning.ranges import read_varied
@@ -81,7 +81,7 @@ def sweep(
     elif not source:
         raise TavuError("There is nothing to train on. Name a text, as in `tavu sweep stories.txt --vary train.batch_bytes --minutes 2`.")
     else:
-        recipe = runs.new_recipe(source, valid=valid or (), **given)
+        recipe = new_recipe(source, valid=valid or (), **given)
         varied = read_varied(vary or (), to_tables(recipe))
         planned = new_sweep(_folder(out, source[0]), recipe, varied, trials=trials, metric=metric)
     _work_and_print(planned, as_json=as_json)
@@ -98,11 +98,12 @@ def _work_and_print(planned: Any, *, as_json: bool) -> None:
     from tavu.planning.work import TrialEnds, work
     from tavu.reports.sweep_page import write_sweep_page
     from tavu.run_folder import RECIPE
+    from tavu.run_recipes import old_recipe
 
     def train(recipe: Any, folder: Path) -> Any:
         command = ["tavu", *sys.argv[1:]]
         if (folder / RECIPE).exists():
-            return runs.run(runs.old_recipe(folder), folder, resume=True, command=command)
+            return runs.run(old_recipe(folder), folder, resume=True, command=command)
         return runs.run(recipe, folder, command=command)
 
     def write() -> None:

@@ -17,7 +17,8 @@ from tavu.planning.sweep import new_sweep, old_sweep
 from tavu.planning.work import TrialEnds, work
 from tavu.recipe import override, read_preset, to_recipe, to_tables
 from tavu.run_folder import METRICS, read_lines
-from tavu.runs import new_recipe, run
+from tavu.run_recipes import new_recipe
+from tavu.runs import run
 from tests.cli.conftest import answer, process, refused, small, tavu  # noqa: F401
 from tests.training.conftest import TINY
 
