@@ -96,7 +96,7 @@ def test_too_little_validation_text_is_noted_next_to_the_result(tavu, small, her
     (here / "a.txt").write_text(tales(12), encoding="utf-8")
     _, out, err = tavu("train", "a.txt", "--steps", 1, *small)
     assert "too few for a reliable measurement. Give more text, or a longer validation text: --valid FILE" in err
-    assert "bytes, too few to trust." in out and "documents, too few to trust" in (here / "runs/a/report.html").read_text()
+    assert "bytes, too few to trust." in out and "1 document, too few to trust" in (here / "runs/a/report.html").read_text()
     (here / "c.txt").write_text(tales(5), encoding="utf-8")
     assert "This is too little text to compare models" in tavu("evaluate", "runs/a", "c.txt")[1]
     (here / "b.txt").write_text("\n<|endoftext|>\n".join(tell(6, n).text for n in range(20)), encoding="utf-8")
