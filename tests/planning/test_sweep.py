@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from tavu.planning.study import Study
 from tavu.planning.sweep import new_sweep, old_sweep
 from tavu.planning.work import TrialEnds, work
 from tavu.recipe import override, read_preset, to_recipe, to_tables
+from tavu.reports.sweep_page import sweep_page
 from tavu.run_folder import METRICS, read_lines
 from tavu.run_recipes import new_recipe
 from tavu.runs import run
@@ -129,6 +131,18 @@ def test_the_page_holds_every_trial(swept):
     assert "All trials have the same seed" in page and "<code>train.batch_bytes=" in page
     assert page.count('<svg viewBox="0 0 430 280"') >= 2 * 2 + 2
     assert not re.search(r"(src|href)=[\"']?(https?:|//)", page), "the page loads nothing"
+
+
+def test_the_page_tells_how_trials_ended_and_has_no_effects_of_too_few(swept):
+    folder, *_ = swept
+    sweep = old_sweep(folder)
+    one, two, three, four = Study(sweep).trials()
+    bare = {"record": None, "figures": None}
+    failed = replace(two, state="failed", reason="The loss became nan <b>.", **bare)
+    page = sweep_page(sweep, [replace(one, state="pruned"), failed, replace(three, state="waiting", **bare), four], {})
+    assert "4 trials: 1 complete, 1 stopped early, 1 failed." in page and "The loss became nan &lt;b&gt;." in page and "1 more to begin" in page
+    assert "Effects appear when three trials are complete." in page and "There are too few complete trials to tell." in page
+    assert "No trial is complete." in sweep_page(sweep, [replace(trial, state="running", **bare) for trial in (one, two, three, four)], {})
 
 
 def test_best_toml_is_a_preset_as_it_is(swept, stories, tavu, tmp_path):  # noqa: F811
