@@ -123,7 +123,7 @@ def new_folder(out: str | Path | None, source: str) -> Path:
 
 def _refuse_a_run(folder: Path) -> None:
     if (folder / RECIPE).exists():
-        raise TavuError(f"{folder} already has a run. Resume it with --resume {folder}, or choose another --out.")
+        raise TavuError(f"{folder} already has a run. Resume it with `tavu train --resume {folder}`, or choose another --out.")
 
 
 def run(
@@ -209,6 +209,9 @@ def _run(
     if recipe.distill is not None:
         from tavu.distillation.teach import teach
 
+        resume = resume and (folder / STATE / STATE_FILE).exists()  # not after a kill while teachers read
+        if not resume:
+            replace_file(folder / RECIPE, to_toml(recipe).encode(errors="surrogateescape"))  # so that such a kill can be resumed
         progress = read_progress or (lambda done, total: None)
         targets = yield from teach(recipe, corpus, folder, resume=resume, cache_dir=default_cache_dir() / "targets", progress=progress)
     preparation = time.monotonic() - begun if targets and not resume else 0.0

@@ -245,7 +245,9 @@ def _amount(documents: DocumentFile) -> str:
 def _taught_line(taught: events.Taught) -> str:
     each = ", ".join(f"{showable(name)} {bpb:.3f}" for name, bpb in zip(taught.names, taught.bits_per_byte, strict=True))
     mean = f"; the mean of their distributions {taught.ensemble_bpb:.3f}" if len(taught.names) > 1 else ""
-    return f"Teachers, in bits per byte of the validation text: {each}{mean}."
+    best, name = min(zip(taught.bits_per_byte, taught.names, strict=True))
+    advice = f" {showable(name)} alone is better than the mean: a student learns more without the others." if best < taught.ensemble_bpb else ""
+    return f"Teachers, in bits per byte of the validation text: {each}{mean}.{advice}"
 
 
 def _plan_line(started: events.Started) -> str:

@@ -39,6 +39,12 @@ def distill(
     as_records: Annotated[
         bool, typer.Option("--records", help="SOURCE has records, prompts with completions, as for `tavu finetune`.", rich_help_panel="Text")
     ] = False,
+    text_field: Annotated[
+        str | None, typer.Option(help="The field of .jsonl, .csv and .parquet rows that holds the text.", rich_help_panel="Text")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Skip documents that cannot be read, and report how many.", rich_help_panel="Text")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")] = False,
 ) -> None:
     """Train a small model on the predictions of one or more teachers, and on the text.
@@ -48,7 +54,7 @@ def distill(
     Example: tavu distill stories.txt --teacher runs/large --teacher runs/larger --minutes 30
     """
     from tavu import run_recipes, runs
-    from tavu.cli.training import budget_of, train_and_print
+    from tavu.cli.training import budget_of, data_settings, train_and_print
     from tavu.errors import TavuError
 
     if as_bytes and as_records:
@@ -61,7 +67,7 @@ def distill(
         as_bytes=as_bytes,
         as_records=as_records,
         teachers=teacher,
-        settings=setting or (),
+        settings=[*(setting or ()), *data_settings(text_field=text_field, skip_bad=skip_bad or None)],
         **budget_of(minutes, hours, steps),
     )
     train_and_print(recipe, runs.new_folder(out, source[0]), resume=False, as_json=as_json)

@@ -190,6 +190,9 @@ def _evaluate_ensemble(models: list[str], data: "DataConfig", record_bytes: int 
     for result, name in zip((*each, mean), (*models, "the mean of their distributions"), strict=True):
         error = f" ± {result.standard_error:.4f}" if result.num_documents > 1 else ""
         print(f"  {result.bits_per_byte:.4f}{error}  {name}")
+    best, name = min(zip((result.bits_per_byte for result in each), models, strict=True))
+    if best < mean.bits_per_byte:
+        print(f"\n{name} alone is better than the mean. A mean gains most from models that are about equally good.")
     for line in report.lines():
         print(line)
 

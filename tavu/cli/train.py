@@ -1,6 +1,5 @@
 """tavu train: train a model from scratch."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -82,13 +81,14 @@ def train(
     Example: tavu train stories.txt --minutes 30
     """
     from tavu import run_recipes, runs
-    from tavu.cli.training import budget_of, train_and_print
+    from tavu.cli.training import budget_of, data_settings, train_and_print
     from tavu.errors import TavuError
 
     budget = budget_of(minutes, hours, steps)
-    settings = list(setting or ())
-    for key, value in (("text_field", text_field), ("split", split), ("record_bytes", record_bytes), ("skip_bad", skip_bad or None)):
-        settings += [f"data.{key}={json.dumps(value, ensure_ascii=False)}"] if value is not None else []
+    settings = [
+        *(setting or ()),
+        *data_settings(text_field=text_field, split=split, record_bytes=record_bytes, skip_bad=skip_bad or None),
+    ]
     if resume is not None:
         if preset or out or as_bytes or as_records or seed is not None or teachers is not None:
             raise TavuError(

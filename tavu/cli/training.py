@@ -1,5 +1,6 @@
 """Shared by tavu train, finetune and distill: run the training with its display, print the summary, and the JSON result."""
 
+import json
 import signal
 import sys
 from contextlib import closing, nullcontext
@@ -21,6 +22,11 @@ def budget_of(minutes: float | None, hours: float | None, steps: int | None) -> 
     if minutes is not None and hours is not None:
         raise TavuError(f"The budget is given twice, as {minutes:g} minutes and as {hours:g} hours. Give one.")
     return {"minutes": hours * 60 if hours is not None else minutes, "steps": steps}
+
+
+def data_settings(**options: str | int | None) -> list[str]:
+    """The settings, as for --set, of options of the same names as in [data]; None is left out."""
+    return [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in options.items() if value is not None]
 
 
 def train_and_print(recipe: Recipe, folder: Path, *, resume: bool, as_json: bool) -> None:

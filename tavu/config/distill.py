@@ -33,4 +33,7 @@ class DistillConfig:
         check(1 <= self.top_k <= NUM_IDS, "distill.top_k", self.top_k, f"1 to {NUM_IDS}.")
         if bool(self.teachers) == (self.train_teachers > 0):
             got = "both" if self.teachers else "neither"
-            raise TavuError(f"distill has {got} of teachers and train_teachers, expected one of them. Name models, or how many to train.")
+            raise TavuError(
+                f"distill has {got} of teachers and train_teachers, expected one of them. "
+                "Use `tavu distill --teacher MODEL`, or `tavu train --teachers 2`."
+            )

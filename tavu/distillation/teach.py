@@ -51,7 +51,13 @@ def teach(
     if known and len(found) == len(known):
         return SoftTargets(found, corpus.train)
     device = pick_device(recipe.train.device)
-    teachers = [open_teacher(name, as_bytes=recipe.data.as_bytes, as_records=recipe.data.as_records, device=device) for name in distill.teachers]
+    try:
+        teachers = [open_teacher(name, as_bytes=recipe.data.as_bytes, as_records=recipe.data.as_records, device=device) for name in distill.teachers]
+    except TavuError as error:
+        if not known:
+            raise
+        gone = f"The soft targets of this run are no longer in {cache_dir}, so that its teachers have to read the text again."
+        raise TavuError(f"{gone} {error}") from None
     for name, teacher, facts in zip(distill.teachers, teachers, known, strict=bool(known)):
         if teacher.digest != facts.digest:
             raise TavuError(f"The teacher {name} has changed since this run started. Put back the model that it was, or start a new run.")

@@ -92,7 +92,7 @@ class Endpoint:
         except APIStatusError as error:
             return self._refused(error)
         except (OpenAIError, AttributeError, IndexError, TypeError, ValueError):
-            return Failure("does not answer like OpenAI's API")
+            return Failure("does not answer like OpenAI's API (does the address end in /v1?)")
 
     def _refused(self, error: "APIStatusError") -> Failure:
         """A Failure if the endpoint is busy or out of order. Raises TavuError otherwise."""
@@ -102,7 +102,7 @@ class Endpoint:
         said = shortened(self._without_key(" ".join(str(error.message).split())))
         advice = {401: f"Set {KEY} to a valid key.", 403: f"Set {KEY} to a valid key.", 404: "Does the address end in /v1, and is --model right?"}
         raise TavuError(
-            f"{self.url} refused with status {status}: {said} {advice.get(status, 'Change the options, then repeat the command.')}"
+            f"{self.url} refused with status {status}: {said.rstrip('.')}. {advice.get(status, 'Change the options, then repeat the command.')}"
         ) from None
 
     def _without_key(self, text: str) -> str:

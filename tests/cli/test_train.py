@@ -110,7 +110,7 @@ def test_a_finished_run_resumes_only_with_a_larger_budget(answer, refused, small
 
 def test_a_folder_with_a_run_is_not_overwritten(refused, run_folder, stories, here):
     assert refused("train", stories, "--out", run_folder) == (
-        f"{run_folder} already has a run. Resume it with --resume {run_folder}, or choose another --out."
+        f"{run_folder} already has a run. Resume it with `tavu train --resume {run_folder}`, or choose another --out."
     )
     assert refused("train", "--resume", here / "nowhere") == (
         f"{here / 'nowhere'} is not a run folder: it has no recipe.toml. Name one that `tavu train` made, e.g. runs/stories."

@@ -320,6 +320,23 @@ def test_records_teach_their_completions_alone():
     assert not logits.grad[in_prompt(ids)].any() and logits.grad[~in_prompt(ids)].abs().amax(-1).all()
 
 
+def test_a_run_that_ends_while_its_teachers_read_is_resumed(two_teachers, tmp_path, stories, monkeypatch):
+    """As after a kill: the run is closed when a teacher begins to read. Without soft targets a resume needs the teachers, and says why."""
+    monkeypatch.setenv("TAVU_CACHE", str(tmp_path / "cache"))
+    teachers = [shutil.copytree(teacher, tmp_path / f"teacher-{number}") for number, teacher in enumerate(two_teachers)]
+    recipe, folder = run_recipes.new_recipe([str(stories)], teachers=list(map(str, teachers)), settings=[*TINY, "train.steps=3"]), tmp_path / "run"
+    events = runs.run(recipe, folder)
+    while not isinstance(next(events), TeacherReads):
+        pass
+    events.close()
+    *_, finished = runs.run(run_recipes.old_recipe(folder), folder, resume=True)
+    assert isinstance(finished, Finished) and len(read_teachers(folder)[0]) == 2
+    shutil.rmtree(tmp_path / "cache/targets")
+    shutil.rmtree(teachers[0])
+    with pytest.raises(TavuError, match="The soft targets of this run are no longer in .* read the text again. There is no model"):
+        list(runs.run(run_recipes.old_recipe(folder, steps=5), folder, resume=True))
+
+
 def test_teachers_that_cannot_teach_are_refused(two_teachers, tmp_path, stories):
     with pytest.raises(TavuError, match="There is no model 'nobody'"):
         run_recipes.new_recipe([str(stories)], teachers=["nobody"])
