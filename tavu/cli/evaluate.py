@@ -171,6 +171,7 @@ def _evaluate_ensemble(models: list[str], data: "DataConfig", record_bytes: int 
     from tavu.distillation.model_teacher import learned_bytes, open_teacher
     from tavu.errors import TavuError
     from tavu.memory import peak_memory_mb
+    from tavu.reports.wording import counted
     from tavu.training.machine import pick_device
 
     if len(models) < 2:
@@ -186,7 +187,7 @@ def _evaluate_ensemble(models: list[str], data: "DataConfig", record_bytes: int 
         about = {"models": models, "model_bpb": [result.bits_per_byte for result in each], "skipped": report.skipped}
         print_json_line(asdict(mean) | about | {"peak_memory_mb": peak_memory_mb()})
         return
-    print(f"Bits per byte over {mean.num_bytes:,} bytes in {mean.num_documents:,} documents. Lower is better.\n")
+    print(f"Bits per byte over {mean.num_bytes:,} bytes in {counted(mean.num_documents, 'document')}. Lower is better.\n")
     for result, name in zip((*each, mean), (*models, "the mean of their distributions"), strict=True):
         error = f" ± {result.standard_error:.4f}" if result.num_documents > 1 else ""
         print(f"  {result.bits_per_byte:.4f}{error}  {name}")

@@ -24,6 +24,8 @@ from tavu.runs import run
 from tests.cli.conftest import answer, process, refused, small, tavu  # noqa: F401
 from tests.training.conftest import TINY
 
+pytestmark = pytest.mark.slow
+
 VARIED = (Varied("train.batch_bytes", ("128", "256")), Varied("train.muon_learning_rate", ("0.01", "0.03")))
 STEPS = 12
 VARY = ("--vary", "train.batch_bytes=256,128", "--vary", "train.muon_learning_rate=0.01,0.03")

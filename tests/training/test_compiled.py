@@ -30,7 +30,7 @@ FIXED = ("model.levels.0.patch_size=4", "model.max_seq_len=64", *(f"model.levels
 FIXED += ("train.batch_bytes=256", "train.valid_bytes=500", "train.device=cpu", "train.precision=fp32", "sample.max_bytes=1")
 
 
-@pytest.mark.slow  # .ci/run runs it
+@pytest.mark.slow  # minutes of a C++ compiler
 @pytest.mark.filterwarnings("ignore")  # of torch itself
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler")
 @pytest.mark.parametrize("design", ["fixed patches", "words"])
