@@ -26,11 +26,12 @@ from tavu.vocabulary import END, MARK_ID
 from tests.conftest import CONFIGS, CONTEXT, TEXT, noisy_model
 from tests.export.conftest import FORMAT
 
-pytestmark = pytest.mark.slow
-
 MODELS = ["fixed-2-levels-8-bits", "fixed-3-levels", "fixed-convolutions", "words-all-parts", "words-all-parts-4-bits"]
 LONGEST = CONTEXT - 1
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,  # transformers take long to import
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning", "ignore::ResourceWarning"),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -172,6 +172,7 @@ def test_nothing_but_the_model_file_is_read(hub):
     assert {asked.rpartition("/")[2] for asked in hub.asked if "/resolve/" in asked} == {PUBLISHED}
 
 
+@pytest.mark.slow  # the library of the hub tries five times
 def test_a_copy_is_read_without_a_network(hub, endpoint):
     push(FILE, "me/stories")
     path = download("hf:me/stories")

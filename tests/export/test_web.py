@@ -56,6 +56,7 @@ def native(prompt: bytes, config: SamplingConfig):
     return write(NativeEngine(open_model("stories")), prompt, config)[0]
 
 
+@pytest.mark.slow  # .ci/run runs it
 def test_the_engine_is_what_its_sources_make(tmp_path):
     """If this fails after a change of tavu/engine/: run `make wasm`, and commit what it makes."""
     pytest.importorskip("ziglang", reason="ziglang is not installed")
